@@ -1,0 +1,38 @@
+package io.mirrorregistry.protocol;
+
+/**
+ * The error codes this mirror answers with, each with the HTTP status it is told with.
+ *
+ * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#error-codes">OCI error codes</a>
+ */
+public enum ErrorCode {
+    NAME_INVALID(400),
+    MANIFEST_INVALID(400),
+    DIGEST_INVALID(400),
+    /** Of the distribution project, for an {@code n} that is no number. */
+    PAGINATION_NUMBER_INVALID(400),
+    NAME_UNKNOWN(404),
+    MANIFEST_UNKNOWN(404),
+    BLOB_UNKNOWN(404),
+    /** A path that is none of the protocol's. */
+    NOT_FOUND(404),
+    /** A method that this mirror does not serve. */
+    UNSUPPORTED(405),
+    /** A range that lies outside a blob. */
+    RANGE_INVALID(416),
+    TOOMANYREQUESTS(429),
+    /** A failure of the mirror itself. */
+    UNKNOWN(500),
+    UNAVAILABLE(503);
+
+    private final int status;
+
+    ErrorCode(int status) {
+        this.status = status;
+    }
+
+    /** Returns the HTTP status that goes with this code. */
+    public int status() {
+        return status;
+    }
+}
