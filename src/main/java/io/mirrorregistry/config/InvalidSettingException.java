@@ -1,0 +1,19 @@
+package io.mirrorregistry.config;
+
+/** A setting that cannot work; its message is the one line that the person who starts the mirror reads. */
+public final class InvalidSettingException extends Exception {
+
+    /**
+     * @param name the setting, as it is written where it was found
+     * @param value what it was set to, with secrets masked
+     * @param expected what would be right, as a clause: "a port is a number from 1 to 65535"
+     */
+    public InvalidSettingException(String name, String value, String expected) {
+        super(name + "=" + value + " cannot work: " + expected);
+    }
+
+    /** Makes one for what is no single setting, such as a file that cannot be read. */
+    public InvalidSettingException(String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,2 @@
+/** The settings: where they come from, what they mean, and what is refused. */
+package io.mirrorregistry.config;

@@ -1,0 +1,206 @@
+package io.mirrorregistry.config;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SettingsReaderTest {
+
+    @TempDir
+    private Path directory;
+    private final Map<String, String> environment = new HashMap<>();
+
+    private Settings read() throws InvalidSettingException {
+        return SettingsReader.read(directory, environment, "9.9");
+    }
+
+    private void properties(String... lines) throws IOException {
+        Files.write(directory.resolve("application.properties"), List.of(lines));
+    }
+
+    private void config(String... lines) throws IOException {
+        Files.write(directory.resolve("config.yaml"), List.of(lines));
+    }
+
+    @Test
+    void hasTheDocumentedDefaultsWithoutAnyFile() throws Exception {
+        Settings settings = read();
+        RegistrySettings hot = settings.registries().get("hot");
+        RegistrySettings cold = settings.registries().get("cold");
+        assertEquals(5000, settings.port());
+        assertEquals(9000, settings.managementPort());
+        assertEquals(URI.create("https://registry.cn-hangzhou.aliyuncs.com"), hot.url());
+        assertEquals(hot.url(), hot.publicUrl());
+        assertEquals(BlobsMode.AUTO, hot.blobs());
+        assertEquals(Duration.ofSeconds(2), hot.connectTimeout());
+        assertEquals(Duration.ofSeconds(8), hot.responseTimeout());
+        assertEquals(Map.of("User-Agent", "mirror-registry/9.9"), hot.headers());
+        assertNull(hot.credentials());
+        assertTrue(cold.isFolder());
+        assertEquals(directory.resolve("images"), settings.imagesDirectory());
+        assertEquals(new Settings.LoggingSettings("info", "json"), settings.logging());
+    }
+
+    @Test
+    void variableBeatsConfigYamlBeatsApplicationProperties() throws Exception {
+        properties("mirror.server.port=1001", "mirror.registry.hot.url=http://properties", "mirror.registry.cold.url=http://properties");
+        config("server:", "  port: 1002", "registry:", "  hot:", "    url: http://config");
+        environment.put("MIRROR_SERVER_PORT", "1003");
+        Settings settings = read();
+        assertEquals(1003, settings.port());
+        assertEquals(URI.create("http://config"), settings.registries().get("hot").url());
+        assertEquals(URI.create("http://properties"), settings.registries().get("cold").url());
+    }
+
+    @Test
+    void readsTheGoVersionsConfigUnchanged() throws Exception {
+        config("server:", "  port: 5001", "registry:",
+                "  hot:", "    url: https://hot.example.com/", "    username: reader", "    password: \"0123\"",
+                "    headers:", "      X-Tenant: blue",
+                "  cold:", "    url: http://localhost:5001",
+                "logging:", "  level: debug", "  format: text");
+        Settings settings = read();
+        RegistrySettings hot = settings.registries().get("hot");
+        assertEquals(5001, settings.port());
+        assertEquals(URI.create("https://hot.example.com"), hot.url());
+        assertEquals(new Credentials("reader", "0123"), hot.credentials());
+        assertEquals("blue", hot.headers().get("x-tenant"));
+        assertEquals(URI.create("http://localhost:5001"), settings.registries().get("cold").url());
+        assertEquals(new Settings.LoggingSettings("debug", "console"), settings.logging());
+        assertEquals(List.of(), settings.warnings());
+    }
+
+    @Test
+    void findsConfigYamlWhereTheVariableSays() throws Exception {
+        Files.writeString(directory.resolve("other.yaml"), "server: {port: 1234}");
+        environment.put("MIRROR_CONFIG", "other.yaml");
+        assertEquals(1234, read().port());
+        environment.put("MIRROR_CONFIG", "none.yaml");
+        assertStops("MIRROR_CONFIG=none.yaml cannot work: there is no such file");
+    }
+
+    @Test
+    void takesHeadersFromVariablesWithDashesForUnderscores() throws Exception {
+        properties("mirror.registry.hot.headers.X-Api-Key=old");
+        environment.put("MIRROR_REGISTRY_HOT_HEADERS_X_API_KEY", "new");
+        environment.put("MIRROR_REGISTRY_HOT_HEADERS_USER_AGENT", "mine");
+        Map<String, String> headers = read().registries().get("hot").headers();
+        assertEquals("new", headers.get("X-Api-Key"));
+        assertEquals("mine", headers.get("User-Agent"));
+        assertEquals(2, headers.size());
+    }
+
+    @Test
+    void knowsFurtherRegistriesByTheirNames() throws Exception {
+        properties("mirror.registry.warm.url=http://warm:5000");
+        environment.put("MIRROR_REGISTRY_WARM_BLOBS", "ignored, since the file does not name it");
+        assertEquals(URI.create("http://warm:5000"), read().registries().get("warm").url());
+    }
+
+    @Test
+    void warnsOfWhatHasNoMeaning() throws Exception {
+        properties("mirror.registry.hot.ulr=http://x", "mirror.colour=blue");
+        config("server:", "  host: 0.0.0.0");
+        List<String> warnings = read().warnings();
+        assertEquals(3, warnings.size(), warnings.toString());
+        assertTrue(warnings.toString().contains("mirror.registry.hot.ulr is not a setting"), warnings.toString());
+        assertTrue(warnings.toString().contains("server.host is not a setting"), warnings.toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "mirror.server.port | http | number from 1 to 65535",
+        "mirror.server.port | 0 | number from 1 to 65535",
+        "mirror.server.port | 65536 | number from 1 to 65535",
+        "mirror.server.port | 9000 | clients' port",
+        "mirror.server.workers | -1 | number from 1",
+        "mirror.registry.hot.url | '' | only cold may be without",
+        "mirror.registry.hot.url | registry.example.com | no URL of a registry",
+        "mirror.registry.hot.url | ftp://example.com | no URL of a registry",
+        "mirror.registry.hot.url | https:// | no URL of a registry",
+        "mirror.registry.hot.url | https://example.com?x=1 | no URL of a registry",
+        "mirror.registry.hot.url | https://exa mple.com | no URL of a registry",
+        "mirror.registry.hot.url | https://example.com/{{x}} | no URL of a registry",
+        "mirror.registry.hot.url | https://example.com:99999 | no URL of a registry",
+        "mirror.registry.hot.url | https://example.com/v2/ | leave out /v2",
+        "mirror.registry.cold.public-url | example | no URL of a registry",
+        "mirror.registry.hot.blobs | stream | one of auto, proxy, redirect",
+        "mirror.registry.hot.connect-timeout | 2 | a number above 0 with ms, s, m or h",
+        "mirror.registry.hot.response-timeout | 0s | a number above 0 with ms, s, m or h",
+        "mirror.registry.hot.response-timeout | soon | a number above 0 with ms, s, m or h",
+        "mirror.registry.hot.token-hosts | https://auth.example.com | list of host names",
+        "mirror.registry.hot.username | a:b | no colon",
+        "mirror.logging.level | loud | one of debug, error, info, trace, warn",
+        "mirror.logging.format | xml | one of console, json"})
+    void stopsAtWhatCannotWorkWithOneLineThatNamesIt(String name, String value, String expected) throws Exception {
+        properties(name + "=" + value);
+        String message = assertThrows(InvalidSettingException.class, this::read).getMessage();
+        assertTrue(message.contains("mirror."), message);
+        assertTrue(message.contains(expected), message);
+        assertEquals(1, message.lines().count(), message);
+    }
+
+    @Test
+    void masksSecretsInErrors() throws Exception {
+        environment.put("MIRROR_REGISTRY_HOT_PASSWORD", "hunter2");
+        assertStops("mirror.registry.hot.password=*** cannot work: mirror.registry.hot.username is empty");
+        environment.put("MIRROR_REGISTRY_HOT_URL", "https://me:hunter2@example.com");
+        String message = assertThrows(InvalidSettingException.class, this::read).getMessage();
+        assertFalse(message.contains("hunter2"), message);
+        environment.remove("MIRROR_REGISTRY_HOT_PASSWORD");
+        environment.remove("MIRROR_REGISTRY_HOT_URL");
+        environment.put("MIRROR_REGISTRY_HOT_HEADERS_AUTHORIZATION", "hunter2");
+        assertStops("mirror.registry.hot.headers.AUTHORIZATION=*** cannot work: the mirror sets that header itself");
+    }
+
+    @Test
+    void keepsSecretsOutOfPlaceholdersAndTexts() throws Exception {
+        environment.put("MIRROR_REGISTRY_HOT_USERNAME", "reader");
+        environment.put("MIRROR_REGISTRY_HOT_PASSWORD", "hunter2");
+        environment.put("MIRROR_REGISTRY_HOT_HEADERS_X_KEY", "hunter2");
+        assertFalse(SettingsReader.readPlaceholders(directory, environment).toString().contains("hunter2"));
+        assertFalse(read().registries().get("hot").toString().contains("hunter2"));
+        assertFalse(read().registries().get("hot").credentials().toString().contains("hunter2"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "server: [ | is not YAML",
+        "just text | is to be a map of settings",
+        "server: 5000 | server. is to be a map of settings",
+        "server: {port: [1]} | server.port is to be a single value",
+        "a: 1\\na: 2 | is not YAML"})
+    void stopsAtAMalformedConfigYamlNamingTheFile(String text, String expected) throws Exception {
+        config(text.replace("\\n", "\n"));
+        String message = assertThrows(InvalidSettingException.class, this::read).getMessage();
+        assertTrue(message.contains("config.yaml"), message);
+        assertTrue(message.contains(expected), message);
+        assertEquals(1, message.lines().count(), message);
+    }
+
+    @Test
+    void stopsAtAMalformedPropertiesFile() throws Exception {
+        properties("mirror.server.port=\\u00zz");
+        String message = assertThrows(InvalidSettingException.class, this::read).getMessage();
+        assertTrue(message.contains("application.properties cannot be read"), message);
+    }
+
+    private void assertStops(String expected) {
+        assertEquals(expected, assertThrows(InvalidSettingException.class, this::read).getMessage());
+    }
+}
