@@ -1,0 +1,132 @@
+package io.mirrorregistry.registry;
+
+import com.github.benmanes.caffeine.cache.AsyncCache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Expiry;
+import io.mirrorregistry.config.Credentials;
+import io.mirrorregistry.protocol.RepositoryName;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** Holds what authorizes us at one registry: whether it wants Basic, and the bearer tokens it has given us. */
+final class Authorizer {
+
+    private static final int MOST_TOKENS = 10_000;
+
+    private final String registry;
+    private final Credentials credentials;
+    private final TokenService tokenService;
+    private final long patienceMillis;
+    private final AsyncCache<String, Outcome> tokens = Caffeine.newBuilder()
+            .maximumSize(MOST_TOKENS)
+            .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
+            .buildAsync();
+    private volatile boolean wantsBasic;
+
+    /** A token, or why there is none; the latter is told to those who wait for it and then forgotten. */
+    private record Outcome(Token token, RegistryTroubleException failure) {
+
+        Duration lifetime() {
+            return token == null ? Duration.ZERO : token.lifetime();
+        }
+
+        String header() throws RegistryTroubleException {
+            if (failure != null) {
+                throw failure;
+            }
+            return token.header();
+        }
+    }
+
+    /**
+     * @param credentials our account, or null
+     * @param patienceMillis how long a call waits for a token that another call is fetching
+     */
+    Authorizer(String registry, Credentials credentials, TokenService tokenService, long patienceMillis) {
+        this.registry = registry;
+        this.credentials = credentials;
+        this.tokenService = tokenService;
+        this.patienceMillis = patienceMillis;
+    }
+
+    /** Returns the Authorization that the registry is known to want for a repository, or null where it has not asked for any. */
+    String known(RepositoryName repository) {
+        if (wantsBasic) {
+            return credentials.basic();
+        }
+        Outcome outcome = settled(tokens.getIfPresent(scope(repository)));
+        return outcome == null ? null : outcome.token().header();
+    }
+
+    /**
+     * Answers a registry's challenges.
+     *
+     * @param rejected the Authorization that the registry has just refused, or null
+     * @return the Authorization to try next, or null where we have nothing more to present
+     * @throws RegistryTroubleException when a token service cannot be used
+     */
+    String answer(List<Challenge> challenges, RepositoryName repository, String rejected) throws RegistryTroubleException {
+        for (Challenge challenge : challenges) {
+            if (challenge.scheme().equals("bearer")) {
+                return token(challenge, scope(repository), rejected);
+            }
+        }
+        for (Challenge challenge : challenges) {
+            if (challenge.scheme().equals("basic") && credentials != null && !credentials.basic().equals(rejected)) {
+                wantsBasic = true;
+                return credentials.basic();
+            }
+        }
+        return null;
+    }
+
+    /** Fetches the token, or waits for the one that another call is fetching for the same scope. */
+    private String token(Challenge challenge, String scope, String rejected) throws RegistryTroubleException {
+        dropRejected(scope, rejected);
+        CompletableFuture<Outcome> ours = new CompletableFuture<>();
+        CompletableFuture<Outcome> pending = tokens.get(scope, (key, executor) -> ours);
+        if (pending == ours) {
+            ours.complete(fetch(challenge, scope));
+        }
+        try {
+            return pending.get(patienceMillis, TimeUnit.MILLISECONDS).header();
+        } catch (ExecutionException | TimeoutException e) {
+            throw new RegistryTroubleException(registry, "token service gave no answer in time");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RegistryTroubleException(registry, "interrupted while waiting for a token");
+        }
+    }
+
+    private Outcome fetch(Challenge challenge, String scope) {
+        try {
+            return new Outcome(tokenService.fetch(challenge, scope.isEmpty() ? null : scope), null);
+        } catch (RegistryTroubleException e) {
+            return new Outcome(null, e);
+        } catch (RuntimeException e) {
+            return new Outcome(null, new RegistryTroubleException(registry, "token service: " + Causes.describe(e)));
+        }
+    }
+
+    private void dropRejected(String scope, String rejected) {
+        CompletableFuture<Outcome> held = tokens.getIfPresent(scope);
+        Outcome outcome = settled(held);
+        if (outcome != null && outcome.token().header().equals(rejected)) {
+            tokens.asMap().remove(scope, held);
+        }
+    }
+
+    /** Returns the outcome if it is a token that is there already; null otherwise. */
+    private static Outcome settled(CompletableFuture<Outcome> future) {
+        Outcome outcome = future == null ? null : future.getNow(null);
+        return outcome == null || outcome.token() == null ? null : outcome;
+    }
+
+    private static String scope(RepositoryName repository) {
+        return repository == null ? "" : "repository:" + repository + ":pull";
+    }
+}

@@ -1,0 +1,36 @@
+package io.mirrorregistry.registry;
+
+import java.net.ConnectException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
+import javax.net.ssl.SSLException;
+import org.apache.hc.client5.http.ConnectTimeoutException;
+import org.apache.hc.core5.http.ConnectionClosedException;
+import org.apache.hc.core5.http.ConnectionRequestTimeoutException;
+import org.apache.hc.core5.http.NoHttpResponseException;
+
+/** Tells in a few words of our own why a call failed; exceptions of the HTTP client carry addresses and query strings. */
+final class Causes {
+
+    private Causes() {
+    }
+
+    static String describe(Exception e) {
+        if (e instanceof ConnectTimeoutException) {
+            return "connect timed out";
+        } else if (e instanceof ConnectionRequestTimeoutException) {
+            return "no connection free in time";
+        } else if (e instanceof SocketTimeoutException) {
+            return "no answer in time";
+        } else if (e instanceof UnknownHostException) {
+            return "host name unknown";
+        } else if (e instanceof SSLException) {
+            return "TLS failed: " + e.getMessage();
+        } else if (e instanceof ConnectException) {
+            return "connection refused";
+        } else if (e instanceof NoHttpResponseException || e instanceof ConnectionClosedException) {
+            return "connection closed before the answer was whole";
+        }
+        return "failed: " + e.getClass().getSimpleName() + (e.getMessage() == null ? "" : ": " + e.getMessage());
+    }
+}

@@ -1,0 +1,46 @@
+package io.mirrorregistry.registry;
+
+import io.mirrorregistry.config.RegistrySettings;
+import org.apache.hc.client5.http.config.ConnectionConfig;
+import org.apache.hc.client5.http.config.RequestConfig;
+import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
+import org.apache.hc.client5.http.impl.classic.HttpClientBuilder;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
+import org.apache.hc.core5.util.TimeValue;
+import org.apache.hc.core5.util.Timeout;
+
+/** Makes HTTP clients that do what they are told and nothing by themselves: no retry, no redirect, no decoding, no cookies. */
+final class HttpClients {
+
+    private HttpClients() {
+    }
+
+    /** @param connections the most connections at a time: a worker must never wait for one */
+    static CloseableHttpClient create(RegistrySettings registry, int connections) {
+        Timeout connectTimeout = Timeout.of(registry.connectTimeout());
+        Timeout responseTimeout = Timeout.of(registry.responseTimeout());
+        return HttpClientBuilder.create()
+                .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
+                        .setMaxConnTotal(connections)
+                        .setMaxConnPerRoute(connections)
+                        .setDefaultConnectionConfig(ConnectionConfig.custom()
+                                .setConnectTimeout(connectTimeout)
+                                .setSocketTimeout(responseTimeout)
+                                .setValidateAfterInactivity(TimeValue.ofSeconds(1))
+                                .build())
+                        .build())
+                .setDefaultRequestConfig(RequestConfig.custom()
+                        .setConnectionRequestTimeout(connectTimeout)
+                        .setResponseTimeout(responseTimeout)
+                        .setProtocolUpgradeEnabled(false)
+                        .build())
+                .evictIdleConnections(TimeValue.ofSeconds(30))
+                .disableAutomaticRetries()
+                .disableRedirectHandling()
+                .disableContentCompression()
+                .disableCookieManagement()
+                .disableAuthCaching()
+                .disableDefaultUserAgent()
+                .build();
+    }
+}

@@ -1,0 +1,32 @@
+package io.mirrorregistry.registry;
+
+import org.apache.hc.core5.http.Header;
+
+/** What is common to reading any registry's answers. */
+public final class RegistryAnswers {
+
+    /**
+     * The header, of the mirror's own, by which {@link RegistryClient} tells the routes that a call went out with an
+     * Authorization; a registry's own header of that name is removed.
+     */
+    public static final String AUTHORIZED = "MirrorAuthorized";
+
+    private static final int LONGEST_RETRY_AFTER = 40;
+
+    private RegistryAnswers() {
+    }
+
+    /** Returns a Retry-After that may be handed on: seconds or a date, or null. */
+    static String retryAfter(Header header) {
+        return header == null ? null : retryAfter(header.getValue());
+    }
+
+    /** Returns the value if it may be handed on as Retry-After: seconds or a date, or null. */
+    public static String retryAfter(String value) {
+        if (value == null || value.isEmpty() || value.length() > LONGEST_RETRY_AFTER) {
+            return null;
+        }
+        boolean sane = value.chars().allMatch(c -> Character.isLetterOrDigit(c) && c < 128 || c == ' ' || c == ',' || c == ':');
+        return sane ? value : null;
+    }
+}

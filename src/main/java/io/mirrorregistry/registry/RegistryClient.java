@@ -1,0 +1,245 @@
+package io.mirrorregistry.registry;
+
+import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.RepositoryName;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
+import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
+import org.apache.hc.client5.http.impl.classic.CloseableHttpResponse;
+import org.apache.hc.core5.http.ClassicHttpRequest;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpHeaders;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.protocol.HttpContext;
+import org.apache.hc.core5.io.CloseMode;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The HTTP client of one registry, as camel-http uses it: authorizes calls, follows redirects of everything but blobs (whose
+ * {@code Location} is the answer), and turns every failure into a {@link RegistryTroubleException} that names the registry.
+ *
+ * <p>The body of an answer from 300 on is read and dropped here, since nobody wants it.
+ */
+public final class RegistryClient extends CloseableHttpClient {
+
+    private static final Logger LOG = LoggerFactory.getLogger(RegistryClient.class);
+    private static final int MOST_REDIRECTS = 5;
+    private static final int MOST_DISCARDED = 64 * 1024;
+    /** What a call may say to a host that is not the registry: nothing of its credentials, nor of its configured headers. */
+    private static final Set<String> TOLD_TO_STRANGERS = Set.of("accept", "accept-encoding", "range", "user-agent");
+
+    private final RegistrySettings registry;
+    private final CloseableHttpClient http;
+    private final Authorizer authorizer;
+    private final URI base;
+
+    /** @param connections the most connections at a time */
+    RegistryClient(RegistrySettings registry, int connections) {
+        this.registry = registry;
+        this.base = registry.url();
+        this.http = HttpClients.create(registry, connections);
+        long patience = registry.connectTimeout().plus(registry.responseTimeout()).toMillis();
+        this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http), patience);
+    }
+
+    @Override
+    protected CloseableHttpResponse doExecute(HttpHost target, ClassicHttpRequest request, HttpContext context)
+            throws IOException {
+        URI uri = uri(request);
+        try {
+            ApiPath path = path(uri);
+            ClassicHttpResponse response = askRegistry(uri, path, request);
+            if (path.kind() != ApiPath.Kind.BLOB) {
+                response = follow(uri, path, request, response);
+            }
+            return CloseableHttpResponse.adapt(response);
+        } catch (RegistryTroubleException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + Causes.describe(e));
+        }
+    }
+
+    /**
+     * Makes a call outside a route.
+     *
+     * @throws RegistryTroubleException when the registry cannot be asked
+     */
+    public ClassicHttpResponse ask(Call call) throws RegistryTroubleException {
+        HttpUriRequestBase request =
+                new HttpUriRequestBase(call.head() ? "HEAD" : "GET", URI.create(base + call.path().toString()));
+        if (call.accept() != null) {
+            request.setHeader(HttpHeaders.ACCEPT, call.accept());
+        }
+        if (call.range() != null) {
+            request.setHeader(HttpHeaders.RANGE, call.range());
+        }
+        try {
+            return executeOpen(null, request, null);
+        } catch (RegistryTroubleException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new RegistryTroubleException(registry.name(), call + ": " + Causes.describe(e));
+        }
+    }
+
+    /**
+     * Asks a place that the registry sent us to, as a stranger: without credentials, following further redirects.
+     *
+     * @param location where to
+     * @param headers what to send: of Accept, Accept-Encoding, Range, User-Agent
+     * @throws RegistryTroubleException when it cannot be asked
+     */
+    public ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers)
+            throws RegistryTroubleException {
+        ClassicHttpRequest request = new HttpUriRequestBase(method, location);
+        headers.forEach(request::setHeader);
+        try {
+            return follow(location, null, request, send(request, location, null));
+        } catch (RegistryTroubleException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new RegistryTroubleException(registry.name(), method + " at " + location.getHost() + ", where it redirects: "
+                    + Causes.describe(e));
+        }
+    }
+
+    private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request) throws IOException {
+        RepositoryName repository = path.repository();
+        String authorization = authorizer.known(repository);
+        ClassicHttpResponse response = send(request, uri, authorization);
+        if (response.getCode() == 401) {
+            List<String> lines = Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList();
+            String next = authorizer.answer(Challenge.parse(lines), repository, authorization);
+            if (next != null) {
+                authorization = next;
+                response = send(request, uri, authorization);
+            }
+        }
+        response.removeHeaders(RegistryAnswers.AUTHORIZED);
+        if (authorization != null) {
+            response.setHeader(RegistryAnswers.AUTHORIZED, "true");
+        }
+        return response;
+    }
+
+    private ClassicHttpResponse follow(URI from, ApiPath path, ClassicHttpRequest request, ClassicHttpResponse first)
+            throws IOException {
+        ClassicHttpResponse response = first;
+        URI uri = from;
+        for (int hop = 0; isRedirect(response); hop++) {
+            uri = location(uri, response);
+            if (hop == MOST_REDIRECTS) {
+                throw new RegistryTroubleException(registry.name(), "redirects more than " + MOST_REDIRECTS + " times");
+            }
+            response.close();
+            response = path != null && isOwn(uri) ? askRegistry(uri, path, request) : send(request, uri, null);
+        }
+        return response;
+    }
+
+    /** Sends one request; with an answer from 300 on, its body is dropped and the connection is free again. */
+    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, String authorization) throws IOException {
+        HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), uri);
+        boolean own = isOwn(uri);
+        if (own) {
+            registry.headers().forEach(request::setHeader);
+        } else {
+            request.setHeader(HttpHeaders.USER_AGENT, registry.headers().get(HttpHeaders.USER_AGENT));
+        }
+        for (Header header : template.getHeaders()) {
+            if (TOLD_TO_STRANGERS.contains(header.getName().toLowerCase(Locale.ROOT))) {
+                request.setHeader(header);
+            }
+        }
+        request.setHeader(HttpHeaders.ACCEPT_ENCODING, "identity");
+        if (own && authorization != null) {
+            request.setHeader(HttpHeaders.AUTHORIZATION, authorization);
+        }
+        ClassicHttpResponse response = http.executeOpen(null, request, null);
+        if (response.getEntity() != null) {
+            response.setEntity(new CutOffEntity(response.getEntity(), request::cancel));
+            if (response.getCode() >= 300) {
+                discard(response);
+            }
+        }
+        return response;
+    }
+
+    /** Reads a short body to its end, so that the connection can be used again. A broken one is no loss: nobody wants it. */
+    private static void discard(ClassicHttpResponse response) {
+        try (InputStream body = response.getEntity().getContent()) {
+            body.readNBytes(MOST_DISCARDED);
+            body.read();
+        } catch (IOException e) {
+            LOG.debug("dropping the body of an answer {}", response.getCode(), e);
+        }
+        response.setEntity(null);
+    }
+
+    private static boolean isRedirect(ClassicHttpResponse response) {
+        int code = response.getCode();
+        return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+    }
+
+    /** Returns where an answer redirects, made absolute. */
+    private URI location(URI from, ClassicHttpResponse response) throws RegistryTroubleException {
+        Header location = response.getFirstHeader(HttpHeaders.LOCATION);
+        return Locations.resolve(registry.name(), from, location == null ? null : location.getValue());
+    }
+
+    private boolean isOwn(URI uri) {
+        return base.getScheme().equalsIgnoreCase(uri.getScheme()) && base.getHost().equalsIgnoreCase(uri.getHost())
+                && port(base) == port(uri);
+    }
+
+    private static int port(URI uri) {
+        if (uri.getPort() >= 0) {
+            return uri.getPort();
+        }
+        return "https".equalsIgnoreCase(uri.getScheme()) ? 443 : 80;
+    }
+
+    private URI uri(ClassicHttpRequest request) throws RegistryTroubleException {
+        try {
+            return request.getUri();
+        } catch (URISyntaxException e) {
+            throw new RegistryTroubleException(registry.name(), "a call without a usable address: " + request.getPath());
+        }
+    }
+
+    /** Every call goes to a path of the API below the base URL; anything else is a mistake in a route. */
+    private ApiPath path(URI uri) throws RegistryTroubleException {
+        try {
+            return ApiPath.parse(uri.getPath().substring(base.getPath().length()));
+        } catch (ProtocolException | StringIndexOutOfBoundsException e) {
+            throw new RegistryTroubleException(registry.name(), "a call outside the distribution API: " + uri.getPath());
+        }
+    }
+
+    /** The connections are the mirror's, not an endpoint's: Camel closes its client whenever a route is replaced. */
+    @Override
+    public void close() {
+    }
+
+    @Override
+    public void close(CloseMode mode) {
+    }
+
+    /** Closes all connections. */
+    void shutDown() {
+        http.close(CloseMode.GRACEFUL);
+    }
+}

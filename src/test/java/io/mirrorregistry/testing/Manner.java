@@ -1,0 +1,154 @@
+package io.mirrorregistry.testing;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+
+/** How the bytes of an {@link Answer} go out on a connection. */
+@FunctionalInterface
+public interface Manner {
+
+    /** As a good server does it. */
+    Manner WHOLE = (answer, call, connection) -> {
+        OutputStream out = new BufferedOutputStream(connection.out(), 65_536);
+        out.write(answer.head());
+        if (!call.isHead()) {
+            answer.body().writeTo(out);
+        }
+        out.flush();
+        boolean delimited = call.isHead() || Long.toString(answer.body().length()).equals(answer.header("Content-Length"));
+        if (!delimited) {
+            connection.end();
+        }
+    };
+
+    /** In chunks, of which the last is followed by the end. */
+    Manner CHUNKED = (answer, call, connection) -> {
+        OutputStream out = new BufferedOutputStream(connection.out(), 65_536);
+        out.write(chunkedHead(answer));
+        if (!call.isHead()) {
+            answer.body().writeTo(new Chunks(out));
+            out.write("0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+        }
+        out.flush();
+    };
+
+    /** In chunks without end, until one side closes. */
+    Manner ENDLESS = (answer, call, connection) -> {
+        connection.out().write(chunkedHead(answer));
+        Body spaces = Body.of(" ".repeat(65_536));
+        while (!call.isHead()) {
+            spaces.writeTo(new Chunks(connection.out()));
+        }
+    };
+
+    /** Not at all: the connection ends. */
+    Manner CLOSE = (answer, call, connection) -> connection.end();
+
+    /** Not at all: the connection is reset. */
+    Manner RESET = (answer, call, connection) -> connection.reset();
+
+    /** Not at all, and the connection stays open until the client ends it. */
+    Manner SILENCE = (answer, call, connection) -> connection.awaitClient();
+
+    /** Sends the answer, or does not. */
+    void send(Answer answer, Call call, Connection connection) throws IOException, InterruptedException;
+
+    /** Waits for something before it sends in the given manner. */
+    static Manner after(Callable<?> wait, Manner then) {
+        return (answer, call, connection) -> {
+            try {
+                wait.call();
+            } catch (IOException | InterruptedException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+            then.send(answer, call, connection);
+        };
+    }
+
+    /** Sends one byte of the body at a time with a pause before each; the head comes whole or drips as well. */
+    static Manner drip(Duration pause, boolean headToo) {
+        return (answer, call, connection) -> {
+            OutputStream drops = new Drops(connection.out(), pause);
+            (headToo ? drops : connection.out()).write(answer.head());
+            if (!call.isHead()) {
+                answer.body().writeTo(drops);
+            }
+        };
+    }
+
+    /** Sends the head, so many bytes of the body, and ends the connection. */
+    static Manner cut(long bytes) {
+        return (answer, call, connection) -> {
+            connection.out().write(answer.head());
+            if (!call.isHead()) {
+                answer.body().part(0, Math.min(bytes, answer.body().length())).writeTo(connection.out());
+            }
+            connection.end();
+        };
+    }
+
+    /** Sends these characters, one byte each, whatever was asked, and ends the connection. */
+    static Manner raw(String characters) {
+        return (answer, call, connection) -> {
+            connection.out().write(characters.getBytes(StandardCharsets.ISO_8859_1));
+            connection.end();
+        };
+    }
+
+    private static byte[] chunkedHead(Answer answer) {
+        return answer.without("Content-Length").with("Transfer-Encoding", "chunked").head();
+    }
+
+    /** Writes every piece as a chunk. */
+    final class Chunks extends OutputStream {
+
+        private final OutputStream out;
+
+        private Chunks(OutputStream out) {
+            this.out = out;
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) throws IOException {
+            if (length > 0) {
+                out.write((Integer.toHexString(length) + "\r\n").getBytes(StandardCharsets.US_ASCII));
+                out.write(bytes, offset, length);
+                out.write("\r\n".getBytes(StandardCharsets.US_ASCII));
+            }
+        }
+
+        @Override
+        public void write(int b) throws IOException {
+            write(new byte[] {(byte) b}, 0, 1);
+        }
+    }
+
+    /** Writes byte by byte, with a pause before each. */
+    final class Drops extends OutputStream {
+
+        private final OutputStream out;
+        private final Duration pause;
+
+        private Drops(OutputStream out, Duration pause) {
+            this.out = out;
+            this.pause = pause;
+        }
+
+        @Override
+        public void write(int b) throws IOException {
+            try {
+                Thread.sleep(pause.toMillis());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("the server stops", e);
+            }
+            out.write(b);
+        }
+    }
+}

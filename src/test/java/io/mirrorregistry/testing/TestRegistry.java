@@ -1,0 +1,222 @@
+package io.mirrorregistry.testing;
+
+import io.mirrorregistry.protocol.Digest;
+
+import java.util.List;
+
+/**
+ * A registry for tests: {@code var hot = TestRegistry.start("hot"); Image image = hot.image("library/app", "1.0");}.
+ *
+ * <p>It holds what the test puts in, answers as the OCI distribution spec says, and gets its habits and faults by
+ * one-line settings that take effect at once, also while calls run.
+ */
+public final class TestRegistry extends RegistryContent {
+
+    private volatile String prefix = "";
+    private volatile Access access = Access.open();
+    private volatile List<String> challenges;
+    private volatile int missing = 404;
+    private volatile boolean referrersApi = true;
+    private volatile boolean filtersReferrers = true;
+    private volatile boolean strictAccept;
+    private volatile boolean absoluteLinks;
+    private volatile int pageSize = Integer.MAX_VALUE;
+    private volatile BlobRedirect redirect;
+    private volatile boolean redirectsHeads = true;
+
+    private TestRegistry(String salt, boolean tls) {
+        super(salt, tls);
+    }
+
+    public static TestRegistry start() {
+        return start("test");
+    }
+
+    /** Starts a registry whose images differ from those of registries with another name. */
+    public static TestRegistry start(String name) {
+        return new TestRegistry(name, false);
+    }
+
+    /** The same over TLS, with the certificate of {@link TestTls}. */
+    public static TestRegistry startTls(String name) {
+        return new TestRegistry(name, true);
+    }
+
+    // Habits
+
+    /** Serves everything below a path: {@link #url()} ends with it. */
+    public TestRegistry under(String path) {
+        prefix = path;
+        return this;
+    }
+
+    @Override
+    public String url() {
+        return super.url() + prefix;
+    }
+
+    public TestRegistry requireBasic(String user, String password) {
+        access = Access.basic(user, password);
+        return this;
+    }
+
+    public TestRegistry requireBearer(TokenService tokens) {
+        access = Access.bearer(tokens);
+        return this;
+    }
+
+    public TestRegistry requireNothing() {
+        access = Access.open();
+        return this;
+    }
+
+    /** Challenges literally so, one header line each; {@code {realm}}, {@code {service}}, {@code {scope}} are filled in. */
+    public TestRegistry challenges(String... lines) {
+        challenges = List.of(lines);
+        return this;
+    }
+
+    /** Answers for what it has not got with 404, or with 401 (and a challenge) or 403 as ACR and Docker Hub do. */
+    public TestRegistry missing(int status) {
+        missing = status;
+        return this;
+    }
+
+    /** Answers 404 for referrers, as registries of OCI 1.0; they are under the tag {@code sha256-<hex>} instead. */
+    public TestRegistry noReferrersApi() {
+        referrersApi = false;
+        return this;
+    }
+
+    /** Answers all referrers, whatever artifactType is asked for, and does not claim otherwise. */
+    public TestRegistry ignoreArtifactType() {
+        filtersReferrers = false;
+        return this;
+    }
+
+    /** Has a manifest only for those whose Accept names its type. */
+    public TestRegistry strictAccept() {
+        strictAccept = true;
+        return this;
+    }
+
+    /** Caps the pages of tags and referrers, whatever the client asks for. */
+    public TestRegistry pageSize(int most) {
+        pageSize = most;
+        return this;
+    }
+
+    /** Writes whole addresses into Link, rather than paths. */
+    public TestRegistry absoluteLinks() {
+        absoluteLinks = true;
+        return this;
+    }
+
+    /** Answers blobs with a 307 to the storage's address. */
+    public TestRegistry redirectBlobsTo(TestStorage storage) {
+        return redirectBlobsTo(storage, 307, "{url}");
+    }
+
+    /**
+     * Answers blobs with a redirect.
+     *
+     * @param location {@code {url}} is filled in with the signed address at the storage, {@code {path}} with its path
+     *                 and query; the registry serves that path itself too, for relative locations
+     */
+    public TestRegistry redirectBlobsTo(TestStorage storage, int status, String location) {
+        redirect = new BlobRedirect(storage, status, location);
+        return this;
+    }
+
+    /** Serves blobs itself, as at the start. */
+    public TestRegistry serveBlobs() {
+        redirect = null;
+        redirectsHeads = true;
+        return this;
+    }
+
+    /** Answers HEAD of a blob itself, where GET is redirected. */
+    public TestRegistry answerBlobHeads() {
+        redirectsHeads = false;
+        return this;
+    }
+
+    // Answers
+
+    @Override
+    Answer answer(Call call) {
+        if (redirect != null && TestStorage.owns(call.path())) {
+            return redirect.storage().answer(call);
+        }
+        return answerV2(call).with("Docker-Distribution-Api-Version", "registry/2.0");
+    }
+
+    private Answer answerV2(Call call) {
+        if (!call.path().startsWith(prefix + "/v2/") || call.kind() == Kind.OTHER) {
+            return Answer.error(404, "NOT_FOUND");
+        }
+        String scope = call.name() == null ? null : "repository:" + call.name() + ":pull";
+        if (!access.allows(call, scope)) {
+            return unauthorized(scope);
+        }
+        if (!call.method().equals("GET") && !call.isHead()) {
+            return Answer.error(405, "UNSUPPORTED");
+        }
+        if (call.kind() == Kind.PING) {
+            return Answer.of(200, "application/json", "{}");
+        }
+        Repository repository = find(call.name());
+        if (repository == null) {
+            return missing(scope, "NAME_UNKNOWN");
+        }
+        return switch (call.kind()) {
+            case MANIFEST -> manifest(call, repository, scope);
+            case BLOB -> blob(call, repository, scope);
+            case TAGS -> listing().tags(call, repository);
+            default -> referrersApi ? listing().referrers(call, repository)
+                    : Answer.of(404, "text/plain; charset=utf-8", "404 page not found\n");
+        };
+    }
+
+    private Answer unauthorized(String scope) {
+        Answer answer = Answer.error(401, "UNAUTHORIZED");
+        for (String line : (challenges == null ? access : access.challenging(challenges)).challenges(scope)) {
+            answer = answer.and("WWW-Authenticate", line);
+        }
+        return answer;
+    }
+
+    private Answer missing(String scope, String code) {
+        return switch (missing) {
+            case 401 -> unauthorized(scope);
+            case 403 -> Answer.error(403, "DENIED");
+            default -> Answer.error(missing, code);
+        };
+    }
+
+    private Listing listing() {
+        return new Listing(pageSize, absoluteLinks ? super.url() : "", filtersReferrers);
+    }
+
+    private Answer manifest(Call call, Repository repository, String scope) {
+        Repository.Manifest manifest = referrersApi ? repository.manifest(call.reference())
+                : repository.manifestOrReferrers(call.reference());
+        if (manifest == null || strictAccept && !String.join(",", call.headers("Accept")).contains(manifest.mediaType())) {
+            return missing(scope, "MANIFEST_UNKNOWN");
+        }
+        return Answer.of(200, manifest.mediaType(), Body.of(manifest.bytes()))
+                .with("Docker-Content-Digest", Digest.isValid(call.reference()) ? call.reference()
+                        : Digest.ofSha256(manifest.bytes()).value());
+    }
+
+    private Answer blob(Call call, Repository repository, String scope) {
+        Body body = repository.blob(call.reference());
+        if (body == null) {
+            return missing(scope, "BLOB_UNKNOWN");
+        }
+        if (redirect != null && (redirectsHeads || !call.isHead())) {
+            return redirect.answer(call, body);
+        }
+        return Answer.ofRange(call, "application/octet-stream", body).with("Docker-Content-Digest", call.reference());
+    }
+}
