@@ -1,0 +1,91 @@
+package io.mirrorregistry.edge;
+
+import io.mirrorregistry.pull.Pull;
+import io.vertx.core.Context;
+import io.vertx.core.Handler;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.ext.web.RoutingContext;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.spi.LoggingEventBuilder;
+
+/** Writes one line for each request on the clients' port, when its answer is out or its connection gone. */
+public final class AccessLog implements Handler<RoutingContext> {
+
+    private static final Logger LOG = LoggerFactory.getLogger("access");
+    private static final String KEY = "mirror.access";
+    private static final int LONGEST_VALUE = 512;
+
+    /** Starts the line; the request goes on. */
+    @Override
+    public void handle(RoutingContext context) {
+        Line line = new Line(context.request(), context.response());
+        Vertx.currentContext().putLocal(KEY, line);
+        context.addEndHandler(result -> line.write(result.failed()));
+        context.next();
+    }
+
+    /** Returns the line of the request that this thread works on. */
+    static Optional<Line> current() {
+        Context context = Vertx.currentContext();
+        return context == null ? Optional.empty() : Optional.ofNullable(context.getLocal(KEY));
+    }
+
+    /** One request's line. */
+    static final class Line {
+
+        private final long start = System.nanoTime();
+        private final HttpServerRequest request;
+        private final HttpServerResponse response;
+        private volatile Pull pull;
+
+        private Line(HttpServerRequest request, HttpServerResponse response) {
+            this.request = request;
+            this.response = response;
+        }
+
+        /** Tells more of the request. */
+        void of(Pull understood) {
+            pull = understood;
+        }
+
+        private void write(boolean cut) {
+            if (cut && pull != null) {
+                pull.abandon();
+            }
+            if (!LOG.isInfoEnabled()) {
+                return;
+            }
+            Pull known = pull;
+            String servedBy = known == null || known.servedBy() == null ? "none" : known.servedBy();
+            long milliseconds = (System.nanoTime() - start) / 1_000_000;
+            String path = bounded(request.path());
+            LoggingEventBuilder line = LOG.atInfo()
+                    .addKeyValue("method", request.method().name())
+                    .addKeyValue("path", path);
+            if (known != null && known.request() != null && known.request().path().repository() != null) {
+                line = line.addKeyValue("repository", known.request().path().repository().value());
+                if (known.request().path().reference() != null) {
+                    line = line.addKeyValue("reference", known.request().path().reference().value());
+                }
+            }
+            SocketAddress remote = request.remoteAddress();
+            line.addKeyValue("status", response.getStatusCode())
+                    .addKeyValue("registry", servedBy)
+                    .addKeyValue("milliseconds", milliseconds)
+                    .addKeyValue("bytes", response.bytesWritten())
+                    .addKeyValue("cut", cut)
+                    .addKeyValue("remote", remote == null ? null : remote.hostAddress())
+                    .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
+                    .log("{} {} {} {} {} ms", request.method().name(), path, response.getStatusCode(), servedBy, milliseconds);
+        }
+
+        private static String bounded(String value) {
+            return value == null || value.length() <= LONGEST_VALUE ? value : value.substring(0, LONGEST_VALUE) + "…";
+        }
+    }
+}

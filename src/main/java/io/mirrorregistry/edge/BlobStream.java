@@ -1,0 +1,179 @@
+package io.mirrorregistry.edge;
+
+import io.mirrorregistry.images.StoredBlob;
+import io.mirrorregistry.protocol.ErrorCode;
+import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.netty.buffer.Unpooled;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.http.HttpVersion;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletionException;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The step {@code stream} of routes: writes a blob to the client as it comes from the registry, in constant memory. What the
+ * registry cuts is cut for the client, and when the client goes, so does the connection to the registry.
+ *
+ * <p>Camel's own way with a stream does neither, so the answer is written here, and Camel finds it written.
+ */
+public final class BlobStream {
+
+    private static final Logger LOG = LoggerFactory.getLogger(BlobStream.class);
+    private static final int BUFFER_BYTES = 64 * 1024;
+    private static final int BUFFERS = 4;
+    private static final byte[] NOTHING = new byte[0];
+
+    /**
+     * Writes the blob, or the part of it that was asked for.
+     *
+     * @throws RegistryTroubleException when the registry breaks off before the first byte, so that another can be asked
+     * @throws ProtocolException RANGE_INVALID when the part lies outside the blob
+     */
+    public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
+        Message message = exchange.getMessage();
+        if (message.getBody() instanceof StoredBlob blob) {
+            sendFile(exchange, blob);
+            return;
+        }
+        int status = Registry.status(exchange);
+        String contentRange = message.getHeader("Content-Range", String.class);
+        if (status == 416) {
+            throw outside(contentRange);
+        }
+        InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
+        Pull pull = Pull.of(exchange);
+        pull.whenAbandoned(() -> close(body));
+        try (body) {
+            BlockingQueue<byte[]> free = new ArrayBlockingQueue<>(BUFFERS);
+            byte[] buffer = new byte[BUFFER_BYTES];
+            int count = first(exchange, body, buffer);
+            prepare(exchange, status, contentRange, message.getHeader("Content-Length", String.class));
+            for (int i = 1; i < BUFFERS; i++) {
+                free.add(NOTHING);
+            }
+            copy(pull, body, buffer, count, free);
+        } catch (RegistryTroubleException e) {
+            throw e;
+        } catch (IOException e) {
+            LOG.warn("{} broke off: {}", Registry.lastAsked(exchange).name(), Call.of(exchange));
+            cut(pull);
+        }
+    }
+
+    /** Reads the first bytes, before anything is told to the client. */
+    private static int first(Exchange exchange, InputStream body, byte[] buffer) throws RegistryTroubleException {
+        try {
+            return body.read(buffer);
+        } catch (IOException e) {
+            throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " broke off");
+        }
+    }
+
+    private static void copy(Pull pull, InputStream body, byte[] first, int bytes, BlockingQueue<byte[]> free)
+            throws IOException, InterruptedException {
+        HttpServerResponse response = pull.response();
+        byte[] buffer = first;
+        int count = bytes;
+        while (count >= 0 && !pull.abandoned()) {
+            byte[] written = buffer;
+            response.write(Buffer.buffer(Unpooled.wrappedBuffer(written, 0, count))).onComplete(done -> free.add(written));
+            // Waits here until the client has taken something: at most BUFFERS are on their way.
+            buffer = free.take();
+            if (buffer == NOTHING) {
+                buffer = new byte[BUFFER_BYTES];
+            }
+            count = body.read(buffer);
+        }
+        if (!pull.abandoned()) {
+            end(response);
+        }
+    }
+
+    private void sendFile(Exchange exchange, StoredBlob blob) throws ProtocolException {
+        ByteRange range = ByteRange.parse(Call.of(exchange).range(), blob.size());
+        if (range == null) {
+            throw outside("bytes */" + blob.size());
+        }
+        boolean all = range.isAllOf(blob.size());
+        prepare(exchange, all ? 200 : 206, all ? null : range.contentRange(blob.size()), String.valueOf(range.length()));
+        Pull pull = Pull.of(exchange);
+        try {
+            pull.response().sendFile(blob.file().toString(), range.start(), range.length()).toCompletionStage()
+                    .toCompletableFuture().join();
+        } catch (CompletionException e) {
+            if (!pull.abandoned()) {
+                LOG.warn("{} could not be sent: {}", blob.file(), e.getCause().getMessage());
+            }
+            cut(pull);
+        }
+    }
+
+    private static void prepare(Exchange exchange, int status, String contentRange, String contentLength) {
+        Pull pull = Pull.of(exchange);
+        pull.servedBy(Registry.lastAsked(exchange).name());
+        HttpServerResponse response = pull.response();
+        response.setStatusCode(status)
+                .putHeader("Content-Type", MediaTypes.OCTET_STREAM)
+                .putHeader("Docker-Content-Digest", Call.of(exchange).path().reference().value())
+                .putHeader("Docker-Distribution-Api-Version", "registry/2.0")
+                .putHeader("Accept-Ranges", "bytes");
+        if (contentRange != null) {
+            response.putHeader("Content-Range", contentRange);
+        }
+        if (contentLength != null) {
+            response.putHeader("Content-Length", contentLength);
+        } else {
+            response.setChunked(true);
+        }
+    }
+
+    private static ProtocolException outside(String contentRange) {
+        return new ProtocolException(ErrorCode.RANGE_INVALID, "The range lies outside the blob.", contentRange);
+    }
+
+    private static void end(HttpServerResponse response) {
+        try {
+            response.end().toCompletionStage().toCompletableFuture().join();
+        } catch (CompletionException e) {
+            LOG.debug("the client left at the end of its answer", e);
+        }
+    }
+
+    /** Closes the client's connection without an end of the answer, so that nobody takes what came for the whole. */
+    private static void cut(Pull pull) {
+        HttpServerResponse response = pull.response();
+        try {
+            if (pull.version() == HttpVersion.HTTP_2) {
+                response.reset();
+            } else {
+                pull.connection().close().toCompletionStage().toCompletableFuture().join();
+            }
+            // Nothing of this is sent any more; it is for Camel to see that there is nothing left to write.
+            if (!response.ended()) {
+                response.end();
+            }
+        } catch (CompletionException | IllegalStateException e) {
+            LOG.debug("the connection was closed already", e);
+        }
+    }
+
+    private static void close(InputStream body) {
+        try {
+            body.close();
+        } catch (IOException e) {
+            LOG.debug("closing a registry's answer", e);
+        }
+    }
+}

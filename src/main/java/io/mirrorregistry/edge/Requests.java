@@ -1,0 +1,60 @@
+package io.mirrorregistry.edge;
+
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.protocol.ErrorCode;
+import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.pull.Pull;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import java.util.List;
+import org.apache.camel.Exchange;
+import org.apache.camel.component.platform.http.vertx.HttpMessage;
+
+/** The step {@code request} of routes: reads what the client sent into an {@link ApiRequest} and forgets the rest. */
+public final class Requests {
+
+    /** The variable that tells what is asked for: {@code api-version, manifest, blob, tags} or {@code referrers}. */
+    private static final String ASKED = "asked";
+    /** The variable that tells the method: {@code GET} or {@code HEAD}. */
+    private static final String METHOD = "method";
+
+    /**
+     * Reads and validates the request.
+     *
+     * @throws ProtocolException for a request that no registry is to be asked
+     */
+    public void read(Exchange exchange) throws ProtocolException {
+        HttpMessage message = exchange.getMessage(HttpMessage.class);
+        HttpServerRequest request = message.getRequest();
+        message.removeHeaders("*");
+        message.setBody(null);
+        Pull pull = new Pull(request, message.getResponse());
+        pull.on(exchange);
+        AccessLog.current().ifPresent(line -> line.of(pull));
+
+        if (!pull.head() && request.method() != HttpMethod.GET) {
+            throw new ProtocolException(ErrorCode.UNSUPPORTED, "This mirror is for pulling: it serves GET and HEAD.",
+                    request.method().name());
+        }
+        ApiPath path = ApiPath.parse(request.path() == null ? "" : request.path());
+        ApiRequest.Page page = path.kind() == ApiPath.Kind.TAGS
+                ? ApiRequest.Page.parse(request.getParam("n"), request.getParam("last")) : ApiRequest.Page.ALL;
+        String artifactType = path.kind() == ApiPath.Kind.REFERRERS ? request.getParam("artifactType") : null;
+        pull.request(new ApiRequest(pull.head(), path, joined(request.headers().getAll("Accept")), range(request), page,
+                artifactType == null || artifactType.isEmpty() ? null : artifactType));
+        exchange.setVariable(ASKED, path.kind().asked());
+        exchange.setVariable(METHOD, request.method().name());
+    }
+
+    /** Camel would send several lines as {@code [a, b]}. */
+    private static String joined(List<String> lines) {
+        return lines.isEmpty() ? null : lines.size() == 1 ? lines.get(0) : String.join(", ", lines);
+    }
+
+    /** With If-Range a part is wanted only of the same version; without a way to compare, the whole is always right. */
+    private static String range(HttpServerRequest request) {
+        List<String> ranges = request.headers().getAll("Range");
+        return ranges.size() == 1 && !request.headers().contains("If-Range") ? ranges.get(0) : null;
+    }
+}

@@ -1,0 +1,45 @@
+package io.mirrorregistry.health;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import org.apache.camel.health.HealthCheckResultBuilder;
+import org.apache.camel.impl.health.AbstractHealthCheck;
+
+/**
+ * Tells how one registry is. A registry that is down is shown but leaves the mirror ready, as long as another can serve.
+ */
+public final class RegistryHealthCheck extends AbstractHealthCheck {
+
+    private final String registry;
+    private final RegistryProbes probes;
+
+    public RegistryHealthCheck(String registry, RegistryProbes probes) {
+        super("mirror-registry", "registry-" + registry);
+        this.registry = registry;
+        this.probes = probes;
+    }
+
+    @Override
+    protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
+        Probe probe = probes.last(registry);
+        if (probe == null) {
+            builder.message("not asked yet");
+            builder.down();
+            return;
+        }
+        long secondsAgo = Duration.between(probe.at(), Instant.now()).toSeconds();
+        // Camel escapes messages twice, so that the whole address, with its slashes, is a detail (?data=true).
+        builder.message((probe.up() ? "up: " : "down: ") + probe.whom() + " " + probe.status() + ", " + secondsAgo + " s ago");
+        builder.detail("registry.state", probe.up() ? "up" : "down");
+        builder.detail("registry.asked", probe.asked());
+        builder.detail("registry.status", probe.status());
+        builder.detail("registry.secondsAgo", secondsAgo);
+        builder.state(probes.anyUp() ? State.UP : State.DOWN);
+    }
+
+    @Override
+    public boolean isLiveness() {
+        return false;
+    }
+}

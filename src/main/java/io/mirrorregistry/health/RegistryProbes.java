@@ -1,0 +1,103 @@
+package io.mirrorregistry.health;
+
+import io.mirrorregistry.images.ImageLayout;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Asks every registry from time to time how it is, in the background, and remembers the answers. */
+public final class RegistryProbes implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(RegistryProbes.class);
+    private static final Call VERSION = Call.get(new ApiPath(ApiPath.Kind.API_VERSION, null, null), null);
+
+    private final Map<String, Probe> last = new ConcurrentHashMap<>();
+    private final List<Registry> registries;
+    private final ImageLayout images;
+    private final ScheduledExecutorService threads;
+
+    /** @param images what the folder registry serves */
+    public RegistryProbes(Collection<Registry> registries, ImageLayout images) {
+        this.registries = List.copyOf(registries);
+        this.images = images;
+        AtomicInteger number = new AtomicInteger();
+        this.threads = Executors.newScheduledThreadPool(this.registries.size(), task -> {
+            Thread thread = new Thread(task, "registry-probe-" + number.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /** Begins to ask. */
+    public void start(Duration interval) {
+        for (Registry registry : registries) {
+            threads.scheduleWithFixedDelay(() -> remember(registry), 0, interval.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** Returns the last answer of a registry; null before the first. */
+    Probe last(String registry) {
+        return last.get(registry);
+    }
+
+    /** Returns whether any registry can serve. */
+    boolean anyUp() {
+        return last.values().stream().anyMatch(Probe::up);
+    }
+
+    private void remember(Registry registry) {
+        try {
+            Probe now = registry.settings().isFolder() ? lookAtFolder() : ask(registry);
+            Probe before = last.put(registry.name(), now);
+            if (before == null ? !now.up() : before.up() != now.up()) {
+                LOG.atLevel(now.up() ? org.slf4j.event.Level.INFO : org.slf4j.event.Level.WARN)
+                        .log("{} is {}: {} {}", registry.name(), now.up() ? "up" : "down", now.whom(), now.status());
+            }
+        } catch (RuntimeException e) {
+            LOG.error("probing {} failed", registry.name(), e);
+        }
+    }
+
+    /** Any answer but a registry's own trouble will do: many want a token even for this, and give it for repositories only. */
+    private static Probe ask(Registry registry) {
+        String whom = registry.settings().url().getRawAuthority();
+        String asked = "GET " + registry.settings().url() + VERSION.path();
+        try (ClassicHttpResponse response = registry.client().ask(VERSION)) {
+            int status = response.getCode();
+            boolean up = status < 500 && status != 429 && status != 408;
+            return new Probe(whom, asked, up, "answered " + status, Instant.now());
+        } catch (RegistryTroubleException e) {
+            return new Probe(whom, asked, false, e.getMessage().replace(VERSION + ": ", ""), Instant.now());
+        } catch (IOException e) {
+            return new Probe(whom, asked, false, e.getClass().getSimpleName(), Instant.now());
+        }
+    }
+
+    private Probe lookAtFolder() {
+        String problem = images.problem().orElse(null);
+        boolean up = problem == null || images.size() > 0;
+        String status = problem == null ? "has " + images.size() + " names" : problem;
+        return new Probe("the folder of images", "read index.json", up, status, Instant.now());
+    }
+
+    /** Stops asking. */
+    @Override
+    public void close() {
+        threads.shutdownNow();
+    }
+}

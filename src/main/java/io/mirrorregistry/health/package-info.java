@@ -1,0 +1,2 @@
+/** The health of each registry. */
+package io.mirrorregistry.health;

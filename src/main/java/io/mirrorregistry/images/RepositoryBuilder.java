@@ -1,0 +1,62 @@
+package io.mirrorregistry.images;
+
+import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.Reference;
+import io.mirrorregistry.protocol.Tag;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Gathers the images of one repository. */
+final class RepositoryBuilder {
+
+    private final Map<Digest, List<Image>> unnamedReferrers;
+    private final SortedMap<String, Manifest> tags = new TreeMap<>();
+    private final Map<Digest, Manifest> manifests = new LinkedHashMap<>();
+    private final Map<Digest, StoredBlob> blobs = new HashMap<>();
+
+    /**
+     * @param unnamedReferrers images that no name leads to, by the digest of their subject: they belong to each repository
+     *     that has the subject ({@code oras attach --oci-layout} writes signatures and the like this way)
+     */
+    RepositoryBuilder(Map<Digest, List<Image>> unnamedReferrers) {
+        this.unnamedReferrers = unnamedReferrers;
+    }
+
+    /** Adds an image and all that leads on from it. */
+    void add(Reference reference, Image image) {
+        if (reference instanceof Tag tag) {
+            tags.put(tag.value(), image.root());
+        }
+        Queue<Image> images = new ArrayDeque<>(List.of(image));
+        while (!images.isEmpty()) {
+            Image next = images.remove();
+            blobs.putAll(next.blobs());
+            for (Manifest manifest : next.manifests()) {
+                if (manifests.put(manifest.digest(), manifest) == null) {
+                    images.addAll(unnamedReferrers.getOrDefault(manifest.digest(), List.of()));
+                }
+            }
+        }
+    }
+
+    Repository build() {
+        Map<Digest, List<Manifest>> referrers = new HashMap<>();
+        for (Manifest manifest : manifests.values()) {
+            if (manifest.subject() != null) {
+                referrers.computeIfAbsent(manifest.subject(), subject -> new ArrayList<>()).add(manifest);
+            }
+        }
+        referrers.replaceAll((subject, found) -> List.copyOf(found));
+        return new Repository(Collections.unmodifiableSortedMap(tags), Collections.unmodifiableMap(manifests),
+                Collections.unmodifiableMap(blobs), Collections.unmodifiableMap(referrers));
+    }
+}

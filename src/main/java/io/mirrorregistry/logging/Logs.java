@@ -1,0 +1,63 @@
+package io.mirrorregistry.logging;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.spi.Configurator;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.ConsoleAppender;
+import ch.qos.logback.core.encoder.Encoder;
+import ch.qos.logback.core.spi.ContextAwareBase;
+import io.mirrorregistry.config.Settings.LoggingSettings;
+import org.slf4j.LoggerFactory;
+
+/** Sets up logback in code: its XML parser costs a tenth of the start. Logback finds this class as a service. */
+public final class Logs extends ContextAwareBase implements Configurator {
+
+    /** A line stays one line, and what a client sends moves no cursor: control characters become question marks. */
+    private static final String CONSOLE =
+            "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level %logger{0} %replace(%msg %kvp){'[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]','?'}%n";
+
+    /** Writes what is logged before the settings are known. */
+    @Override
+    public ExecutionStatus configure(LoggerContext context) {
+        apply(context, new LoggingSettings("info", "json"));
+        return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
+    }
+
+    /** Writes logs as the settings say from now on. */
+    public static void apply(LoggingSettings settings) {
+        apply((LoggerContext) LoggerFactory.getILoggerFactory(), settings);
+    }
+
+    private static void apply(LoggerContext context, LoggingSettings settings) {
+        Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+        root.detachAndStopAllAppenders();
+        ConsoleAppender<ILoggingEvent> appender = new ConsoleAppender<>();
+        appender.setContext(context);
+        appender.setEncoder(encoder(context, settings.format()));
+        appender.start();
+        root.addAppender(appender);
+        Level level = Level.toLevel(settings.level());
+        root.setLevel(level);
+        // The HTTP client writes whole headers at these levels, with Authorization among them.
+        context.getLogger("org.apache.hc").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
+        context.getLogger("org.apache.camel.component.http").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
+        context.getLogger("io.netty").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
+    }
+
+    private static Encoder<ILoggingEvent> encoder(LoggerContext context, String format) {
+        if (format.equals("json")) {
+            JsonLines json = new JsonLines();
+            json.setContext(context);
+            json.start();
+            return json;
+        }
+        PatternLayoutEncoder console = new PatternLayoutEncoder();
+        console.setContext(context);
+        console.setPattern(CONSOLE);
+        console.start();
+        return console;
+    }
+}

@@ -1,0 +1,208 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.config.BlobsMode;
+import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.Locations;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryAnswers;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+
+/**
+ * The step {@code blob} of routes.
+ *
+ * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-blobs">Pulling blobs</a>
+ */
+public final class Blobs {
+
+    /** The variable that tells the registry's setting: {@code auto}, {@code redirect} or {@code proxy}. */
+    private static final String MODE = "blobs";
+    /** The variable that tells whether the registry sends one on to its storage. */
+    private static final String REDIRECTS = "redirects";
+    /** The variable that tells whether the registry answered without any authorization. */
+    private static final String OPEN = "open";
+
+    private static final ByteBuffer NO_BYTES = ByteBuffer.allocate(0).asReadOnlyBuffer();
+
+    /** Prepares the call that finds out whether the registry has the blob. */
+    public void askWhether(Exchange exchange) {
+        new Call(true, Pull.of(exchange).request().path(), null, null, null).next(exchange);
+    }
+
+    /** Prepares the call for the blob itself, or the part of it that the client wants. */
+    public void ask(Exchange exchange) {
+        ApiRequest request = Pull.of(exchange).request();
+        new Call(false, request.path(), null, null, request.range()).next(exchange);
+    }
+
+    /** Sets the variables {@code blobs}, {@code redirects} and {@code open} from the registry and its answer to the HEAD. */
+    public void found(Exchange exchange) {
+        Registry registry = Registry.lastAsked(exchange);
+        // There is no place outside the mirror where the folder's blobs could be fetched.
+        BlobsMode mode = registry.settings().isFolder() ? BlobsMode.PROXY : registry.settings().blobs();
+        exchange.setVariable(MODE, mode.name().toLowerCase(java.util.Locale.ROOT));
+        exchange.setVariable(REDIRECTS, isRedirect(exchange));
+        exchange.setVariable(OPEN, exchange.getMessage().getHeader(RegistryAnswers.AUTHORIZED) == null);
+    }
+
+    /** Answers a HEAD: 200 with the length, which the storage tells where the registry redirects to one. */
+    public void describe(Exchange exchange) throws RegistryTroubleException {
+        long length = isRedirect(exchange) ? lengthAtStorage(exchange) : contentLength(exchange);
+        if (length < 0) {
+            length = lengthByGet(exchange);
+        }
+        Message message = answer(exchange, 200);
+        message.setHeader(Exchange.CONTENT_TYPE, MediaTypes.OCTET_STREAM);
+        message.setHeader("Accept-Ranges", "bytes");
+        message.setHeader(Exchange.CONTENT_LENGTH, length);
+        message.setBody(null);
+    }
+
+    /** Sends the client to the registry. */
+    public void redirectToRegistry(Exchange exchange) {
+        URI publicUrl = Registry.lastAsked(exchange).settings().publicUrl();
+        redirect(exchange, publicUrl + Call.of(exchange).path().toString());
+    }
+
+    /** Sends the client to where the registry sends us. The address is signed and short-lived, so nothing may keep it. */
+    public void redirectToStorage(Exchange exchange) throws RegistryTroubleException {
+        String location = exchange.getMessage().getHeader("Location", String.class);
+        boolean verbatim = location != null && (location.startsWith("https://") || location.startsWith("http://"))
+                && location.chars().allMatch(c -> c > ' ' && c < 127);
+        redirect(exchange, verbatim ? location : location(exchange).toASCIIString());
+        exchange.getMessage().setHeader("Cache-Control", "no-store");
+    }
+
+    /** Goes where the registry sends us, if it does, so that the message holds the bytes in the end. */
+    public void follow(Exchange exchange) throws RegistryTroubleException {
+        if (!isRedirect(exchange)) {
+            return;
+        }
+        URI location = location(exchange);
+        String range = Call.of(exchange).range();
+        ClassicHttpResponse response = Registry.lastAsked(exchange).client()
+                .askStranger("GET", location, range == null ? Map.of() : Map.of("Range", range));
+        int status = response.getCode();
+        if (status != 200 && status != 206 && status != 416) {
+            throw storageTrouble(exchange, location, status);
+        }
+        Message message = exchange.getMessage();
+        message.removeHeaders("*");
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, status);
+        for (String name : new String[] {"Content-Length", "Content-Range"}) {
+            Header header = response.getFirstHeader(name);
+            if (header != null) {
+                message.setHeader(name, header.getValue());
+            }
+        }
+        try {
+            message.setBody(response.getEntity() == null ? null : response.getEntity().getContent());
+        } catch (IOException e) {
+            throw storageTrouble(exchange, location, status);
+        }
+    }
+
+    private static boolean isRedirect(Exchange exchange) {
+        int status = Registry.status(exchange);
+        return status >= 300 && status < 400;
+    }
+
+    private static URI location(Exchange exchange) throws RegistryTroubleException {
+        Registry registry = Registry.lastAsked(exchange);
+        URI asked = URI.create(registry.settings().url() + Call.of(exchange).path().toString());
+        return Locations.resolve(registry.name(), asked, exchange.getMessage().getHeader("Location", String.class));
+    }
+
+    private static Message answer(Exchange exchange, int status) {
+        Message message = exchange.getMessage();
+        message.removeHeaders("*");
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, status);
+        message.setHeader("Docker-Content-Digest", Call.of(exchange).path().reference().value());
+        Pull.of(exchange).servedBy(Registry.lastAsked(exchange).name());
+        return message;
+    }
+
+    private static void redirect(Exchange exchange, String location) {
+        Message message = answer(exchange, 307);
+        message.setHeader("Location", location);
+        message.setBody(NO_BYTES.duplicate());
+    }
+
+    private static long contentLength(Exchange exchange) {
+        return number(exchange.getMessage().getHeader("Content-Length", String.class));
+    }
+
+    /** Returns the length by a HEAD at the storage, or -1 where it does not tell: the address may be signed for GET only. */
+    private static long lengthAtStorage(Exchange exchange) throws RegistryTroubleException {
+        try (ClassicHttpResponse response = Registry.lastAsked(exchange).client()
+                .askStranger("HEAD", location(exchange), Map.of())) {
+            return response.getCode() == 200 ? number(value(response, "Content-Length")) : -1;
+        } catch (IOException e) {
+            return -1;
+        }
+    }
+
+    /** Returns the length by fetching the blob's first byte, from the registry or where it sends us. */
+    private static long lengthByGet(Exchange exchange) throws RegistryTroubleException {
+        Registry registry = Registry.lastAsked(exchange);
+        Call call = new Call(false, Call.of(exchange).path(), null, null, "bytes=0-0");
+        URI asked = URI.create(registry.settings().url() + call.path().toString());
+        try (ClassicHttpResponse own = registry.client().ask(call)) {
+            if (own.getCode() < 300 || own.getCode() >= 400) {
+                return length(exchange, own);
+            }
+            URI location = Locations.resolve(registry.name(), asked, value(own, "Location"));
+            try (ClassicHttpResponse storage = registry.client().askStranger("GET", location, Map.of("Range", "bytes=0-0"))) {
+                return length(exchange, storage);
+            }
+        } catch (RegistryTroubleException e) {
+            throw e;
+        } catch (IOException e) {
+            throw Bodies.trouble(exchange, "with a body that broke off");
+        }
+    }
+
+    private static long length(Exchange exchange, ClassicHttpResponse response) throws RegistryTroubleException {
+        String range = value(response, "Content-Range");
+        long length = -1;
+        if (response.getCode() == 206 && range != null) {
+            length = number(range.substring(range.indexOf('/') + 1));
+        } else if (response.getCode() == 200) {
+            length = number(value(response, "Content-Length"));
+        } else if (response.getCode() == 416 && range != null && range.endsWith("/0")) {
+            // An empty blob has no first byte.
+            length = 0;
+        }
+        if (length < 0) {
+            throw Bodies.trouble(exchange, "without telling the blob's length");
+        }
+        return length;
+    }
+
+    private static String value(ClassicHttpResponse response, String name) {
+        Header header = response.getFirstHeader(name);
+        return header == null ? null : header.getValue();
+    }
+
+    private static long number(String text) {
+        try {
+            return text == null ? -1 : Long.parseLong(text.strip());
+        } catch (NumberFormatException e) {
+            return -1;
+        }
+    }
+
+    private static RegistryTroubleException storageTrouble(Exchange exchange, URI location, int status) {
+        return new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + ": "
+                + location.getHost() + ", where it redirects, answered " + status);
+    }
+}

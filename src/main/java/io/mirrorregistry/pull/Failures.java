@@ -1,0 +1,45 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import java.util.List;
+import org.apache.camel.Exchange;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The step {@code failures} of routes: remembers why a registry could not serve, and says what that comes to. */
+public final class Failures {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
+    /** The variable that tells what the failures come to: {@code missing}, {@code throttled} or {@code outage}. */
+    private static final String OUTCOME = "outcome";
+
+    /** Remembers the failure that has just been caught. */
+    public void remember(Exchange exchange) {
+        Exception failure = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
+        Pull pull = Pull.of(exchange);
+        if (pull.failures().contains(failure)) {
+            return;
+        }
+        pull.failed(failure);
+        if (failure instanceof RegistryTroubleException trouble) {
+            LOG.warn("{} is in trouble: {}", trouble.registry(), trouble.getMessage());
+        } else if (failure instanceof NotHereException missing) {
+            LOG.debug("{} has not got it: {}", missing.registry(), missing.getMessage());
+        }
+    }
+
+    /** Sets the variable {@code outcome} from all failures of this pull. */
+    public void judge(Exchange exchange) {
+        List<RegistryTroubleException> troubles = Pull.of(exchange).troubles();
+        String outcome;
+        if (troubles.isEmpty()) {
+            outcome = "missing";
+        } else if (troubles.stream().allMatch(RegistryTroubleException::throttled)) {
+            outcome = "throttled";
+        } else {
+            outcome = "outage";
+        }
+        exchange.setVariable(OUTCOME, outcome);
+    }
+}

@@ -1,0 +1,158 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+
+/** Gathers a list that registries give in pages, from each of them, and makes one of it. */
+abstract class Lists {
+
+    /** The variable that tells whether the registry has a further page. */
+    private static final String MORE = "more";
+    /** No list that anybody can use is longer; a registry that goes on and on is in trouble. */
+    private static final int MOST_PAGES = 200;
+    private static final int MOST_BYTES = 16 * 1024 * 1024;
+
+    /** What has been gathered: entries by what makes them the same, and who gave them. */
+    private static final class Gathered {
+        private final Map<String, Object> entries = new LinkedHashMap<>();
+        private final List<String> registries = new ArrayList<>(2);
+        private int pages;
+        private long bytes;
+    }
+
+    private final String field;
+    private final String property;
+
+    /** @param field the member of the registries' JSON objects that is the list */
+    Lists(String field) {
+        this.field = field;
+        this.property = "mirror.gathered." + field;
+    }
+
+    /** Prepares the call for the first page. */
+    public void ask(Exchange exchange) {
+        gathered(exchange).pages = 0;
+        next(exchange, Pull.of(exchange).request().path(), null);
+    }
+
+    /** Adds the page that the registry has just answered with, and prepares the call for the next where there is one. */
+    public void gather(Exchange exchange) throws RegistryTroubleException {
+        Gathered gathered = gathered(exchange);
+        byte[] body = Bodies.read(exchange);
+        gathered.pages++;
+        gathered.bytes += body.length;
+        if (gathered.pages > MOST_PAGES || gathered.bytes > MOST_BYTES) {
+            throw Bodies.trouble(exchange, "with a list that does not end");
+        }
+        Object list;
+        try {
+            list = new JsonObject(new String(body, StandardCharsets.UTF_8)).getValue(field);
+        } catch (DecodeException e) {
+            throw Bodies.trouble(exchange, "with what is no JSON object");
+        }
+        if (list != null && !(list instanceof JsonArray)) {
+            throw Bodies.trouble(exchange, "without a list of " + field);
+        }
+        if (list != null) {
+            add((JsonArray) list, gathered.entries);
+        }
+        String next = nextQuery(exchange.getMessage().getHeader("Link"));
+        if (next == null) {
+            gathered.registries.add(Registry.lastAsked(exchange).name());
+            exchange.setVariable(MORE, false);
+        } else {
+            next(exchange, Call.of(exchange).path(), next);
+        }
+    }
+
+    /** Adds a page to the entries; of entries that are the same the first one stays. */
+    abstract void add(JsonArray page, Map<String, Object> entries);
+
+    /** Prepares a call whose answer is a page, the last one unless it tells otherwise. */
+    final void next(Exchange exchange, ApiPath path, String query) {
+        exchange.setVariable(MORE, true);
+        new Call(false, path, query, accept(), null).next(exchange);
+    }
+
+    String accept() {
+        return MediaTypes.JSON;
+    }
+
+    /** Throws the last failure if no registry gave a list. */
+    final void requireAnswer(Exchange exchange) throws NotHereException, RegistryTroubleException {
+        if (!gathered(exchange).registries.isEmpty()) {
+            return;
+        }
+        List<Exception> failures = Pull.of(exchange).failures();
+        Exception last = failures.get(failures.size() - 1);
+        if (last instanceof NotHereException missing) {
+            throw missing;
+        }
+        throw (RegistryTroubleException) last;
+    }
+
+    /** Returns the entries of all registries, those of the one asked first at the beginning. */
+    final Map<String, Object> entries(Exchange exchange) {
+        return gathered(exchange).entries;
+    }
+
+    /** Answers with a list, and a warning where a registry is in trouble whose part may be lacking. */
+    final void reply(Exchange exchange, String contentType, JsonObject list) {
+        Message message = exchange.getMessage();
+        message.removeHeaders("*");
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
+        message.setHeader(Exchange.CONTENT_TYPE, contentType);
+        Pull pull = Pull.of(exchange);
+        if (!pull.troubles().isEmpty()) {
+            String names = pull.troubles().stream().map(RegistryTroubleException::registry).collect(Collectors.joining(", "));
+            message.setHeader("Warning", "299 - \"" + names + " could not be asked; the list may lack entries\"");
+        }
+        message.setBody(ByteBuffer.wrap(list.toBuffer().getBytes()));
+        List<String> registries = gathered(exchange).registries;
+        pull.servedBy(registries.isEmpty() ? null : String.join(",", registries));
+    }
+
+    private Gathered gathered(Exchange exchange) {
+        Gathered gathered = exchange.getProperty(property, Gathered.class);
+        if (gathered == null) {
+            gathered = new Gathered();
+            exchange.setProperty(property, gathered);
+        }
+        return gathered;
+    }
+
+    /** Returns the query of the link to the next page. Only that: the page is asked of the same registry at the same path. */
+    static String nextQuery(Object header) {
+        List<?> lines = header instanceof List<?> several ? several : header == null ? List.of() : List.of(header);
+        for (Object line : lines) {
+            for (String link : line.toString().split(",(?=\\s*<)")) {
+                int open = link.indexOf('<');
+                int close = link.indexOf('>', open);
+                if (open >= 0 && close > 0 && link.substring(close).replace("\"", "").replace(" ", "").contains(";rel=next")) {
+                    String target = link.substring(open + 1, close);
+                    int question = target.indexOf('?');
+                    String query = question < 0 ? "" : target.substring(question + 1);
+                    return query.chars().allMatch(c -> c > ' ' && c < 127 && "{}<>\"\\^`|#".indexOf(c) < 0) && !query.isEmpty()
+                            ? query : null;
+                }
+            }
+        }
+        return null;
+    }
+}

@@ -1,0 +1,168 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+
+/**
+ * The step {@code manifest} of routes.
+ *
+ * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests">Pulling manifests</a>
+ */
+public final class Manifests {
+
+    private static final String DIGEST = "Docker-Content-Digest";
+
+    /** Prepares the call for the manifest that the client asked for. */
+    public void ask(Exchange exchange) {
+        ApiRequest request = Pull.of(exchange).request();
+        new Call(request.head(), request.path(), null, accept(request.accept()), null).next(exchange);
+    }
+
+    /** Registries take a client that accepts anything, such as curl, for one that knows no OCI manifests. */
+    private static String accept(String wish) {
+        if (wish == null) {
+            return MediaTypes.ANY_MANIFEST;
+        }
+        return wish.equals("*/*") ? MediaTypes.ANY_MANIFEST + ", */*" : wish;
+    }
+
+    /**
+     * Makes the registry's answer the client's, once it has proved to be the manifest that was asked for.
+     *
+     * @throws RegistryTroubleException when it is cut, too large, no manifest, or has another digest than asked for
+     */
+    public void verify(Exchange exchange) throws RegistryTroubleException {
+        Message message = exchange.getMessage();
+        if (Registry.status(exchange) != 200) {
+            throw Bodies.trouble(exchange, "with " + Registry.status(exchange) + " instead of a manifest");
+        }
+        Answer answer = new Answer(message.getHeader("Content-Type", String.class), message.getHeader(DIGEST, String.class));
+        Digest digest;
+        Long length;
+        Object body = null;
+        if (!Call.of(exchange).head()) {
+            byte[] bytes = Bodies.read(exchange);
+            digest = answer.verified(exchange, bytes);
+            body = ByteBuffer.wrap(bytes);
+            length = null;
+        } else if (answer.type != null && Digest.isValid(String.valueOf(answer.digest)) && length(message) >= 0) {
+            digest = answer.claimed(exchange);
+            length = length(message);
+        } else {
+            // Some registries leave half of it out of a HEAD; the client is to have what a GET would tell.
+            byte[] bytes = get(exchange, answer);
+            digest = answer.verified(exchange, bytes);
+            length = (long) bytes.length;
+        }
+        message.removeHeaders("*");
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
+        message.setHeader(Exchange.CONTENT_TYPE, answer.type);
+        message.setHeader(DIGEST, digest.value());
+        if (length != null) {
+            message.setHeader(Exchange.CONTENT_LENGTH, length);
+        }
+        message.setBody(body);
+        Pull.of(exchange).servedBy(Registry.lastAsked(exchange).name());
+    }
+
+    private static long length(Message message) {
+        String length = message.getHeader("Content-Length", String.class);
+        try {
+            return length == null ? -1 : Long.parseLong(length);
+        } catch (NumberFormatException e) {
+            return -1;
+        }
+    }
+
+    private static byte[] get(Exchange exchange, Answer answer) throws RegistryTroubleException {
+        Call head = Call.of(exchange);
+        Registry registry = Registry.lastAsked(exchange);
+        try (ClassicHttpResponse response = registry.client().ask(Call.get(head.path(), head.accept()))) {
+            if (response.getCode() != 200 || response.getEntity() == null) {
+                throw Bodies.trouble(exchange, "with too little, and GET with " + response.getCode());
+            }
+            answer.type = value(response.getFirstHeader("Content-Type"));
+            answer.digest = value(response.getFirstHeader(DIGEST));
+            return Bodies.read(exchange, response.getEntity().getContent());
+        } catch (RegistryTroubleException e) {
+            throw e;
+        } catch (IOException e) {
+            throw Bodies.trouble(exchange, "with a body that broke off");
+        }
+    }
+
+    private static String value(Header header) {
+        return header == null ? null : header.getValue();
+    }
+
+    /** What the registry says of a manifest. */
+    private static final class Answer {
+
+        private String type;
+        private String digest;
+
+        Answer(String type, String digest) {
+            this.type = type;
+            this.digest = digest;
+        }
+
+        /** Returns the digest that a HEAD tells, if it is not another than the one asked for. */
+        Digest claimed(Exchange exchange) throws RegistryTroubleException {
+            Digest claimed = new Digest(digest);
+            Digest asked = asked(exchange);
+            if (asked != null && asked.algorithm().equals(claimed.algorithm()) && !asked.equals(claimed)) {
+                throw Bodies.trouble(exchange, "with the digest of another manifest");
+            }
+            return asked == null ? claimed : asked;
+        }
+
+        /** Returns the digest of the manifest's bytes, if it is the one asked for and the one that the registry tells. */
+        Digest verified(Exchange exchange, byte[] bytes) throws RegistryTroubleException {
+            Digest asked = asked(exchange);
+            if (asked != null && !asked.matches(bytes)) {
+                throw Bodies.trouble(exchange, "with bytes of another digest");
+            }
+            Digest told = digest != null && Digest.isValid(digest) ? new Digest(digest) : null;
+            if (told != null && !told.equals(asked) && !told.matches(bytes)) {
+                throw Bodies.trouble(exchange, "with a false Docker-Content-Digest");
+            }
+            if (type == null || asked == null) {
+                JsonObject manifest = json(exchange, bytes);
+                if (type == null) {
+                    type = manifest.getValue("mediaType") instanceof String own ? own : MediaTypes.OCI_MANIFEST;
+                }
+            }
+            if (asked != null) {
+                return asked;
+            }
+            return told != null ? told : Digest.ofSha256(bytes);
+        }
+
+        private static JsonObject json(Exchange exchange, byte[] bytes) throws RegistryTroubleException {
+            try {
+                return new JsonObject(new String(bytes, StandardCharsets.UTF_8));
+            } catch (DecodeException e) {
+                throw Bodies.trouble(exchange, "with what is no manifest");
+            }
+        }
+
+        private static Digest asked(Exchange exchange) {
+            ApiPath path = Call.of(exchange).path();
+            return path.reference() instanceof Digest asked ? asked : null;
+        }
+    }
+}
