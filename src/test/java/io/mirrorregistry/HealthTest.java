@@ -1,0 +1,73 @@
+package io.mirrorregistry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.mirrorregistry.TestMirror.Reply;
+import io.mirrorregistry.testing.Kind;
+import io.mirrorregistry.testing.TestRegistry;
+import io.vertx.core.json.JsonObject;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Test;
+
+/** What the one who watches sees on the management port. */
+class HealthTest {
+
+    private static JsonObject check(Reply reply, String name) {
+        return new JsonObject(reply.text()).getJsonArray("checks").stream().map(JsonObject.class::cast)
+                .filter(check -> name.equals(check.getString("name"))).findFirst().orElseThrow();
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        for (int i = 0; i < 500 && !condition.getAsBoolean(); i++) {
+            Thread.sleep(20);
+        }
+        assertTrue(condition.getAsBoolean());
+    }
+
+    @Test
+    void aRegistryThatIsDownIsShownAndReadyEndsWithTheLast() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TestRegistry cold = TestRegistry.start("cold").under("/base");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(),
+                        "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            await(() -> mirror.management("/observe/health/ready").status() == 200);
+            await(() -> mirror.management("/observe/health/ready").text().contains("answered 200"));
+            JsonObject up = check(mirror.management("/observe/health?data=true"), "registry-hot");
+            assertEquals("GET " + hot.url() + "/v2/", up.getJsonObject("data").getString("registry.asked"));
+            assertEquals("answered 200", up.getJsonObject("data").getString("registry.status"));
+            assertEquals(0, up.getJsonObject("data").getInteger("registry.secondsAgo"));
+
+            hot.stop();
+            await(() -> mirror.management("/observe/health/ready").text().contains("down: " + hot.host() + " connection refused"));
+            assertEquals(200, mirror.management("/observe/health/ready").status());
+            assertEquals("{\"status\":\"healthy\"}", mirror.get("/health").text());
+
+            cold.stop();
+            await(() -> mirror.management("/observe/health/ready").status() == 503);
+            assertEquals(200, mirror.management("/observe/health/live").status());
+
+            cold.restart();
+            await(() -> mirror.management("/observe/health/ready").status() == 200);
+        }
+    }
+
+    @Test
+    void healthAsksNoRegistryByItself() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {
+            hot.awaitCalls(1);
+            for (int i = 0; i < 5; i++) {
+                mirror.management("/observe/health");
+                mirror.get("/health");
+            }
+            assertEquals(1, hot.calls("GET", Kind.PING).size());
+        }
+    }
+
+    @Test
+    void aRegistryThatWantsATokenIsUp() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot").requireBasic("a", "b");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {
+            await(() -> check(mirror.management("/observe/health"), "registry-hot").getString("message").startsWith("up: "));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+package io.mirrorregistry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.testing.Body;
+import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.Kind;
+import io.mirrorregistry.testing.TestClient;
+import io.mirrorregistry.testing.TestRegistry;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ServerSocket;
+import java.net.http.HttpClient;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The program as a process of its own, in an empty folder: start, logs, stop. */
+class ProcessTest {
+
+    @TempDir
+    private Path directory;
+    private final TestRegistry hot = TestRegistry.start("hot");
+    private final TestClient client = new TestClient();
+    private int port;
+    private Process process;
+
+    @BeforeEach
+    void choosePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            port = socket.getLocalPort();
+        }
+    }
+
+    @AfterEach
+    void stop() {
+        if (process != null) {
+            process.destroyForcibly();
+        }
+        hot.close();
+    }
+
+    private void launch(String... settings) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp", absoluteClassPath(), "io.mirrorregistry.MirrorRegistry");
+        builder.environment().keySet().removeIf(name -> name.startsWith("MIRROR_"));
+        builder.environment().putAll(Map.of("MIRROR_SERVER_PORT", String.valueOf(port), "MIRROR_REGISTRY_HOT_URL", hot.url(),
+                "MIRROR_MANAGEMENT_PORT", String.valueOf(freePort())));
+        for (int i = 0; i < settings.length; i += 2) {
+            builder.environment().put(settings[i], settings[i + 1]);
+        }
+        process = builder.directory(directory.toFile()).redirectOutput(directory.resolve("out").toFile())
+                .redirectError(directory.resolve("err").toFile()).start();
+    }
+
+    private static String absoluteClassPath() {
+        List<String> entries = new ArrayList<>();
+        for (String entry : System.getProperty("java.class.path").split(java.io.File.pathSeparator)) {
+            if (!entry.contains("test-classes")) {
+                entries.add(Path.of(entry).toAbsolutePath().toString());
+            }
+        }
+        return String.join(java.io.File.pathSeparator, entries);
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        }
+    }
+
+    private String url() {
+        return "http://127.0.0.1:" + port;
+    }
+
+    private void awaitHealthy() throws InterruptedException {
+        for (int i = 0; i < 600; i++) {
+            try {
+                if (client.get(url() + "/health").statusCode() == 200) {
+                    return;
+                }
+            } catch (UncheckedIOException e) {
+                assertTrue(process.isAlive(), "the mirror ended: " + read("err") + read("out"));
+            }
+            Thread.sleep(50);
+        }
+        throw new AssertionError("not up in 30 s: " + read("out"));
+    }
+
+    private String read(String file) {
+        try {
+            return Files.readString(directory.resolve(file));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private int exitCode() throws InterruptedException {
+        assertTrue(process.waitFor(40, TimeUnit.SECONDS), "still running");
+        return process.exitValue();
+    }
+
+    @Test
+    void runsInAnEmptyFolderWithWhatTheJarCarries() throws Exception {
+        hot.image("library/app", "1.0");
+        launch();
+        awaitHealthy();
+        assertEquals(200, client.get(url() + "/v2/library/app/manifests/1.0").statusCode());
+        process.destroy();
+        assertTrue(List.of(0, 143).contains(exitCode()), "exit code " + process.exitValue());
+    }
+
+    @Test
+    void writesOneJsonObjectALineAndNothingAClientSendsBreaksIt() throws Exception {
+        hot.image("library/app", "1.0");
+        launch();
+        awaitHealthy();
+        client.send("GET", url() + "/v2/library/app/manifests/1.0?x=y", "User-Agent", "evil\"} \\u001b[31m é");
+        client.get(url() + "/v2/library/%0d%0a%22%7d/manifests/1.0");
+        process.destroy();
+        exitCode();
+        JsonObject access = null;
+        for (String line : read("out").lines().toList()) {
+            JsonObject object = new JsonObject(line);
+            Instant.parse(object.getString("timestamp"));
+            if ("library/app".equals(object.getString("repository"))) {
+                access = object;
+            }
+        }
+        assertEquals("GET", access.getString("method"));
+        assertEquals("/v2/library/app/manifests/1.0", access.getString("path"));
+        assertEquals("1.0", access.getString("reference"));
+        assertEquals(200, access.getInteger("status"));
+        assertEquals("hot", access.getString("registry"));
+        assertEquals("127.0.0.1", access.getString("remote"));
+        assertTrue(access.getString("user_agent").startsWith("evil\"}"), access.toString());
+        assertTrue(access.getInteger("bytes") > 0 && access.getInteger("milliseconds") >= 0, access.toString());
+    }
+
+    @Test
+    void writesConsoleLinesWithoutControlCharacters() throws Exception {
+        launch("MIRROR_LOGGING_FORMAT", "console");
+        awaitHealthy();
+        client.send("GET", url() + "/v2/", "User-Agent", "tab\there");
+        process.destroy();
+        exitCode();
+        assertTrue(read("out").contains("tab?here"), read("out"));
+    }
+
+    @Test
+    void keepsSecretsOutOfTheLogAtAnyLevel() throws Exception {
+        hot.requireBasic("reader", "hunter2");
+        hot.image("library/app", "1.0");
+        launch("MIRROR_LOGGING_LEVEL", "trace", "MIRROR_REGISTRY_HOT_USERNAME", "reader", "MIRROR_REGISTRY_HOT_PASSWORD", "hunter2",
+                "MIRROR_REGISTRY_HOT_HEADERS_X_KEY", "swordfish");
+        awaitHealthy();
+        assertEquals(200, client.send("GET", url() + "/v2/library/app/manifests/1.0", "Authorization", "Basic Y2xpZW50").statusCode());
+        process.destroy();
+        exitCode();
+        String log = read("out") + read("err");
+        for (String secret : List.of("hunter2", "cmVhZGVyOmh1bnRlcjI", "swordfish", "Y2xpZW50")) {
+            assertFalse(log.contains(secret), () -> log.lines().filter(line -> line.contains(secret)).findFirst().orElse(""));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"MIRROR_REGISTRY_HOT_URL=registry.example.com", "MIRROR_REGISTRY_HOT_BLOBS=stream",
+        "MIRROR_SERVER_PORT=none", "MIRROR_CONFIG=none.yaml"})
+    void stopsWithOneLineAtASettingThatCannotWork(String setting) throws Exception {
+        launch(setting.split("=")[0], setting.split("=")[1]);
+        assertEquals(1, exitCode());
+        assertEquals(1, read("err").lines().count(), read("err"));
+        assertTrue(read("err").contains(setting.split("=")[1]), read("err"));
+        assertFalse(read("out").contains("Exception"), read("out"));
+    }
+
+    @Test
+    void stopsWithOneLineWhereThePortIsInUse() throws Exception {
+        try (ServerSocket taken = new ServerSocket(port)) {
+            launch();
+            assertEquals(1, exitCode());
+        }
+        assertTrue(read("err").startsWith("mirror.server.port=" + port + " cannot work: "), read("err"));
+        assertEquals(1, read("err").lines().count(), read("err"));
+    }
+
+    @Test
+    void finishesWhatRunsBeforeItStops() throws Exception {
+        CountDownLatch held = new CountDownLatch(1);
+        Digest blob = hot.blob("library/app", Body.ofSize(50_000_000, 1));
+        hot.image("library/app", "1.0");
+        launch("MIRROR_REGISTRY_HOT_BLOBS", "proxy", "MIRROR_REGISTRY_HOT_RESPONSE_TIMEOUT", "20s");
+        awaitHealthy();
+        hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+        HttpClient http = HttpClient.newHttpClient();
+        CompletableFuture<HttpResponse<byte[]>> manifest = http.sendAsync(TestClient.request("GET",
+                url() + "/v2/library/app/manifests/1.0", Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofByteArray());
+        HttpResponse<java.io.InputStream> stream = http.send(TestClient.request("GET", url() + "/v2/library/app/blobs/" + blob,
+                Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofInputStream());
+        hot.awaitCalls(3);
+        process.destroy();
+        Thread.sleep(300);
+        held.countDown();
+        assertEquals(50_000_000, stream.body().readAllBytes().length);
+        assertEquals(200, manifest.get(30, TimeUnit.SECONDS).statusCode());
+        assertTrue(List.of(0, 143).contains(exitCode()), "exit code " + process.exitValue());
+    }
+}

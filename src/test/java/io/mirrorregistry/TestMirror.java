@@ -1,0 +1,107 @@
+package io.mirrorregistry;
+
+import io.mirrorregistry.config.InvalidSettingException;
+import io.mirrorregistry.testing.TestClient;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ServerSocket;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+
+/** A mirror inside the test, with the real routes of this repository, on free ports. */
+final class TestMirror implements AutoCloseable {
+
+    private final Mirror mirror;
+    private final int port;
+    private final int managementPort;
+    private final TestClient client = new TestClient();
+
+    private TestMirror(Map<String, String> settings) {
+        port = freePort();
+        managementPort = freePort();
+        Map<String, String> environment = new HashMap<>(Map.of(
+                "MIRROR_SERVER_PORT", String.valueOf(port),
+                "MIRROR_MANAGEMENT_PORT", String.valueOf(managementPort),
+                "MIRROR_REGISTRY_HOT_CONNECT_TIMEOUT", "500ms",
+                "MIRROR_REGISTRY_HOT_RESPONSE_TIMEOUT", "700ms",
+                "MIRROR_REGISTRY_COLD_CONNECT_TIMEOUT", "500ms",
+                "MIRROR_REGISTRY_COLD_RESPONSE_TIMEOUT", "700ms",
+                "MIRROR_HEALTH_INTERVAL", "1h"));
+        environment.putAll(settings);
+        try {
+            mirror = new Mirror(Path.of(""), environment);
+        } catch (InvalidSettingException e) {
+            throw new IllegalArgumentException(e);
+        }
+        mirror.start();
+    }
+
+    /** Starts one; names and values of environment variables without {@code MIRROR_REGISTRY_} alternate. */
+    static TestMirror start(String... settings) {
+        Map<String, String> environment = new HashMap<>();
+        for (int i = 0; i < settings.length; i += 2) {
+            environment.put(settings[i].startsWith("MIRROR_") ? settings[i] : "MIRROR_REGISTRY_" + settings[i], settings[i + 1]);
+        }
+        return new TestMirror(environment);
+    }
+
+    private static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    int port() {
+        return port;
+    }
+
+    String url() {
+        return "http://127.0.0.1:" + port;
+    }
+
+    /** Sends a request to the clients' port; header names and values alternate. */
+    Reply send(String method, String path, String... headers) {
+        return new Reply(client.send(method, url() + path, headers));
+    }
+
+    Reply get(String path, String... headers) {
+        return send("GET", path, headers);
+    }
+
+    Reply head(String path, String... headers) {
+        return send("HEAD", path, headers);
+    }
+
+    Reply management(String path) {
+        return new Reply(client.get("http://127.0.0.1:" + managementPort + path));
+    }
+
+    @Override
+    public void close() {
+        mirror.close();
+    }
+
+    /** What came back. */
+    record Reply(HttpResponse<byte[]> response) {
+
+        int status() {
+            return response.statusCode();
+        }
+
+        byte[] body() {
+            return response.body();
+        }
+
+        String text() {
+            return new String(response.body(), java.nio.charset.StandardCharsets.UTF_8);
+        }
+
+        String header(String name) {
+            return response.headers().firstValue(name).orElse(null);
+        }
+    }
+}
