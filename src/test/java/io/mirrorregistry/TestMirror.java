@@ -28,7 +28,8 @@ final class TestMirror implements AutoCloseable {
                 "MIRROR_REGISTRY_HOT_RESPONSE_TIMEOUT", "700ms",
                 "MIRROR_REGISTRY_COLD_CONNECT_TIMEOUT", "500ms",
                 "MIRROR_REGISTRY_COLD_RESPONSE_TIMEOUT", "700ms",
-                "MIRROR_HEALTH_INTERVAL", "1h"));
+                "MIRROR_HEALTH_INTERVAL", "1h",
+                "MIRROR_LOGGING_LEVEL", "error"));
         environment.putAll(settings);
         try {
             mirror = new Mirror(Path.of(""), environment);

@@ -24,20 +24,30 @@ final class CatalogKeeper {
      */
     static final Duration RECHECK = Duration.ofSeconds(2);
 
+    /** A folder that takes long to read is left alone for so many times as long, so that rechecks cost 2 % at the most. */
+    static final int REST = 50;
+
     private static final Logger LOG = LoggerFactory.getLogger(ImageLayout.class);
     private static final int SHOWN_PROBLEMS = 5;
 
     /**
      * One look at the folder.
      *
+     * @param began when it began
+     * @param ended when it ended
      * @param settled whether it need not be looked at again before {@code index.json} changes
      * @param catalog the last good one; null where there has been none
      * @param failure why the folder could not be read this time; null where it could
      */
-    private record Look(IndexStamp stamp, Instant at, boolean settled, Catalog catalog, String failure) {
+    private record Look(IndexStamp stamp, Instant began, Instant ended, boolean settled, Catalog catalog, String failure) {
 
         boolean isCurrent(IndexStamp now, Instant time) {
-            return stamp.equals(now) && (settled || Duration.between(at, time).abs().compareTo(RECHECK) < 0);
+            return stamp.equals(now) && (settled || Duration.between(ended, time).abs().compareTo(rest()) < 0);
+        }
+
+        private Duration rest() {
+            Duration rest = Duration.between(began, ended).multipliedBy(REST);
+            return rest.compareTo(RECHECK) > 0 ? rest : RECHECK;
         }
 
         /** Returns the current problems in one line; null where there are none. */
@@ -97,7 +107,7 @@ final class CatalogKeeper {
         if (seen != null && !suspect && seen.isCurrent(stamp, clock.instant())) {
             return seen;
         }
-        if (true) {
+        if (seen == null) {
             reading.lock();
         } else if (!reading.tryLock()) {
             return seen;
@@ -119,12 +129,13 @@ final class CatalogKeeper {
     private Look read(IndexStamp stamp, Look before) {
         Catalog last = before == null ? null : before.catalog();
         Map<Digest, Manifest> known = last == null ? Map.of() : last.manifests();
-        Instant now = clock.instant();
+        Instant began = clock.instant();
         try {
             Catalog catalog = reader.read(known);
-            return new Look(stamp, now, catalog.problems().isEmpty() && !stamp.isYoung(now, RECHECK), catalog, null);
+            boolean settled = catalog.problems().isEmpty() && !stamp.isYoung(began, RECHECK);
+            return new Look(stamp, began, clock.instant(), settled, catalog, null);
         } catch (ImageLayoutException e) {
-            return new Look(stamp, now, false, last, e.getMessage());
+            return new Look(stamp, began, clock.instant(), false, last, e.getMessage());
         }
     }
 

@@ -1,0 +1,38 @@
+package io.mirrorregistry.edge;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.CharRange;
+import net.jqwik.api.constraints.LongRange;
+import net.jqwik.api.constraints.StringLength;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ByteRangeTest {
+
+    @ParameterizedTest
+    @CsvSource(nullValues = "-", value = {
+        "bytes=0-0, 0, 1", "bytes=0-9, 0, 10", "bytes=5-, 5, 95", "bytes=99-, 99, 1", "bytes=90-1000, 90, 10",
+        "bytes=-1, 99, 1", "bytes=-100, 0, 100", "bytes=-1000, 0, 100", "Bytes=1-2, 1, 2",
+        "-, 0, 100", "bytes=, 0, 100", "bytes=a-b, 0, 100", "bytes=9-5, 0, 100", "'bytes=0-1,5-6', 0, 100",
+        "lines=0-1, 0, 100", "bytes=1, 0, 100", "bytes=99999999999999999999-, 0, 100", "bytes=-, 0, 100", "bytes=1-2-3, 0, 100"})
+    void readsOnePartAndTakesTheWholeForAnythingElse(String header, long start, long length) {
+        assertEquals(new ByteRange(start, length), ByteRange.parse(header, 100));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"bytes=100-, 100", "bytes=100-200, 100", "bytes=-0, 100", "bytes=0-, 0", "bytes=-5, 0"})
+    void knowsWhatLiesOutside(String header, long size) {
+        assertEquals(null, ByteRange.parse(header, size));
+    }
+
+    @Property
+    void neverLeavesTheBlob(@ForAll @CharRange(from = '+', to = ':') @StringLength(max = 12) String text,
+            @ForAll @LongRange(min = 0, max = 200) long size) {
+        ByteRange range = ByteRange.parse("bytes=" + text, size);
+        assertTrue(range == null || range.start() >= 0 && range.length() >= 0 && range.start() + range.length() <= size);
+    }
+}

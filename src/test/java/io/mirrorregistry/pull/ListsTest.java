@@ -1,0 +1,31 @@
+package io.mirrorregistry.pull;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ListsTest {
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', nullValues = "-", value = {
+        "</v2/a/tags/list?n=2&last=b>; rel=\"next\" | n=2&last=b",
+        "</v2/a/tags/list?n=2&last=b>;rel=next | n=2&last=b",
+        "<https://elsewhere.example.com/v2/other/tags/list?last=b>; rel=\"next\" | last=b",
+        "</first?x=1>; rel=\"first\", </next?x=2>; rel=\"next\" | x=2",
+        "</v2/a/tags/list?last={{x}}>; rel=\"next\" | -",
+        "</v2/a/tags/list>; rel=\"next\" | -",
+        "</v2/a/tags/list?last=b>; rel=\"prev\" | -",
+        "nonsense | -", "<> | -", "> < | -"})
+    void takesOnlyTheQueryOfTheNextPage(String link, String query) {
+        assertEquals(query, Lists.nextQuery(link));
+    }
+
+    @Test
+    void readsSeveralLinesAndNone() {
+        assertEquals("x=2", Lists.nextQuery(List.of("</a?x=1>; rel=\"first\"", "</a?x=2>; rel=\"next\"")));
+        assertEquals(null, Lists.nextQuery(null));
+    }
+}
