@@ -7,7 +7,7 @@ import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.edge.Answers;
 import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
-import io.mirrorregistry.edge.Frame;
+import io.mirrorregistry.edge.ClientsServer;
 import io.mirrorregistry.edge.Requests;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
@@ -21,6 +21,7 @@ import io.mirrorregistry.pull.Referrers;
 import io.mirrorregistry.pull.Tags;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryHeaders;
+import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
@@ -46,10 +47,13 @@ public final class Mirror implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Mirror.class);
 
+    private static final int WORKERS_IN_RESERVE = 8;
+
     private final Settings settings;
     private final Main main = new Main();
     private final List<Registry> registries = new ArrayList<>();
     private final RegistryProbes probes;
+    private final Vertx vertx;
 
     /**
      * Reads the settings and puts the mirror together.
@@ -63,36 +67,50 @@ public final class Mirror implements AutoCloseable {
         settings = SettingsReader.read(directory, environment, version);
         Logs.apply(settings.logging());
         settings.warnings().forEach(LOG::warn);
-        requireFree("mirror.server.port", settings.port());
+        requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
 
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", version, registry);
-            registries.add(new Registry(registry, settings.workers()));
+            registries.add(new Registry(registry, settings.breaker(), settings.server().workers()));
         }
         ImageLayout images = new ImageLayout(settings.imagesDirectory());
         probes = new RegistryProbes(registries, images);
 
+        vertx = Vertx.vertx(new VertxOptions()
+                // What needs no registry is served also while every other worker waits for one.
+                .setWorkerPoolSize(settings.server().workers() + WORKERS_IN_RESERVE)
+                // A worker streams for as long as its client reads.
+                .setMaxWorkerExecuteTime(1).setMaxWorkerExecuteTimeUnit(TimeUnit.DAYS)
+                .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
         Properties placeholders = new Properties();
         placeholders.putAll(SettingsReader.readPlaceholders(directory, environment));
         main.setOverrideProperties(placeholders);
         main.setDefaultPropertyPlaceholderLocation("false");
         main.configure().setRoutesIncludePattern(routes(directory));
-        main.configure().setShutdownTimeout((int) Math.max(1, settings.shutdownTimeout().toSeconds()));
+        main.configure().setShutdownTimeout((int) Math.max(1, settings.server().shutdownTimeout().toSeconds()));
         main.configure().setShutdownLogInflightExchangesOnTimeout(false);
         bindBeans(images);
         main.addMainListener(new MainListenerSupport() {
             @Override
-            public void afterConfigure(BaseMainSupport configured) {
-                configured.getCamelContext().addLifecycleStrategy(new LifecycleStrategySupport() {
-                    @Override
-                    public void onContextStarted(CamelContext camel) {
-                        Frame.around(camel, settings.port());
-                        probes.start(settings.healthInterval());
-                    }
-                });
+            public void beforeConfigure(BaseMainSupport starting) {
+                serveClients(starting.getCamelContext());
             }
         });
+    }
+
+    private void serveClients(CamelContext camel) {
+        try {
+            camel.addService(new ClientsServer(settings.server()));
+            camel.addLifecycleStrategy(new LifecycleStrategySupport() {
+                @Override
+                public void onContextStarted(CamelContext started) {
+                    probes.start(settings.healthInterval(), settings.breaker().probeInterval());
+                }
+            });
+        } catch (Exception e) {
+            throw new IllegalStateException("Camel refused the clients' server", e);
+        }
     }
 
     /** The beans by the names that routes use; the README's page on editing routes lists them. */
@@ -112,14 +130,11 @@ public final class Mirror implements AutoCloseable {
             main.bind(registry.name(), registry);
             if (registry.client() != null) {
                 main.bind(registry.name() + "-client", registry.client());
+                main.bind(registry.name() + "-breaker", registry.breaker());
             }
-            main.bind("registry-" + registry.name(), new RegistryHealthCheck(registry.name(), probes));
+            main.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
         }
-        main.bind("vertx-options", new VertxOptions()
-                .setWorkerPoolSize(settings.workers())
-                // A worker streams for as long as its client reads.
-                .setMaxWorkerExecuteTime(1).setMaxWorkerExecuteTimeUnit(TimeUnit.DAYS)
-                .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
+        main.bind("vertx", vertx);
     }
 
     /** Returns where routes are read from: the working directory if it has a folder of them, the jar otherwise. */
@@ -166,5 +181,6 @@ public final class Mirror implements AutoCloseable {
         main.stop();
         probes.close();
         registries.forEach(Registry::close);
+        vertx.close().toCompletionStage().toCompletableFuture().join();
     }
 }

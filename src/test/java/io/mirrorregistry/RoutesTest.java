@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.config.Settings.BreakerSettings;
 import io.mirrorregistry.edge.Answers;
 import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
@@ -20,6 +21,7 @@ import io.mirrorregistry.registry.RegistryHeaders;
 import io.vertx.core.MultiMap;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
+import java.io.ByteArrayInputStream;
 import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -62,6 +64,7 @@ class RoutesTest extends CamelTestSupport {
         Properties settings = new Properties();
         settings.put("mirror.registry.hot.url", "http://hot");
         settings.put("mirror.registry.cold.url", "http://cold");
+        settings.put("mirror.server.calls-per-registry", "10");
         camel.getPropertiesComponent().setOverrideProperties(settings);
         Map<String, Object> beans = Map.of("request", new Requests(), "answer", new Answers(), "manifest", new Manifests(),
                 "blob", new Blobs(), "stream", new BlobStream(), "tags", new Tags(), "referrers", new Referrers(),
@@ -69,9 +72,11 @@ class RoutesTest extends CamelTestSupport {
         beans.forEach(camel.getRegistry()::bind);
         for (String name : List.of("hot", "cold")) {
             Registry registry = new Registry(new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
-                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of()), 1);
+                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of()),
+                    new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1), 1);
             camel.getRegistry().bind(name, registry);
             camel.getRegistry().bind(name + "-client", registry.client());
+            camel.getRegistry().bind(name + "-breaker", registry.breaker());
         }
         PluginHelper.getRoutesLoader(camel).loadRoutes(files(camel));
         AdviceWith.adviceWith(camel, "front-door", advice -> advice.replaceFromWith("direct:front-door"));
@@ -94,7 +99,7 @@ class RoutesTest extends CamelTestSupport {
             int status = registry.equals("hot") ? hotStatus : coldStatus;
             exchange.getMessage().setHeader(Exchange.HTTP_RESPONSE_CODE, status);
             exchange.getMessage().setHeader("Content-Type", "application/json");
-            exchange.getMessage().setBody(MANIFEST);
+            exchange.getMessage().setBody(new ByteArrayInputStream(MANIFEST));
         };
     }
 

@@ -29,7 +29,10 @@ final class TestMirror implements AutoCloseable {
                 "MIRROR_REGISTRY_COLD_CONNECT_TIMEOUT", "500ms",
                 "MIRROR_REGISTRY_COLD_RESPONSE_TIMEOUT", "700ms",
                 "MIRROR_HEALTH_INTERVAL", "1h",
-                "MIRROR_LOGGING_LEVEL", "error"));
+                "MIRROR_LOGGING_LEVEL", "error",
+                // Tests of single answers are not to be cut short by the circuit breaker.
+                "MIRROR_BREAKER_CALLS", "100000",
+                "MIRROR_BREAKER_MINIMUM_CALLS", "100000"));
         environment.putAll(settings);
         try {
             mirror = new Mirror(Path.of(""), environment);

@@ -8,26 +8,47 @@ import java.util.Map;
 /**
  * All settings, checked.
  *
- * @param port where clients connect
+ * @param server the clients' port and its limits
  * @param managementPort where health and metrics are
- * @param workers how many requests are worked on at a time
- * @param shutdownTimeout how long running requests may take to end when the mirror stops
  * @param healthInterval how often each registry is probed
+ * @param breaker when a registry that fails is not asked any more
  * @param registries by name
  * @param imagesDirectory the OCI image layout of the folder registry
  * @param logging how logs are written
  * @param warnings what was found in files and has no meaning, a sentence each
  */
 public record Settings(
-        int port,
+        ServerSettings server,
         int managementPort,
-        int workers,
-        Duration shutdownTimeout,
         Duration healthInterval,
+        BreakerSettings breaker,
         Map<String, RegistrySettings> registries,
         Path imagesDirectory,
         LoggingSettings logging,
         List<String> warnings) {
+
+    /**
+     * @param port where clients connect
+     * @param workers how many requests are worked on at a time
+     * @param callsPerRegistry how many of them may wait for one registry at a time
+     * @param idleTimeout how long a client may take to send a request's head, or leave a kept connection idle
+     * @param maxRequestLine the longest request line, in bytes
+     * @param maxHeaders the longest headers together, in bytes
+     * @param shutdownTimeout how long running requests may take to end when the mirror stops
+     */
+    public record ServerSettings(int port, int workers, int callsPerRegistry, Duration idleTimeout, int maxRequestLine,
+            int maxHeaders, Duration shutdownTimeout) {
+    }
+
+    /**
+     * @param failureRate the share of calls, in percent, that have to be trouble
+     * @param calls how many calls back that is counted
+     * @param minimumCalls how many calls there have to be
+     * @param probeInterval how often a registry that is not asked is probed
+     * @param trialCalls with how many calls it is tried once a probe found it up
+     */
+    public record BreakerSettings(int failureRate, int calls, int minimumCalls, Duration probeInterval, int trialCalls) {
+    }
 
     /**
      * @param level error, warn, info, debug or trace

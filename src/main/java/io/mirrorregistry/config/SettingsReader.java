@@ -70,15 +70,36 @@ public final class SettingsReader {
             throw invalid("mirror.management.port", "it is the clients' port; choose another");
         }
         return new Settings(
-                port,
+                server(port),
                 managementPort,
-                number("mirror.server.workers", 1, 10_000),
-                duration("mirror.server.shutdown-timeout"),
                 duration("mirror.health.interval"),
+                breaker(),
                 registries,
                 imagesDirectory(),
                 new Settings.LoggingSettings(oneOf("mirror.logging.level", LEVELS), oneOf("mirror.logging.format", FORMATS)),
                 List.copyOf(warnings));
+    }
+
+    private Settings.ServerSettings server(int port) throws InvalidSettingException {
+        int workers = number("mirror.server.workers", 1, 10_000);
+        return new Settings.ServerSettings(
+                port,
+                workers,
+                number("mirror.server.calls-per-registry", 1, workers),
+                duration("mirror.server.idle-timeout"),
+                number("mirror.server.max-request-line", 512, 1024 * 1024),
+                number("mirror.server.max-headers", 1024, 1024 * 1024),
+                duration("mirror.server.shutdown-timeout"));
+    }
+
+    private Settings.BreakerSettings breaker() throws InvalidSettingException {
+        int calls = number("mirror.breaker.calls", 1, 100_000);
+        return new Settings.BreakerSettings(
+                number("mirror.breaker.failure-rate", 1, 100),
+                calls,
+                number("mirror.breaker.minimum-calls", 1, calls),
+                duration("mirror.breaker.probe-interval"),
+                number("mirror.breaker.trial-calls", 1, 1000));
     }
 
     private Set<String> registryNames() throws InvalidSettingException {

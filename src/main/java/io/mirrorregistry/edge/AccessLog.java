@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.spi.LoggingEventBuilder;
 
 /** Writes one line for each request on the clients' port, when its answer is out or its connection gone. */
-public final class AccessLog implements Handler<RoutingContext> {
+final class AccessLog implements Handler<RoutingContext> {
 
     private static final Logger LOG = LoggerFactory.getLogger("access");
     private static final String KEY = "mirror.access";

@@ -11,7 +11,6 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.http.HttpVersion;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -155,11 +154,7 @@ public final class BlobStream {
     private static void cut(Pull pull) {
         HttpServerResponse response = pull.response();
         try {
-            if (pull.version() == HttpVersion.HTTP_2) {
-                response.reset();
-            } else {
-                pull.connection().close().toCompletionStage().toCompletableFuture().join();
-            }
+            pull.connection().close().toCompletionStage().toCompletableFuture().join();
             // Nothing of this is sent any more; it is for Camel to see that there is nothing left to write.
             if (!response.ended()) {
                 response.end();

@@ -1,26 +1,68 @@
 package io.mirrorregistry.edge;
 
+import io.mirrorregistry.config.Settings.ServerSettings;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
-import org.apache.camel.CamelContext;
-import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
+import java.util.concurrent.atomic.AtomicInteger;
 
-/** What surrounds the routes on the clients' port: the access log, and an error body for what no route takes. */
-public final class Frame {
+/**
+ * What surrounds the routes on the clients' port, on the event loop: the access log, the bound on how much is worked on at a
+ * time, and an error body for what no route takes.
+ */
+final class Frame {
 
-    private Frame() {
+    private final int mostRequests;
+    private final Patience patience;
+    private final AccessLog accessLog = new AccessLog();
+    private final AtomicInteger requests = new AtomicInteger();
+
+    Frame(ServerSettings settings, Patience patience) {
+        this.mostRequests = settings.workers();
+        this.patience = patience;
     }
 
-    /** @param port the clients' port */
-    public static void around(CamelContext camel, int port) {
-        VertxPlatformHttpRouter router =
-                VertxPlatformHttpRouter.lookup(camel, VertxPlatformHttpRouter.getRouterNameFromPort(port));
-        router.route().order(-1).handler(new AccessLog()).failureHandler(Frame::failed);
-        router.route().last().handler(context -> error(context, ErrorCode.NOT_FOUND, 404, "There is nothing here; images are under /v2/."));
+    void around(Router router) {
+        router.route().order(-2).handler(this::begin).failureHandler(Frame::failed);
+        router.route().order(-1).handler(this::admit);
+        router.route().last().handler(context ->
+                error(context.request(), ErrorCode.NOT_FOUND, 404, "There is nothing here; images are under /v2/."));
+    }
+
+    private void begin(RoutingContext context) {
+        patience.end(context.request().connection());
+        context.addEndHandler(ended -> {
+            if (ended.succeeded()) {
+                patience.begin(context.request().connection());
+            }
+        });
+        accessLog.handle(context);
+    }
+
+    /**
+     * Refuses at once what would have to wait for a worker: a queue without bound helps nobody. What needs no registry is let
+     * through always; workers are kept for it.
+     */
+    private void admit(RoutingContext context) {
+        if (needsNoRegistry(context.request().path())) {
+            context.next();
+        } else if (requests.incrementAndGet() > mostRequests) {
+            requests.decrementAndGet();
+            context.response().putHeader("Retry-After", "1");
+            error(context.request(), ErrorCode.UNAVAILABLE, 503, "The mirror works on as many requests as it can; try again.");
+        } else {
+            context.addEndHandler(ended -> requests.decrementAndGet());
+            context.next();
+        }
+    }
+
+    private static boolean needsNoRegistry(String path) {
+        return path == null || path.equals("/health") || path.equals("/v2/") || path.equals("/v2");
     }
 
     /** A request that could not even be read, such as one with a malformed query, ends here. */
@@ -28,20 +70,25 @@ public final class Frame {
         if (context.response().headWritten()) {
             context.response().reset();
         } else if (context.statusCode() >= 400 && context.statusCode() < 500) {
-            error(context, ErrorCode.UNSUPPORTED, context.statusCode(), "The request is malformed.");
+            refuse(context.request(), context.statusCode(), "The request is malformed.");
         } else {
-            error(context, ErrorCode.UNKNOWN, 500, "The mirror failed; its log tells how.");
+            error(context.request(), ErrorCode.UNKNOWN, 500, "The mirror failed; its log tells how.");
         }
     }
 
-    private static void error(RoutingContext context, ErrorCode code, int status, String text) {
+    /** Answers a request that cannot be read. */
+    static void refuse(HttpServerRequest request, int status, String text) {
+        error(request, ErrorCode.UNSUPPORTED, status, text);
+    }
+
+    private static void error(HttpServerRequest request, ErrorCode code, int status, String text) {
         Buffer body = ErrorBody.of(code, text, null);
-        HttpServerResponse response = context.response()
+        HttpServerResponse response = request.response()
                 .setStatusCode(status)
                 .putHeader("Content-Type", MediaTypes.JSON)
                 .putHeader("Docker-Distribution-Api-Version", "registry/2.0")
                 .putHeader("Content-Length", String.valueOf(body.length()));
-        if (context.request().method() == HttpMethod.HEAD) {
+        if (request.method() == HttpMethod.HEAD) {
             response.end();
         } else {
             response.end(body);

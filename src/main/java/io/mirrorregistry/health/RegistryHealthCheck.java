@@ -1,5 +1,7 @@
 package io.mirrorregistry.health;
 
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.mirrorregistry.registry.Registry;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -11,18 +13,18 @@ import org.apache.camel.impl.health.AbstractHealthCheck;
  */
 public final class RegistryHealthCheck extends AbstractHealthCheck {
 
-    private final String registry;
+    private final Registry registry;
     private final RegistryProbes probes;
 
-    public RegistryHealthCheck(String registry, RegistryProbes probes) {
-        super("mirror-registry", "registry-" + registry);
+    public RegistryHealthCheck(Registry registry, RegistryProbes probes) {
+        super("mirror-registry", "registry-" + registry.name());
         this.registry = registry;
         this.probes = probes;
     }
 
     @Override
     protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
-        Probe probe = probes.last(registry);
+        Probe probe = probes.last(registry.name());
         if (probe == null) {
             builder.message("not asked yet");
             builder.down();
@@ -30,7 +32,10 @@ public final class RegistryHealthCheck extends AbstractHealthCheck {
         }
         long secondsAgo = Duration.between(probe.at(), Instant.now()).toSeconds();
         // Camel escapes messages twice, so that the whole address, with its slashes, is a detail (?data=true).
-        builder.message((probe.up() ? "up: " : "down: ") + probe.whom() + " " + probe.status() + ", " + secondsAgo + " s ago");
+        boolean asked = registry.breaker().getState() == CircuitBreaker.State.CLOSED;
+        builder.message((probe.up() ? "up: " : "down: ") + probe.whom() + " " + probe.status() + ", " + secondsAgo + " s ago"
+                + (asked ? "" : "; it failed too often and is not asked for images"));
+        builder.detail("registry.breaker", registry.breaker().getState().name());
         builder.detail("registry.state", probe.up() ? "up" : "down");
         builder.detail("registry.asked", probe.asked());
         builder.detail("registry.status", probe.status());

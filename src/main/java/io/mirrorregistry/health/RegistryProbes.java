@@ -5,6 +5,7 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -36,17 +37,34 @@ public final class RegistryProbes implements AutoCloseable {
         this.registries = List.copyOf(registries);
         this.images = images;
         AtomicInteger number = new AtomicInteger();
-        this.threads = Executors.newScheduledThreadPool(this.registries.size(), task -> {
+        this.threads = Executors.newScheduledThreadPool(2 * this.registries.size(), task -> {
             Thread thread = new Thread(task, "registry-probe-" + number.incrementAndGet());
             thread.setDaemon(true);
             return thread;
         });
     }
 
-    /** Begins to ask. */
-    public void start(Duration interval) {
+    /**
+     * Begins to ask.
+     *
+     * @param interval how often
+     * @param whileNotAsked how often a registry whose circuit breaker is open
+     */
+    public void start(Duration interval, Duration whileNotAsked) {
         for (Registry registry : registries) {
             threads.scheduleWithFixedDelay(() -> remember(registry), 0, interval.toMillis(), TimeUnit.MILLISECONDS);
+            threads.scheduleWithFixedDelay(() -> tryAgain(registry), whileNotAsked.toMillis(), whileNotAsked.toMillis(),
+                    TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** Lets a registry whose circuit breaker is open have some calls again, once it is up. */
+    private void tryAgain(Registry registry) {
+        if (registry.breaker().getState() == CircuitBreaker.State.OPEN) {
+            remember(registry);
+            if (last.get(registry.name()).up()) {
+                registry.breaker().transitionToHalfOpenState();
+            }
         }
     }
 

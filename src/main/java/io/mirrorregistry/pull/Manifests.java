@@ -97,7 +97,7 @@ public final class Manifests {
             }
             answer.type = value(response.getFirstHeader("Content-Type"));
             answer.digest = value(response.getFirstHeader(DIGEST));
-            return Bodies.read(exchange, response.getEntity().getContent());
+            return registry.read(Call.of(exchange), response.getEntity().getContent());
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {

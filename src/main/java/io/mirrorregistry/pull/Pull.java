@@ -7,7 +7,6 @@ import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.http.HttpVersion;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.camel.Exchange;
@@ -57,10 +56,6 @@ public final class Pull {
 
     public HttpConnection connection() {
         return client.connection();
-    }
-
-    public HttpVersion version() {
-        return client.version();
     }
 
     /** Returns whether the client has gone before its answer was whole. */

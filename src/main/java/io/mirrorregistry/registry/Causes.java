@@ -5,6 +5,7 @@ import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import javax.net.ssl.SSLException;
 import org.apache.hc.client5.http.ConnectTimeoutException;
+import org.apache.hc.client5.http.impl.classic.RequestFailedException;
 import org.apache.hc.core5.http.ConnectionClosedException;
 import org.apache.hc.core5.http.ConnectionRequestTimeoutException;
 import org.apache.hc.core5.http.NoHttpResponseException;
@@ -20,7 +21,7 @@ final class Causes {
             return "connect timed out";
         } else if (e instanceof ConnectionRequestTimeoutException) {
             return "no connection free in time";
-        } else if (e instanceof SocketTimeoutException) {
+        } else if (e instanceof SocketTimeoutException || e instanceof RequestFailedException) {
             return "no answer in time";
         } else if (e instanceof UnknownHostException) {
             return "host name unknown";

@@ -13,15 +13,21 @@ import org.apache.hc.core5.http.io.entity.HttpEntityWrapper;
 final class CutOffEntity extends HttpEntityWrapper {
 
     private final Runnable cutOff;
-    private InputStream content;
+    private final Runnable done;
+    private CutOffStream content;
 
-    CutOffEntity(HttpEntity entity, Runnable cutOff) {
+    /**
+     * @param cutOff closes the connection
+     * @param done is run when the body has ended or was closed
+     */
+    CutOffEntity(HttpEntity entity, Runnable cutOff, Runnable done) {
         super(entity);
         this.cutOff = cutOff;
+        this.done = done;
     }
 
     @Override
-    public InputStream getContent() throws IOException {
+    public CutOffStream getContent() throws IOException {
         if (content == null) {
             content = new CutOffStream(super.getContent());
         }
@@ -33,11 +39,13 @@ final class CutOffEntity extends HttpEntityWrapper {
         getContent().close();
     }
 
-    private final class CutOffStream extends FilterInputStream {
+    /** The stream of such a body. */
+    final class CutOffStream extends FilterInputStream {
 
         private boolean ended;
+        private boolean detached;
 
-        CutOffStream(InputStream in) {
+        private CutOffStream(InputStream in) {
             super(in);
         }
 
@@ -55,8 +63,26 @@ final class CutOffEntity extends HttpEntityWrapper {
             return count;
         }
 
+        /** Returns the same stream for one who closes it: from now on, closing this one has no effect. */
+        InputStream detach() {
+            detached = true;
+            return new FilterInputStream(this) {
+                @Override
+                public void close() throws IOException {
+                    end();
+                }
+            };
+        }
+
         @Override
         public void close() throws IOException {
+            if (!detached) {
+                end();
+            }
+        }
+
+        private void end() throws IOException {
+            done.run();
             if (ended) {
                 in.close();
             } else {

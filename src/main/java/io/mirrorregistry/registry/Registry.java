@@ -1,7 +1,13 @@
 package io.mirrorregistry.registry;
 
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.config.Settings.BreakerSettings;
+import io.mirrorregistry.protocol.ApiPath;
+import java.io.IOException;
+import java.io.InputStream;
 import org.apache.camel.Exchange;
+import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Message;
 import org.apache.camel.http.common.HttpMethods;
 
@@ -11,15 +17,20 @@ import org.apache.camel.http.common.HttpMethods;
  */
 public final class Registry {
 
+    /** The most that registries have to accept for a manifest, so the most that is to be expected of one. */
+    public static final int MOST_BYTES = 4 * 1024 * 1024;
+
     private static final String PROPERTY = "mirror.registry";
 
     private final RegistrySettings settings;
     private final RegistryClient client;
+    private final CircuitBreaker breaker;
 
     /** @param connections the most connections at a time */
-    public Registry(RegistrySettings settings, int connections) {
+    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections) {
         this.settings = settings;
         this.client = settings.isFolder() ? null : new RegistryClient(settings, connections);
+        this.breaker = Breakers.create(settings.name(), breaker);
     }
 
     public String name() {
@@ -33,6 +44,11 @@ public final class Registry {
     /** Returns the client that camel-http calls this registry with; null for the folder. */
     public RegistryClient client() {
         return client;
+    }
+
+    /** Returns what keeps calls from this registry while it fails. */
+    public CircuitBreaker breaker() {
+        return breaker;
     }
 
     /** Returns the registry that was asked last; null before the first was. */
@@ -70,6 +86,64 @@ public final class Registry {
     /** Says that the registry has not got it, by the status it has just answered with. */
     public void notHere(Exchange exchange) throws NotHereException {
         throw new NotHereException(name(), answered(exchange, status(exchange)));
+    }
+
+    /**
+     * Receives the answer. A blob stays a stream; anything else is read whole, so that an answer that breaks off, takes too
+     * long or is too large is the registry's trouble, whichever step comes next.
+     *
+     * @throws RegistryTroubleException when the answer is not to be had, or has more than 4 MiB
+     */
+    public void receive(Exchange exchange) throws RegistryTroubleException {
+        Message message = exchange.getMessage();
+        if (!(message.getBody() instanceof InputStream stream)) {
+            return;
+        }
+        Call call = Call.of(exchange);
+        if (call.path().kind() == ApiPath.Kind.BLOB) {
+            // The circuit breaker works on a copy of the exchange, at the end of which Camel closes what has not been read.
+            if (stream instanceof CutOffEntity.CutOffStream body) {
+                message.setBody(body.detach());
+            }
+            return;
+        }
+        message.setBody(read(call, stream));
+    }
+
+    /**
+     * Reads an answer's body whole.
+     *
+     * @throws RegistryTroubleException when it breaks off, or has more than 4 MiB
+     */
+    public byte[] read(Call call, InputStream stream) throws RegistryTroubleException {
+        try (stream) {
+            byte[] bytes = stream.readNBytes(MOST_BYTES + 1);
+            if (bytes.length > MOST_BYTES) {
+                throw new RegistryTroubleException(name(), call + " was answered with more than " + MOST_BYTES + " bytes");
+            }
+            return bytes;
+        } catch (RegistryTroubleException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new RegistryTroubleException(name(), call + " was answered with a body that broke off");
+        }
+    }
+
+    /** Says why the call failed, or why it was not made. */
+    public void failed(Exchange exchange) throws NotHereException, RegistryTroubleException {
+        // The circuit breaker takes what its fallback deals with for handled, and a doCatch around it would pass over it.
+        exchange.removeProperty(ExchangePropertyKey.EXCEPTION_HANDLED);
+        for (Throwable cause = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class); cause != null;
+                cause = cause.getCause()) {
+            if (cause instanceof NotHereException missing) {
+                throw missing;
+            } else if (cause instanceof RegistryTroubleException trouble) {
+                throw trouble;
+            }
+        }
+        boolean open = breaker.getState() != CircuitBreaker.State.CLOSED;
+        throw new RegistryTroubleException(name(), Call.of(exchange) + " was not asked: "
+                + (open ? "it has failed too often" : "too many calls are under way"));
     }
 
     /** Returns the status of the last answer. */

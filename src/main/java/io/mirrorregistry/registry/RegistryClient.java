@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -44,14 +45,17 @@ public final class RegistryClient extends CloseableHttpClient {
     private final CloseableHttpClient http;
     private final Authorizer authorizer;
     private final URI base;
+    /** The longest time from the call to the end of the answer's head. */
+    private final Duration headTime;
 
     /** @param connections the most connections at a time */
     RegistryClient(RegistrySettings registry, int connections) {
         this.registry = registry;
         this.base = registry.url();
         this.http = HttpClients.create(registry, connections);
-        long patience = registry.connectTimeout().plus(registry.responseTimeout()).toMillis();
-        this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http), patience);
+        this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
+        this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http),
+                headTime.plus(registry.responseTimeout()).toMillis());
     }
 
     @Override
@@ -107,7 +111,7 @@ public final class RegistryClient extends CloseableHttpClient {
         ClassicHttpRequest request = new HttpUriRequestBase(method, location);
         headers.forEach(request::setHeader);
         try {
-            return follow(location, null, request, send(request, location, null));
+            return follow(location, null, request, send(request, location, true, null));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -119,13 +123,14 @@ public final class RegistryClient extends CloseableHttpClient {
     private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request) throws IOException {
         RepositoryName repository = path.repository();
         String authorization = authorizer.known(repository);
-        ClassicHttpResponse response = send(request, uri, authorization);
+        boolean blob = path.kind() == ApiPath.Kind.BLOB;
+        ClassicHttpResponse response = send(request, uri, blob, authorization);
         if (response.getCode() == 401) {
             List<String> lines = Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList();
             String next = authorizer.answer(Challenge.parse(lines), repository, authorization);
             if (next != null) {
                 authorization = next;
-                response = send(request, uri, authorization);
+                response = send(request, uri, blob, authorization);
             }
         }
         response.removeHeaders(RegistryAnswers.AUTHORIZED);
@@ -145,13 +150,13 @@ public final class RegistryClient extends CloseableHttpClient {
                 throw new RegistryTroubleException(registry.name(), "redirects more than " + MOST_REDIRECTS + " times");
             }
             response.close();
-            response = path != null && isOwn(uri) ? askRegistry(uri, path, request) : send(request, uri, null);
+            response = path != null && isOwn(uri) ? askRegistry(uri, path, request) : send(request, uri, path == null, null);
         }
         return response;
     }
 
     /** Sends one request; with an answer from 300 on, its body is dropped and the connection is free again. */
-    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, String authorization) throws IOException {
+    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, boolean blob, String authorization) throws IOException {
         HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), uri);
         boolean own = isOwn(uri);
         if (own) {
@@ -168,9 +173,18 @@ public final class RegistryClient extends CloseableHttpClient {
         if (own && authorization != null) {
             request.setHeader(HttpHeaders.AUTHORIZATION, authorization);
         }
-        ClassicHttpResponse response = http.executeOpen(null, request, null);
+        Runnable answered = Deadlines.set(request, headTime);
+        ClassicHttpResponse response;
+        try {
+            response = http.executeOpen(null, request, null);
+        } finally {
+            answered.run();
+        }
         if (response.getEntity() != null) {
-            response.setEntity(new CutOffEntity(response.getEntity(), request::cancel));
+            // A blob may take as long as its client reads.
+            boolean whole = !blob || response.getCode() >= 300;
+            Runnable received = whole ? Deadlines.set(request, registry.responseTimeout()) : () -> { };
+            response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, received));
             if (response.getCode() >= 300) {
                 discard(response);
             }

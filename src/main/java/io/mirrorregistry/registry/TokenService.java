@@ -53,9 +53,10 @@ final class TokenService {
                         + "account, name it in mirror.registry.{}.token-hosts", registry.name(), uri.getHost(), registry.name());
             }
         }
+        Runnable answered = Deadlines.set(request, registry.connectTimeout().plus(registry.responseTimeout()));
         try (ClassicHttpResponse response = http.executeOpen(null, request, null)) {
             if (response.getEntity() != null) {
-                response.setEntity(new CutOffEntity(response.getEntity(), request::cancel));
+                response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, answered));
             }
             if (response.getCode() != 200) {
                 throw rejected(uri, response);
@@ -67,6 +68,8 @@ final class TokenService {
             throw e;
         } catch (IOException e) {
             throw trouble(uri, Causes.describe(e));
+        } finally {
+            answered.run();
         }
     }
 

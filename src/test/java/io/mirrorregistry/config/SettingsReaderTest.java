@@ -42,7 +42,7 @@ class SettingsReaderTest {
         Settings settings = read();
         RegistrySettings hot = settings.registries().get("hot");
         RegistrySettings cold = settings.registries().get("cold");
-        assertEquals(5000, settings.port());
+        assertEquals(5000, settings.server().port());
         assertEquals(9000, settings.managementPort());
         assertEquals(URI.create("https://registry.cn-hangzhou.aliyuncs.com"), hot.url());
         assertEquals(hot.url(), hot.publicUrl());
@@ -62,7 +62,7 @@ class SettingsReaderTest {
         config("server:", "  port: 1002", "registry:", "  hot:", "    url: http://config");
         environment.put("MIRROR_SERVER_PORT", "1003");
         Settings settings = read();
-        assertEquals(1003, settings.port());
+        assertEquals(1003, settings.server().port());
         assertEquals(URI.create("http://config"), settings.registries().get("hot").url());
         assertEquals(URI.create("http://properties"), settings.registries().get("cold").url());
     }
@@ -76,7 +76,7 @@ class SettingsReaderTest {
                 "logging:", "  level: debug", "  format: text");
         Settings settings = read();
         RegistrySettings hot = settings.registries().get("hot");
-        assertEquals(5001, settings.port());
+        assertEquals(5001, settings.server().port());
         assertEquals(URI.create("https://hot.example.com"), hot.url());
         assertEquals(new Credentials("reader", "0123"), hot.credentials());
         assertEquals("blue", hot.headers().get("x-tenant"));
@@ -89,7 +89,7 @@ class SettingsReaderTest {
     void findsConfigYamlWhereTheVariableSays() throws Exception {
         Files.writeString(directory.resolve("other.yaml"), "server: {port: 1234}");
         environment.put("MIRROR_CONFIG", "other.yaml");
-        assertEquals(1234, read().port());
+        assertEquals(1234, read().server().port());
         environment.put("MIRROR_CONFIG", "none.yaml");
         assertStops("MIRROR_CONFIG=none.yaml cannot work: there is no such file");
     }

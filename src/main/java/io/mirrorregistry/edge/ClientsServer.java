@@ -1,0 +1,76 @@
+package io.mirrorregistry.edge;
+
+import io.mirrorregistry.config.Settings.ServerSettings;
+import io.netty.handler.codec.TooLongFrameException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
+import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpServer;
+import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpServerConfiguration;
+
+/** The server on the clients' port: Camel's, with limits, which Camel's own leaves at Vert.x's defaults or has not at all. */
+public final class ClientsServer extends VertxPlatformHttpServer {
+
+    private final ServerSettings settings;
+    private volatile HttpServer server;
+
+    public ClientsServer(ServerSettings settings) {
+        super(configuration(settings.port()));
+        this.settings = settings;
+    }
+
+    private static VertxPlatformHttpServerConfiguration configuration(int port) {
+        VertxPlatformHttpServerConfiguration configuration = new VertxPlatformHttpServerConfiguration();
+        configuration.setBindPort(port);
+        configuration.setServerType(VertxPlatformHttpRouter.SERVER_TYPE_SERVER);
+        return configuration;
+    }
+
+    @Override
+    public HttpServer getServer() {
+        return server;
+    }
+
+    @Override
+    public int getPort() {
+        return settings.port();
+    }
+
+    @Override
+    protected void startServer() {
+        VertxPlatformHttpRouter router = VertxPlatformHttpRouter.lookup(getCamelContext(),
+                VertxPlatformHttpRouter.getRouterNameFromPort(settings.port()));
+        Patience patience = new Patience(getVertx(), settings.idleTimeout());
+        new Frame(settings, patience).around(router);
+        HttpServerOptions options = new HttpServerOptions()
+                .setPort(settings.port())
+                .setHost("0.0.0.0")
+                .setMaxInitialLineLength(settings.maxRequestLine())
+                .setMaxHeaderSize(settings.maxHeaders())
+                .setIdleTimeout((int) Math.max(1, settings.idleTimeout().toSeconds()))
+                .setHttp2ClearTextEnabled(false);
+        server = getVertx().createHttpServer(options)
+                .connectionHandler(patience::begin)
+                .invalidRequestHandler(ClientsServer::refuse)
+                .requestHandler(router);
+        server.listen().toCompletionStage().toCompletableFuture().join();
+    }
+
+    @Override
+    protected void stopServer() {
+        if (server != null) {
+            server.close().toCompletionStage().toCompletableFuture().join();
+            server = null;
+        }
+    }
+
+    /** Answers what is no HTTP request, or is longer than allowed; the connection cannot be used after it. */
+    private static void refuse(HttpServerRequest request) {
+        Throwable cause = request.decoderResult().cause();
+        int status = cause instanceof TooLongHttpLineException ? 414 : cause instanceof TooLongFrameException ? 431 : 400;
+        Frame.refuse(request, status, status == 400 ? "The request is malformed." : "The request is longer than allowed.");
+        request.connection().close();
+    }
+}
