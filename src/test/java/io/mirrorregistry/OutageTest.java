@@ -1,0 +1,167 @@
+package io.mirrorregistry;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.mirrorregistry.TestMirror.Reply;
+import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.Kind;
+import io.mirrorregistry.testing.TestClient;
+import io.mirrorregistry.testing.TestRegistry;
+import java.net.http.HttpClient;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A registry that is away or slow for longer: what it costs, and whom. */
+class OutageTest {
+
+    private static final String[] BREAKER = {"MIRROR_BREAKER_CALLS", "6", "MIRROR_BREAKER_MINIMUM_CALLS", "3",
+        "MIRROR_BREAKER_PROBE_INTERVAL", "50ms", "MIRROR_BREAKER_TRIAL_CALLS", "1"};
+
+    private final TestRegistry hot = TestRegistry.start("hot");
+    private final TestRegistry cold = TestRegistry.start("cold");
+    private TestMirror mirror;
+
+    private void start(String... more) {
+        List<String> settings = new ArrayList<>(List.of("HOT_URL", hot.url(), "COLD_URL", cold.url()));
+        settings.addAll(List.of(more));
+        mirror = TestMirror.start(settings.toArray(String[]::new));
+    }
+
+    @AfterEach
+    void stop() {
+        // First the registries: a mirror waits for the calls that run.
+        hot.close();
+        cold.close();
+        mirror.close();
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        for (int i = 0; i < 500 && !condition.getAsBoolean(); i++) {
+            Thread.sleep(20);
+        }
+        assertTrue(condition.getAsBoolean());
+    }
+
+    @Test
+    void onlyTheFirstPullsWaitForARegistryThatHangsUntilAProbeFindsItUp() throws Exception {
+        start(BREAKER);
+        Image image = cold.image("library/app", "1.0");
+        hot.fault(Fault.silence());
+        for (int i = 0; i < 3; i++) {
+            assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+        }
+        assertEquals(3, hot.calls("GET", Kind.MANIFEST).size());
+        for (int i = 0; i < 20; i++) {
+            assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+        }
+        assertEquals(3, hot.calls("GET", Kind.MANIFEST).size());
+        assertTrue(mirror.management("/observe/health").text().contains("not asked for images"));
+        assertEquals(503, mirror.get("/v2/library/none/manifests/1").status());
+
+        Image hots = hot.image("library/app", "1.0");
+        hot.heal();
+        await(() -> java.util.Arrays.equals(hots.manifest(), mirror.get(image.path()).body()));
+        await(() -> !mirror.management("/observe/health").text().contains("not asked for images"));
+    }
+
+    @Test
+    void whatARegistryHasNotGotNeverKeepsItFromBeingAsked() {
+        start(BREAKER);
+        for (int status : new int[] {404, 401, 403}) {
+            hot.missing(status);
+            for (int i = 0; i < 10; i++) {
+                assertEquals(404, mirror.get("/v2/library/none/manifests/1").status());
+            }
+        }
+        Image image = hot.image("library/app", "1.0");
+        assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+    }
+
+    @Test
+    void aRegistryThatDripsIsGivenUpInTime() {
+        start();
+        Image image = cold.image("library/app", "1.0");
+        hot.put(image);
+        for (Fault fault : List.of(Fault.drip(Duration.ofMillis(100)), Fault.dripFromTheStart(Duration.ofMillis(100)))) {
+            hot.heal();
+            hot.fault(fault.on(Kind.MANIFEST));
+            long start = System.nanoTime();
+            assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+            // 500 ms to connect, 700 ms for the head, 700 ms for the body; the whole would take a minute.
+            assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(10));
+            assertEquals(1, cold.calls("GET", Kind.MANIFEST).size());
+            cold.forget();
+        }
+    }
+
+    @Test
+    void fiveHundredPullsThatWaitForHotDelayNeitherHealthNorWhatColdServes() throws Exception {
+        start("HOT_RESPONSE_TIMEOUT", "30s", "MIRROR_SERVER_WORKERS", "40", "MIRROR_SERVER_CALLS_PER_REGISTRY", "20");
+        CountDownLatch held = new CountDownLatch(1);
+        Image image = cold.image("library/app", "1.0");
+        hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+        HttpClient clients = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        List<CompletableFuture<HttpResponse<byte[]>>> pulls = new ArrayList<>();
+        for (int i = 0; i < 500; i++) {
+            pulls.add(clients.sendAsync(TestClient.request("GET", mirror.url() + image.path(), Duration.ofSeconds(60)),
+                    HttpResponse.BodyHandlers.ofByteArray()));
+        }
+        await(() -> hot.calls("GET", Kind.MANIFEST).size() == 20);
+        await(() -> pulls.stream().filter(CompletableFuture::isDone).count() >= 480);
+        assertEquals("{\"status\":\"healthy\"}", mirror.get("/health").text());
+        assertEquals(200, mirror.get("/v2/").status());
+        assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+        held.countDown();
+        int served = 0;
+        for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
+            HttpResponse<byte[]> reply = pull.get(60, TimeUnit.SECONDS);
+            if (reply.statusCode() == 200) {
+                assertArrayEquals(image.manifest(), reply.body());
+                served++;
+            } else {
+                assertEquals(503, reply.statusCode());
+                assertNotNull(reply.headers().firstValue("Retry-After").orElse(null));
+            }
+        }
+        assertTrue(served >= 20, served + " were served");
+        assertEquals(20, hot.calls("GET", Kind.MANIFEST).size());
+    }
+
+    @Test
+    void moreThanTheMirrorWorksOnIsToldSoAtOnce() throws Exception {
+        start("HOT_RESPONSE_TIMEOUT", "30s", "COLD_RESPONSE_TIMEOUT", "30s", "MIRROR_SERVER_WORKERS", "4",
+                "MIRROR_SERVER_CALLS_PER_REGISTRY", "4");
+        CountDownLatch held = new CountDownLatch(1);
+        hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+        Image image = hot.image("library/app", "1.0");
+        HttpClient clients = HttpClient.newHttpClient();
+        List<CompletableFuture<HttpResponse<byte[]>>> pulls = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            pulls.add(clients.sendAsync(TestClient.request("GET", mirror.url() + image.path(), Duration.ofSeconds(60)),
+                    HttpResponse.BodyHandlers.ofByteArray()));
+        }
+        await(() -> hot.calls("GET", Kind.MANIFEST).size() == 4);
+        Reply refused = mirror.get(image.path());
+        assertEquals(503, refused.status());
+        assertEquals("1", refused.header("Retry-After"));
+        assertTrue(refused.text().contains("UNAVAILABLE"), refused.text());
+        assertEquals(200, mirror.get("/v2/").status());
+        held.countDown();
+        for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
+            assertEquals(200, pull.get(60, TimeUnit.SECONDS).statusCode());
+        }
+        await(() -> mirror.get(image.path()).status() == 200);
+    }
+}
