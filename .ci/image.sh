@@ -25,7 +25,7 @@ check_image() {
 import_base() {
   local home list=$work/base-files tools
   home=$(jdk 25 || jdk 17)
-  tools=(base-files bash dash coreutils sed grep tar gzip findutils curl unzip passwd libc-bin util-linux)
+  tools=(base-files bash dash coreutils sed grep tar gzip findutils curl passwd libc-bin util-linux)
   {
     find "$home" -not -name src.zip
     files_of "${tools[@]}"

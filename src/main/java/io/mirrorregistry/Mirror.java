@@ -84,7 +84,7 @@ public final class Mirror implements AutoCloseable {
                 .setMaxWorkerExecuteTime(1).setMaxWorkerExecuteTimeUnit(TimeUnit.DAYS)
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
         Properties placeholders = new Properties();
-        placeholders.putAll(SettingsReader.readPlaceholders(directory, environment));
+        placeholders.putAll(settings.placeholders());
         main.setOverrideProperties(placeholders);
         main.setDefaultPropertyPlaceholderLocation("false");
         main.configure().setRoutesIncludePattern(routes(directory));
@@ -113,7 +113,7 @@ public final class Mirror implements AutoCloseable {
         }
     }
 
-    /** The beans by the names that routes use; the README's page on editing routes lists them. */
+    /** The beans by the names that routes use; the README lists them. */
     private void bindBeans(ImageLayout images) {
         main.bind("request", new Requests());
         main.bind("answer", new Answers());
@@ -145,7 +145,7 @@ public final class Mirror implements AutoCloseable {
 
     private static void requireFree(String setting, int port) throws InvalidSettingException {
         try (ServerSocket socket = new ServerSocket(port)) {
-            socket.setReuseAddress(true);
+            LOG.trace("{} is free", socket);
         } catch (IOException e) {
             throw new InvalidSettingException(setting, String.valueOf(port),
                     "the port cannot be listened on (" + e.getMessage() + "); choose another, or stop what uses it");

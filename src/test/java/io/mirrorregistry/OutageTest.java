@@ -11,6 +11,7 @@ import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestClient;
 import io.mirrorregistry.testing.TestRegistry;
+import io.mirrorregistry.testing.TokenService;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -87,6 +88,24 @@ class OutageTest {
         }
         Image image = hot.image("library/app", "1.0");
         assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+    }
+
+    @Test
+    void neither429NorATokenServiceThatRefusesOneRepositoryKeepsARegistryFromBeingAsked() {
+        try (TokenService tokens = TokenService.start()) {
+            start(BREAKER);
+            hot.requireBearer(tokens);
+            tokens.fault(Fault.status(403).where(call -> String.valueOf(call.parameter("scope")).contains("secret")));
+            Image image = hot.image("library/app", "1.0");
+            for (int i = 0; i < 10; i++) {
+                assertEquals(503, mirror.get("/v2/library/secret/manifests/1").status());
+            }
+            assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+            hot.fault(Fault.status(429, Duration.ofSeconds(7)).on(Kind.MANIFEST));
+            for (int i = 0; i < 10; i++) {
+                assertEquals("7", mirror.get("/v2/library/app/manifests/none").header("Retry-After"));
+            }
+        }
     }
 
     @Test

@@ -15,6 +15,7 @@ import java.util.Map;
  * @param registries by name
  * @param imagesDirectory the OCI image layout of the folder registry
  * @param logging how logs are written
+ * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
  * @param warnings what was found in files and has no meaning, a sentence each
  */
 public record Settings(
@@ -25,6 +26,7 @@ public record Settings(
         Map<String, RegistrySettings> registries,
         Path imagesDirectory,
         LoggingSettings logging,
+        Map<String, String> placeholders,
         List<String> warnings) {
 
     /**

@@ -21,6 +21,9 @@ public final class SettingsReader {
     private static final String REGISTRY = "mirror.registry.";
     private static final Set<String> REGISTRY_SETTINGS = Set.of("url", "username", "password", "blobs", "public-url",
             "connect-timeout", "response-timeout", "token-hosts");
+    /** What routes call their steps, and therefore no registry. */
+    private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
+            "folder", "vertx");
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final Set<String> FORMATS = Set.of("json", "console");
 
@@ -48,13 +51,14 @@ public final class SettingsReader {
         return new SettingsReader(new SettingsSource(directory, environment), directory, version).settings();
     }
 
-    /**
-     * Reads the same as text for Camel, for placeholders in routes: Camel's own settings, and the mirror's without secrets.
-     */
-    public static Map<String, String> readPlaceholders(Path directory, Map<String, String> environment)
-            throws InvalidSettingException {
-        Map<String, String> all = new SettingsSource(directory, environment).read(new ArrayList<>());
+    /** Returns the same as text for Camel, for placeholders in routes: Camel's own settings, and the mirror's without secrets. */
+    private Map<String, String> placeholders(Settings.ServerSettings server, Map<String, RegistrySettings> registries) {
+        Map<String, String> all = new TreeMap<>(text);
         all.keySet().removeIf(name -> name.startsWith(REGISTRY) && (name.contains(".headers.") || name.endsWith(".password")));
+        all.put("mirror.server.calls-per-registry", String.valueOf(server.callsPerRegistry()));
+        for (RegistrySettings registry : registries.values()) {
+            all.put(REGISTRY + registry.name() + ".url", registry.isFolder() ? "" : registry.url().toString());
+        }
         return all;
     }
 
@@ -69,14 +73,16 @@ public final class SettingsReader {
         if (port == managementPort) {
             throw invalid("mirror.management.port", "it is the clients' port; choose another");
         }
+        Settings.ServerSettings server = server(port);
         return new Settings(
-                server(port),
+                server,
                 managementPort,
                 duration("mirror.health.interval"),
                 breaker(),
                 registries,
                 imagesDirectory(),
                 new Settings.LoggingSettings(oneOf("mirror.logging.level", LEVELS), oneOf("mirror.logging.format", FORMATS)),
+                placeholders(server, registries),
                 List.copyOf(warnings));
     }
 
@@ -85,7 +91,8 @@ public final class SettingsReader {
         return new Settings.ServerSettings(
                 port,
                 workers,
-                number("mirror.server.calls-per-registry", 1, workers),
+                value("mirror.server.calls-per-registry").isEmpty() ? Math.max(1, workers / 2)
+                        : number("mirror.server.calls-per-registry", 1, workers),
                 duration("mirror.server.idle-timeout"),
                 number("mirror.server.max-request-line", 512, 1024 * 1024),
                 number("mirror.server.max-headers", 1024, 1024 * 1024),
@@ -110,7 +117,11 @@ public final class SettingsReader {
                 if (dot < 0) {
                     throw new InvalidSettingException(setting + " cannot work: a registry's settings are " + REGISTRY + "NAME.SETTING");
                 }
-                names.add(setting.substring(REGISTRY.length(), dot));
+                String name = setting.substring(REGISTRY.length(), dot);
+                if (STEPS.contains(name)) {
+                    throw new InvalidSettingException(setting + " cannot work: routes have a step of the name " + name);
+                }
+                names.add(name);
             }
         }
         return names;
@@ -187,14 +198,11 @@ public final class SettingsReader {
                     || url.getPort() > 65535 || url.getPort() == 0) {
                 throw invalid(name, expected);
             }
-            if (value.contains("{{") || value.contains("%7B")) {
-                throw invalid(name, expected);
-            }
             String path = url.getRawPath() == null ? "" : url.getRawPath();
             while (path.endsWith("/")) {
                 path = path.substring(0, path.length() - 1);
             }
-            if (path.equals("/v2") || path.endsWith("/v2")) {
+            if (path.endsWith("/v2")) {
                 throw invalid(name, "leave out /v2, the mirror adds it");
             }
             return new URI(url.getScheme().toLowerCase(Locale.ROOT) + "://" + url.getRawAuthority() + path);

@@ -7,6 +7,7 @@ import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.buffer.Buffer;
@@ -48,25 +49,37 @@ public final class BlobStream {
         }
         int status = Registry.status(exchange);
         String contentRange = message.getHeader("Content-Range", String.class);
+        if (contentRange != null && !RegistryAnswers.isPrintable(contentRange)) {
+            throw trouble(exchange, "was answered with a Content-Range that is none");
+        }
         if (status == 416) {
             throw outside(contentRange);
         }
+        if (status != 200 && (status != 206 || contentRange == null || Call.of(exchange).range() == null)) {
+            throw trouble(exchange, "was answered with " + status);
+        }
+        stream(exchange, status, contentRange);
+    }
+
+    private static void stream(Exchange exchange, int status, String contentRange)
+            throws RegistryTroubleException, InterruptedException {
+        Message message = exchange.getMessage();
         InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
         Pull pull = Pull.of(exchange);
         pull.whenAbandoned(() -> close(body));
         try (body) {
-            BlockingQueue<byte[]> free = new ArrayBlockingQueue<>(BUFFERS);
             byte[] buffer = new byte[BUFFER_BYTES];
             int count = first(exchange, body, buffer);
             prepare(exchange, status, contentRange, message.getHeader("Content-Length", String.class));
-            for (int i = 1; i < BUFFERS; i++) {
-                free.add(NOTHING);
-            }
-            copy(pull, body, buffer, count, free);
+            copy(pull, body, buffer, count);
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            LOG.warn("{} broke off: {}", Registry.lastAsked(exchange).name(), Call.of(exchange));
+            if (pull.abandoned()) {
+                LOG.debug("the client left: {}", Call.of(exchange));
+            } else {
+                LOG.warn("{} broke off: {}", Registry.lastAsked(exchange).name(), Call.of(exchange));
+            }
             cut(pull);
         }
     }
@@ -76,13 +89,20 @@ public final class BlobStream {
         try {
             return body.read(buffer);
         } catch (IOException e) {
-            throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " broke off");
+            throw trouble(exchange, "broke off");
         }
     }
 
-    private static void copy(Pull pull, InputStream body, byte[] first, int bytes, BlockingQueue<byte[]> free)
-            throws IOException, InterruptedException {
+    private static RegistryTroubleException trouble(Exchange exchange, String what) {
+        return new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " " + what);
+    }
+
+    private static void copy(Pull pull, InputStream body, byte[] first, int bytes) throws IOException, InterruptedException {
         HttpServerResponse response = pull.response();
+        BlockingQueue<byte[]> free = new ArrayBlockingQueue<>(BUFFERS);
+        for (int i = 1; i < BUFFERS; i++) {
+            free.add(NOTHING);
+        }
         byte[] buffer = first;
         int count = bytes;
         while (count >= 0 && !pull.abandoned()) {
@@ -95,7 +115,9 @@ public final class BlobStream {
             }
             count = body.read(buffer);
         }
-        if (!pull.abandoned()) {
+        if (pull.abandoned()) {
+            cut(pull);
+        } else {
             end(response);
         }
     }

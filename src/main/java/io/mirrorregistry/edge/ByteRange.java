@@ -10,6 +10,7 @@ package io.mirrorregistry.edge;
 record ByteRange(long start, long length) {
 
     private static final String UNIT = "bytes=";
+    private static final int LONGEST = 64;
 
     /**
      * Reads a Range header.
@@ -42,6 +43,12 @@ record ByteRange(long start, long length) {
         }
         long end = open ? size - 1 : Math.min(last, size - 1);
         return new ByteRange(first, end - first + 1);
+    }
+
+    /** Returns whether a Range header names one part. */
+    static boolean isOne(String header) {
+        return header.regionMatches(true, 0, UNIT, 0, UNIT.length()) && header.length() <= LONGEST
+                && header.substring(UNIT.length()).chars().allMatch(c -> c >= '0' && c <= '9' || c == '-');
     }
 
     private static ByteRange suffix(long length, long size) {

@@ -10,12 +10,16 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What surrounds the routes on the clients' port, on the event loop: the access log, the bound on how much is worked on at a
  * time, and an error body for what no route takes.
  */
 final class Frame {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Frame.class);
 
     private final int mostRequests;
     private final Patience patience;
@@ -72,6 +76,7 @@ final class Frame {
         } else if (context.statusCode() >= 400 && context.statusCode() < 500) {
             refuse(context.request(), context.statusCode(), "The request is malformed.");
         } else {
+            LOG.error("The mirror failed", context.failure());
             error(context.request(), ErrorCode.UNKNOWN, 500, "The mirror failed; its log tells how.");
         }
     }

@@ -52,9 +52,13 @@ public final class Requests {
         return lines.isEmpty() ? null : lines.size() == 1 ? lines.get(0) : String.join(", ", lines);
     }
 
-    /** With If-Range a part is wanted only of the same version; without a way to compare, the whole is always right. */
+    /**
+     * With If-Range a part is wanted only of the same version; without a way to compare, the whole is always right. So it is for
+     * several parts, which would come in an envelope that clients of blobs do not know.
+     */
     private static String range(HttpServerRequest request) {
         List<String> ranges = request.headers().getAll("Range");
-        return ranges.size() == 1 && !request.headers().contains("If-Range") ? ranges.get(0) : null;
+        boolean one = ranges.size() == 1 && !request.headers().contains("If-Range") && ByteRange.isOne(ranges.get(0));
+        return one ? ranges.get(0) : null;
     }
 }

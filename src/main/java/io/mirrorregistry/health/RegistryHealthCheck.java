@@ -27,7 +27,7 @@ public final class RegistryHealthCheck extends AbstractHealthCheck {
         Probe probe = probes.last(registry.name());
         if (probe == null) {
             builder.message("not asked yet");
-            builder.down();
+            builder.state(probes.anyUp() ? State.UP : State.DOWN);
             return;
         }
         long secondsAgo = Duration.between(probe.at(), Instant.now()).toSeconds();

@@ -2,7 +2,7 @@ package io.mirrorregistry.protocol;
 
 import java.util.List;
 
-/** The media types of manifests. */
+/** The media types of what registries serve. */
 public final class MediaTypes {
 
     public static final String OCI_INDEX = "application/vnd.oci.image.index.v1+json";

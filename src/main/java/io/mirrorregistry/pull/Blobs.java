@@ -11,11 +11,14 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.util.Locale;
 import java.util.Map;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The step {@code blob} of routes.
@@ -31,6 +34,7 @@ public final class Blobs {
     /** The variable that tells whether the registry answered without any authorization. */
     private static final String OPEN = "open";
 
+    private static final Logger LOG = LoggerFactory.getLogger(Blobs.class);
     private static final ByteBuffer NO_BYTES = ByteBuffer.allocate(0).asReadOnlyBuffer();
 
     /** Prepares the call that finds out whether the registry has the blob. */
@@ -45,11 +49,14 @@ public final class Blobs {
     }
 
     /** Sets the variables {@code blobs}, {@code redirects} and {@code open} from the registry and its answer to the HEAD. */
-    public void found(Exchange exchange) {
+    public void found(Exchange exchange) throws RegistryTroubleException {
+        if (Registry.status(exchange) != 200 && !isRedirect(exchange)) {
+            throw Bodies.trouble(exchange, "with " + Registry.status(exchange));
+        }
         Registry registry = Registry.lastAsked(exchange);
         // There is no place outside the mirror where the folder's blobs could be fetched.
         BlobsMode mode = registry.settings().isFolder() ? BlobsMode.PROXY : registry.settings().blobs();
-        exchange.setVariable(MODE, mode.name().toLowerCase(java.util.Locale.ROOT));
+        exchange.setVariable(MODE, mode.name().toLowerCase(Locale.ROOT));
         exchange.setVariable(REDIRECTS, isRedirect(exchange));
         exchange.setVariable(OPEN, exchange.getMessage().getHeader(RegistryAnswers.AUTHORIZED) == null);
     }
@@ -93,6 +100,7 @@ public final class Blobs {
                 .askStranger("GET", location, range == null ? Map.of() : Map.of("Range", range));
         int status = response.getCode();
         if (status != 200 && status != 206 && status != 416) {
+            close(response);
             throw storageTrouble(exchange, location, status);
         }
         Message message = exchange.getMessage();
@@ -107,7 +115,16 @@ public final class Blobs {
         try {
             message.setBody(response.getEntity() == null ? null : response.getEntity().getContent());
         } catch (IOException e) {
+            close(response);
             throw storageTrouble(exchange, location, status);
+        }
+    }
+
+    private static void close(ClassicHttpResponse response) {
+        try {
+            response.close();
+        } catch (IOException e) {
+            LOG.debug("closing an answer that is of no use", e);
         }
     }
 

@@ -48,6 +48,7 @@ abstract class Lists {
     /** Prepares the call for the first page. */
     public void ask(Exchange exchange) {
         gathered(exchange).pages = 0;
+        gathered(exchange).bytes = 0;
         next(exchange, Pull.of(exchange).request().path(), null);
     }
 

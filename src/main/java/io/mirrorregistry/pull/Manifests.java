@@ -6,6 +6,7 @@ import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
@@ -50,7 +51,11 @@ public final class Manifests {
         if (Registry.status(exchange) != 200) {
             throw Bodies.trouble(exchange, "with " + Registry.status(exchange) + " instead of a manifest");
         }
-        Answer answer = new Answer(message.getHeader("Content-Type", String.class), message.getHeader(DIGEST, String.class));
+        String type = message.getHeader("Content-Type", String.class);
+        if (type != null && !RegistryAnswers.isPrintable(type)) {
+            throw Bodies.trouble(exchange, "with a Content-Type that is none");
+        }
+        Answer answer = new Answer(type, message.getHeader(DIGEST, String.class));
         Digest digest;
         Long length;
         Object body = null;
@@ -143,7 +148,7 @@ public final class Manifests {
             if (type == null || asked == null) {
                 JsonObject manifest = json(exchange, bytes);
                 if (type == null) {
-                    type = manifest.getValue("mediaType") instanceof String own ? own : MediaTypes.OCI_MANIFEST;
+                    type = manifest.getValue("mediaType") instanceof String own && RegistryAnswers.isPrintable(own) ? own : MediaTypes.OCI_MANIFEST;
                 }
             }
             if (asked != null) {

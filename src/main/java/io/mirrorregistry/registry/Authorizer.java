@@ -7,6 +7,7 @@ import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.protocol.RepositoryName;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -90,11 +91,16 @@ final class Authorizer {
         CompletableFuture<Outcome> ours = new CompletableFuture<>();
         CompletableFuture<Outcome> pending = tokens.get(scope, (key, executor) -> ours);
         if (pending == ours) {
-            ours.complete(fetch(challenge, scope));
+            try {
+                ours.complete(fetch(challenge, scope));
+            } finally {
+                // Without effect once it is complete; otherwise an Error would leave all others waiting.
+                ours.cancel(false);
+            }
         }
         try {
             return pending.get(patienceMillis, TimeUnit.MILLISECONDS).header();
-        } catch (ExecutionException | TimeoutException e) {
+        } catch (ExecutionException | CancellationException | TimeoutException e) {
             throw new RegistryTroubleException(registry, "token service gave no answer in time");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -122,7 +128,7 @@ final class Authorizer {
 
     /** Returns the outcome if it is a token that is there already; null otherwise. */
     private static Outcome settled(CompletableFuture<Outcome> future) {
-        Outcome outcome = future == null ? null : future.getNow(null);
+        Outcome outcome = future == null || future.isCompletedExceptionally() ? null : future.getNow(null);
         return outcome == null || outcome.token() == null ? null : outcome;
     }
 

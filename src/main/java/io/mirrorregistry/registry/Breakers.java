@@ -7,7 +7,10 @@ import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes the circuit breakers of registries. Only trouble opens them; that a registry has not got something is an answer. */
+/**
+ * Makes the circuit breakers of registries. Only outages open them: that a registry has not got something, or will not give it,
+ * is an answer, and one that says 429 is to be heard by the client.
+ */
 public final class Breakers {
 
     private static final Logger LOG = LoggerFactory.getLogger(Breakers.class);
@@ -25,8 +28,8 @@ public final class Breakers {
                 .minimumNumberOfCalls(settings.minimumCalls())
                 .permittedNumberOfCallsInHalfOpenState(settings.trialCalls())
                 .waitDurationInOpenState(UNTIL_PROBED)
-                .recordException(Breakers::isTrouble)
-                .ignoreException(failure -> !isTrouble(failure))
+                .recordException(Breakers::isOutage)
+                .ignoreException(failure -> !isOutage(failure))
                 .build());
         breaker.getEventPublisher().onStateTransition(event -> {
             switch (event.getStateTransition().getToState()) {
@@ -39,10 +42,10 @@ public final class Breakers {
     }
 
     /** Camel hands exceptions on wrapped. */
-    private static boolean isTrouble(Throwable failure) {
+    private static boolean isOutage(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof RegistryTroubleException) {
-                return true;
+            if (cause instanceof RegistryTroubleException trouble) {
+                return trouble.kind() == RegistryTroubleException.Kind.OUTAGE;
             }
         }
         return false;

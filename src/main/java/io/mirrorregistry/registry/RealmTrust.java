@@ -24,6 +24,9 @@ final class RealmTrust {
         if ("https".equals(registry.url().getScheme()) && !"https".equalsIgnoreCase(realm.getScheme())) {
             return false;
         }
+        if (realm.getHost() == null) {
+            return false;
+        }
         String host = realm.getHost().toLowerCase(Locale.ROOT);
         String own = registry.url().getHost().toLowerCase(Locale.ROOT);
         return host.equals(own) || registry.tokenHosts().contains(host) || sameDomain(host, own);

@@ -79,7 +79,7 @@ public final class Registry {
     /** Says that the registry is in trouble, by the status it has just answered with. */
     public void trouble(Exchange exchange) throws RegistryTroubleException {
         int status = status(exchange);
-        throw new RegistryTroubleException(name(), answered(exchange, status), status == 429,
+        throw new RegistryTroubleException(name(), answered(exchange, status), RegistryAnswers.kind(status),
                 RegistryAnswers.retryAfter(exchange.getMessage().getHeader("Retry-After", String.class)));
     }
 

@@ -12,8 +12,22 @@ public final class RegistryAnswers {
     public static final String AUTHORIZED = "MirrorAuthorized";
 
     private static final int LONGEST_RETRY_AFTER = 40;
+    private static final int LONGEST_VALUE = 255;
 
     private RegistryAnswers() {
+    }
+
+    /** Returns what an error status says of the one who answers. */
+    static RegistryTroubleException.Kind kind(int status) {
+        if (status == 429) {
+            return RegistryTroubleException.Kind.THROTTLED;
+        }
+        return status >= 500 || status == 408 ? RegistryTroubleException.Kind.OUTAGE : RegistryTroubleException.Kind.REFUSED;
+    }
+
+    /** Returns whether a header's value may be handed on: printable ASCII of a sane length. */
+    public static boolean isPrintable(String value) {
+        return value.length() <= LONGEST_VALUE && value.chars().allMatch(c -> c >= ' ' && c < 127);
     }
 
     /** Returns a Retry-After that may be handed on: seconds or a date, or null. */

@@ -184,6 +184,10 @@ public final class RegistryClient extends CloseableHttpClient {
             // A blob may take as long as its client reads.
             boolean whole = !blob || response.getCode() >= 300;
             Runnable received = whole ? Deadlines.set(request, registry.responseTimeout()) : () -> { };
+            if (response.getEntity().getContentLength() < 0) {
+                // Beside a chunked body a Content-Length means nothing, and is not to be handed on.
+                response.removeHeaders(HttpHeaders.CONTENT_LENGTH);
+            }
             response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, received));
             if (response.getCode() >= 300) {
                 discard(response);

@@ -5,26 +5,35 @@ import java.io.IOException;
 /** A registry could not be asked, or its answer cannot be used: nothing is known about what was asked for. */
 public final class RegistryTroubleException extends IOException {
 
+    /** What a trouble says of the registry. */
+    public enum Kind {
+        /** It is away, slow or broken, for whatever it is asked. */
+        OUTAGE,
+        /** It said 429. */
+        THROTTLED,
+        /** It, or its token service, refused this call; others may do well. */
+        REFUSED
+    }
+
     private final String registry;
-    private final boolean throttled;
+    private final Kind kind;
     private final String retryAfter;
 
     /**
+     * Makes an outage.
+     *
      * @param registry the registry's name
      * @param message what was asked and what happened, for the log
      */
     public RegistryTroubleException(String registry, String message) {
-        this(registry, message, false, null);
+        this(registry, message, Kind.OUTAGE, null);
     }
 
-    /**
-     * @param throttled whether the registry said 429
-     * @param retryAfter what the registry sent as Retry-After, seconds or a date; null for none
-     */
-    public RegistryTroubleException(String registry, String message, boolean throttled, String retryAfter) {
+    /** @param retryAfter what the registry sent as Retry-After, seconds or a date; null for none */
+    public RegistryTroubleException(String registry, String message, Kind kind, String retryAfter) {
         super(message);
         this.registry = registry;
-        this.throttled = throttled;
+        this.kind = kind;
         this.retryAfter = retryAfter;
     }
 
@@ -32,15 +41,20 @@ public final class RegistryTroubleException extends IOException {
         return registry;
     }
 
+    public Kind kind() {
+        return kind;
+    }
+
+    /** Returns whether the registry said 429. */
     public boolean throttled() {
-        return throttled;
+        return kind == Kind.THROTTLED;
     }
 
     public String retryAfter() {
         return retryAfter;
     }
 
-    /** These are ordinary at the edge of a network and thrown by the thousand in an outage. */
+    /** No stack trace: these are ordinary at the edge of a network and thrown by the thousand in an outage. */
     @Override
     public synchronized Throwable fillInStackTrace() {
         return this;

@@ -106,7 +106,7 @@ final class TokenService {
         String retryAfter = RegistryAnswers.retryAfter(response.getFirstHeader(HttpHeaders.RETRY_AFTER));
         return new RegistryTroubleException(registry.name(), "token service " + uri.getHost() + " answered "
                 + response.getCode() + (response.getCode() == 401 && registry.credentials() != null
-                        ? "; check the username and password" : ""), response.getCode() == 429, retryAfter);
+                        ? "; check the username and password" : ""), RegistryAnswers.kind(response.getCode()), retryAfter);
     }
 
     private RegistryTroubleException trouble(URI uri, String what) {

@@ -113,6 +113,15 @@ class SettingsReaderTest {
     }
 
     @Test
+    void givesRoutesWhatTheSettingsCameTo() throws Exception {
+        properties("mirror.server.workers=9", "mirror.registry.hot.url=HTTPS://Hot.example.com/base//");
+        Map<String, String> placeholders = read().placeholders();
+        assertEquals("https://Hot.example.com/base", placeholders.get("mirror.registry.hot.url"));
+        assertEquals("", placeholders.get("mirror.registry.cold.url"));
+        assertEquals("4", placeholders.get("mirror.server.calls-per-registry"));
+    }
+
+    @Test
     void warnsOfWhatHasNoMeaning() throws Exception {
         properties("mirror.registry.hot.ulr=http://x", "mirror.colour=blue");
         config("server:", "  host: 0.0.0.0");
@@ -136,6 +145,8 @@ class SettingsReaderTest {
         "mirror.registry.hot.url | https://example.com?x=1 | no URL of a registry",
         "mirror.registry.hot.url | https://exa mple.com | no URL of a registry",
         "mirror.registry.hot.url | https://example.com/{{x}} | no URL of a registry",
+        "mirror.registry.manifest.url | https://example.com | a step of the name manifest",
+        "mirror.server.calls-per-registry | 201 | number from 1 to 200",
         "mirror.registry.hot.url | https://example.com:99999 | no URL of a registry",
         "mirror.registry.hot.url | https://example.com/v2/ | leave out /v2",
         "mirror.registry.cold.public-url | example | no URL of a registry",
@@ -173,7 +184,7 @@ class SettingsReaderTest {
         environment.put("MIRROR_REGISTRY_HOT_USERNAME", "reader");
         environment.put("MIRROR_REGISTRY_HOT_PASSWORD", "hunter2");
         environment.put("MIRROR_REGISTRY_HOT_HEADERS_X_KEY", "hunter2");
-        assertFalse(SettingsReader.readPlaceholders(directory, environment).toString().contains("hunter2"));
+        assertFalse(read().placeholders().toString().contains("hunter2"));
         assertFalse(read().registries().get("hot").toString().contains("hunter2"));
         assertFalse(read().registries().get("hot").credentials().toString().contains("hunter2"));
     }
