@@ -144,8 +144,8 @@ public final class Mirror implements AutoCloseable {
     }
 
     private static void requireFree(String setting, int port) throws InvalidSettingException {
-        try (ServerSocket socket = new ServerSocket(port)) {
-            LOG.trace("{} is free", socket);
+        try {
+            new ServerSocket(port).close();
         } catch (IOException e) {
             throw new InvalidSettingException(setting, String.valueOf(port),
                     "the port cannot be listened on (" + e.getMessage() + "); choose another, or stop what uses it");

@@ -157,7 +157,7 @@ class AuthorizationTest {
         tokens.fault(Fault.heldUntil(held).where(call -> call.parameter("scope") != null));
         hot.requireBearer(tokens);
         ExecutorService clients = Executors.newFixedThreadPool(20);
-        try (TestMirror mirror = anonymous()) {
+        try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_RESPONSE_TIMEOUT", "20s")) {
             List<Future<Reply>> replies = new ArrayList<>();
             for (int i = 0; i < 20; i++) {
                 replies.add(clients.submit(() -> mirror.get(image.path())));

@@ -11,7 +11,9 @@ import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestClient;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
+import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 import java.net.http.HttpClient;
@@ -26,6 +28,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -73,12 +76,12 @@ class ProcessTest {
 
     private static String absoluteClassPath() {
         List<String> entries = new ArrayList<>();
-        for (String entry : System.getProperty("java.class.path").split(java.io.File.pathSeparator)) {
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
             if (!entry.contains("test-classes")) {
                 entries.add(Path.of(entry).toAbsolutePath().toString());
             }
         }
-        return String.join(java.io.File.pathSeparator, entries);
+        return String.join(File.pathSeparator, entries);
     }
 
     private static int freePort() throws IOException {
@@ -103,6 +106,13 @@ class ProcessTest {
             Thread.sleep(50);
         }
         throw new AssertionError("not up in 30 s: " + read("out"));
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        for (int i = 0; i < 1000 && !condition.getAsBoolean(); i++) {
+            Thread.sleep(20);
+        }
+        assertTrue(condition.getAsBoolean());
     }
 
     private String read(String file) {
@@ -213,11 +223,11 @@ class ProcessTest {
         HttpClient http = HttpClient.newHttpClient();
         CompletableFuture<HttpResponse<byte[]>> manifest = http.sendAsync(TestClient.request("GET",
                 url() + "/v2/library/app/manifests/1.0", Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofByteArray());
-        HttpResponse<java.io.InputStream> stream = http.send(TestClient.request("GET", url() + "/v2/library/app/blobs/" + blob,
+        HttpResponse<InputStream> stream = http.send(TestClient.request("GET", url() + "/v2/library/app/blobs/" + blob,
                 Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofInputStream());
-        hot.awaitCalls(3);
+        await(() -> !hot.calls("GET", Kind.MANIFEST).isEmpty());
         process.destroy();
-        Thread.sleep(300);
+        await(() -> read("out").contains("Shutting down"));
         held.countDown();
         assertEquals(50_000_000, stream.body().readAllBytes().length);
         assertEquals(200, manifest.get(30, TimeUnit.SECONDS).statusCode());

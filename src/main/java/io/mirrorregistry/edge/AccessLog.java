@@ -19,6 +19,7 @@ final class AccessLog implements Handler<RoutingContext> {
     private static final Logger LOG = LoggerFactory.getLogger("access");
     private static final String KEY = "mirror.access";
     private static final int LONGEST_VALUE = 512;
+    private static final int CLIENT_LEFT = 499;
 
     /** Starts the line; the request goes on. */
     @Override
@@ -74,14 +75,16 @@ final class AccessLog implements Handler<RoutingContext> {
                 }
             }
             SocketAddress remote = request.remoteAddress();
-            line.addKeyValue("status", response.getStatusCode())
+            // Where no head went out there was no status; 499 is what proxies write for a client that left before it.
+            int status = response.headWritten() ? response.getStatusCode() : CLIENT_LEFT;
+            line.addKeyValue("status", status)
                     .addKeyValue("registry", servedBy)
                     .addKeyValue("milliseconds", milliseconds)
                     .addKeyValue("bytes", response.bytesWritten())
                     .addKeyValue("cut", cut)
                     .addKeyValue("remote", remote == null ? null : remote.hostAddress())
                     .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
-                    .log("{} {} {} {} {} ms", request.method().name(), path, response.getStatusCode(), servedBy, milliseconds);
+                    .log("{} {} {} {} {} ms", request.method().name(), path, status, servedBy, milliseconds);
         }
 
         private static String bounded(String value) {
