@@ -58,20 +58,20 @@ class ImageLayoutFuzzTest {
         }
     }
 
-    @Property(tries = 100)
+    @Property
     void indexOfRandomBytes(@ForAll byte[] content) {
         builder.write(content);
         useLayout();
     }
 
-    @Property(tries = 100)
+    @Property
     void markerOfRandomBytes(@ForAll byte[] content) throws IOException {
         builder.name("library/hello:latest", builder.image("hello")).write();
         Files.write(directory.resolve("oci-layout"), content);
         useLayout();
     }
 
-    @Property(tries = 150)
+    @Property
     void indexWithBytesChanged(@ForAll("changes") List<Map.Entry<Integer, Byte>> changes) {
         byte[] index = LayoutBuilder.bytes(builder.name("library/hello:latest", builder.image("hello"))
                 .name("team/app:1", builder.index(builder.image("app"))).indexJson());
@@ -79,7 +79,7 @@ class ImageLayoutFuzzTest {
         useLayout();
     }
 
-    @Property(tries = 150)
+    @Property
     void manifestWithBytesChangedAndItsDigestRight(@ForAll("changes") List<Map.Entry<Integer, Byte>> changes) {
         byte[] manifest = LayoutBuilder.bytes(builder.imageManifest("hello").put("subject", builder.image("subject"))
                 .put("annotations", new JsonObject().put("a", "b")).encode());
@@ -87,7 +87,7 @@ class ImageLayoutFuzzTest {
         useLayout();
     }
 
-    @Property(tries = 150)
+    @Property
     void indexWithFieldsOfAnyKind(@ForAll("values") Object value, @ForAll("fields") String field) {
         JsonObject image = builder.image("hello");
         JsonObject odd = image.copy().put(field, value);
@@ -97,7 +97,7 @@ class ImageLayoutFuzzTest {
         useLayout();
     }
 
-    @Property(tries = 150)
+    @Property
     void manifestWithFieldsOfAnyKind(@ForAll("values") Object value, @ForAll("fields") String field) {
         JsonObject manifest = builder.imageManifest("hello").put(field, value);
         JsonObject index = new JsonObject().put("manifests", new JsonArray().add(value)).put(field, value);
