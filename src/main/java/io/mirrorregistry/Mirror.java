@@ -27,6 +27,7 @@ import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ServerSocket;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -137,9 +138,23 @@ public final class Mirror implements AutoCloseable {
         main.bind("vertx", vertx);
     }
 
-    /** Returns where routes are read from: the working directory if it has a folder of them, the jar otherwise. */
-    private static String routes(Path directory) {
+    /**
+     * Returns where routes are read from: the working directory if it has a folder of them, the jar otherwise.
+     *
+     * @throws InvalidSettingException when there is a folder without any
+     */
+    private static String routes(Path directory) throws InvalidSettingException {
         Path folder = directory.resolve("routes");
+        if (Files.isDirectory(folder)) {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*.camel.yaml")) {
+                if (!files.iterator().hasNext()) {
+                    throw new InvalidSettingException("The folder " + folder + " cannot work: it holds no *.camel.yaml; put the routes there, "
+                            + "or take the folder away for those that the jar carries");
+                }
+            } catch (IOException e) {
+                throw new InvalidSettingException("The folder " + folder + " cannot be read: " + e.getMessage());
+            }
+        }
         return (Files.isDirectory(folder) ? "file:" + folder.toAbsolutePath() : "classpath:routes") + "/*.camel.yaml";
     }
 

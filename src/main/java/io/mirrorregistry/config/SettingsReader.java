@@ -188,11 +188,11 @@ public final class SettingsReader {
         String value = value(name);
         String expected = "it is no URL of a registry; write e.g. https://registry.example.com";
         try {
-            URI url = new URI(value);
-            if (url.getRawUserInfo() != null || value.indexOf('@') >= 0) {
+            if (value.indexOf('@') >= 0) {
                 throw new InvalidSettingException(name, "***", "an account does not belong into a URL; set "
                         + name.substring(0, name.lastIndexOf('.')) + ".username and .password");
             }
+            URI url = new URI(value);
             boolean http = "http".equalsIgnoreCase(url.getScheme()) || "https".equalsIgnoreCase(url.getScheme());
             if (!http || url.getHost() == null || url.getRawQuery() != null || url.getRawFragment() != null
                     || url.getPort() > 65535 || url.getPort() == 0) {

@@ -43,6 +43,7 @@ final class AccessLog implements Handler<RoutingContext> {
         private final HttpServerRequest request;
         private final HttpServerResponse response;
         private volatile Pull pull;
+        private volatile boolean gone;
 
         private Line(HttpServerRequest request, HttpServerResponse response) {
             this.request = request;
@@ -52,9 +53,14 @@ final class AccessLog implements Handler<RoutingContext> {
         /** Tells more of the request. */
         void of(Pull understood) {
             pull = understood;
+            // A client can leave before a worker has begun with its request.
+            if (gone) {
+                understood.abandon();
+            }
         }
 
         private void write(boolean cut) {
+            gone = cut;
             if (cut && pull != null) {
                 pull.abandon();
             }

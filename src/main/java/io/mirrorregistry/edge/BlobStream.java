@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.images.StoredBlob;
+import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
@@ -65,61 +66,94 @@ public final class BlobStream {
             throws RegistryTroubleException, InterruptedException {
         Message message = exchange.getMessage();
         InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
+        String contentLength = message.getHeader("Content-Length", String.class);
         Pull pull = Pull.of(exchange);
         pull.whenAbandoned(() -> close(body));
         try (body) {
-            byte[] buffer = new byte[BUFFER_BYTES];
-            int count = first(exchange, body, buffer);
-            prepare(exchange, status, contentRange, message.getHeader("Content-Length", String.class));
-            copy(pull, body, buffer, count);
+            // Of a part nobody can tell whether it is right.
+            Digest.Check check = status == 200 ? ((Digest) Call.of(exchange).path().reference()).check() : null;
+            copy(exchange, body, check, () -> prepare(exchange, status, contentRange, contentLength));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
             if (pull.abandoned()) {
                 LOG.debug("the client left: {}", Call.of(exchange));
             } else {
-                LOG.warn("{} broke off: {}", Registry.lastAsked(exchange).name(), Call.of(exchange));
+                LOG.warn("{} broke off, or sent other bytes: {}", Registry.lastAsked(exchange).name(), Call.of(exchange));
             }
             cut(pull);
         }
     }
 
-    /** Reads the first bytes, before anything is told to the client. */
-    private static int first(Exchange exchange, InputStream body, byte[] buffer) throws RegistryTroubleException {
-        try {
-            return body.read(buffer);
-        } catch (IOException e) {
-            throw trouble(exchange, "broke off");
-        }
-    }
-
-    private static RegistryTroubleException trouble(Exchange exchange, String what) {
-        return new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " " + what);
-    }
-
-    private static void copy(Pull pull, InputStream body, byte[] first, int bytes) throws IOException, InterruptedException {
+    /**
+     * Copies the body, always a buffer behind: the last one goes out only when the whole has proved right, so that what a
+     * registry cuts, or what is something else, never looks complete. Until the first one goes out another registry can be asked.
+     */
+    private static void copy(Exchange exchange, InputStream body, Digest.Check check, Runnable head)
+            throws IOException, InterruptedException {
+        Pull pull = Pull.of(exchange);
         HttpServerResponse response = pull.response();
         BlockingQueue<byte[]> free = new ArrayBlockingQueue<>(BUFFERS);
         for (int i = 1; i < BUFFERS; i++) {
             free.add(NOTHING);
         }
-        byte[] buffer = first;
-        int count = bytes;
+        byte[] buffer = new byte[BUFFER_BYTES];
+        boolean begun = false;
+        int count = read(exchange, body, buffer, begun);
         while (count >= 0 && !pull.abandoned()) {
-            byte[] written = buffer;
-            response.write(Buffer.buffer(Unpooled.wrappedBuffer(written, 0, count))).onComplete(done -> free.add(written));
-            // Waits here until the client has taken something: at most BUFFERS are on their way.
-            buffer = free.take();
-            if (buffer == NOTHING) {
-                buffer = new byte[BUFFER_BYTES];
+            if (check != null) {
+                check.update(buffer, count);
             }
-            count = body.read(buffer);
+            // Waits here until the client has taken something: at most BUFFERS are on their way.
+            byte[] next = free.take();
+            if (next == NOTHING) {
+                next = new byte[BUFFER_BYTES];
+            }
+            int following = read(exchange, body, next, begun);
+            if (following < 0) {
+                prove(exchange, check, begun);
+            }
+            if (!begun) {
+                head.run();
+                begun = true;
+            }
+            byte[] written = buffer;
+            response.write(Buffer.buffer(Unpooled.wrappedBuffer(written, 0, count))).onComplete(done -> {
+                if (done.failed()) {
+                    pull.abandon();
+                }
+                free.add(written);
+            });
+            buffer = next;
+            count = following;
         }
         if (pull.abandoned()) {
             cut(pull);
         } else {
+            if (!begun) {
+                prove(exchange, check, false);
+                head.run();
+            }
             end(response);
         }
+    }
+
+    private static int read(Exchange exchange, InputStream body, byte[] buffer, boolean begun) throws IOException {
+        try {
+            return body.read(buffer);
+        } catch (IOException e) {
+            throw begun ? e : trouble(exchange, "broke off");
+        }
+    }
+
+    private static void prove(Exchange exchange, Digest.Check check, boolean begun) throws IOException {
+        if (check != null && !check.passes()) {
+            throw begun ? new IOException("other bytes") : trouble(exchange, "was answered with bytes of another digest");
+        }
+    }
+
+    private static RegistryTroubleException trouble(Exchange exchange, String what) {
+        return new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " " + what);
     }
 
     private void sendFile(Exchange exchange, StoredBlob blob) throws ProtocolException {

@@ -3,13 +3,16 @@ package io.mirrorregistry.edge;
 import io.mirrorregistry.config.Settings.ServerSettings;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
+import io.vertx.core.MultiMap;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,29 +26,70 @@ final class Frame {
 
     private final int mostRequests;
     private final Patience patience;
+    private final BooleanSupplier serving;
     private final AccessLog accessLog = new AccessLog();
     private final AtomicInteger requests = new AtomicInteger();
 
-    Frame(ServerSettings settings, Patience patience) {
+    /** @param serving whether the routes are all there; before and after that, what they do not answer is not missing */
+    Frame(ServerSettings settings, Patience patience, BooleanSupplier serving) {
+        this.serving = serving;
         this.mostRequests = settings.workers();
         this.patience = patience;
     }
 
     void around(Router router) {
         router.route().order(-2).handler(this::begin).failureHandler(Frame::failed);
-        router.route().order(-1).handler(this::admit);
+        router.route().order(-1).handler(this::serveOrSayLater);
+        router.route().order(0).handler(this::admit);
         router.route().last().handler(context ->
                 error(context.request(), ErrorCode.NOT_FOUND, 404, "There is nothing here; images are under /v2/."));
     }
 
     private void begin(RoutingContext context) {
-        patience.end(context.request().connection());
+        HttpServerRequest request = context.request();
+        if (patience.isOver(request.connection())) {
+            // It follows something that was refused because nobody can say where it ends.
+            return;
+        }
+        int refused = malformed(request);
+        if (refused > 0) {
+            patience.giveUp(request.connection());
+            refuse(request, refused, refused == 411 ? "A body has to come with its Content-Length." : "The request is malformed.");
+            request.connection().close();
+            return;
+        }
+        patience.end(request.connection());
         context.addEndHandler(ended -> {
             if (ended.succeeded()) {
-                patience.begin(context.request().connection());
+                patience.begin(request.connection());
+                // A body is dropped, so that the next request can be read.
+                request.resume();
             }
         });
         accessLog.handle(context);
+    }
+
+    /**
+     * Returns the status for a request of which proxies before the mirror may think otherwise than it does: where it ends, or whom it
+     * is for. Nobody needs chunks to pull, and whether there was a Content-Length as well can no longer be told here.
+     *
+     * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-11.2">RFC 9112, Request Smuggling</a>
+     */
+    private static int malformed(HttpServerRequest request) {
+        MultiMap headers = request.headers();
+        if (headers.contains(HttpHeaders.TRANSFER_ENCODING)) {
+            return 411;
+        }
+        return headers.getAll(HttpHeaders.HOST).size() > 1 || headers.contains("") ? 400 : 0;
+    }
+
+    private void serveOrSayLater(RoutingContext context) {
+        if (serving.getAsBoolean()) {
+            context.next();
+        } else {
+            context.response().putHeader("Retry-After", "5").putHeader("Connection", "close");
+            error(context.request(), ErrorCode.UNAVAILABLE, 503, "The mirror starts or stops; try again.");
+        }
     }
 
     /**

@@ -4,6 +4,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpConnection;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -16,15 +17,30 @@ final class Patience {
     private final long milliseconds;
     private final Map<HttpConnection, Long> timers = new ConcurrentHashMap<>();
 
+    private final Set<HttpConnection> over = ConcurrentHashMap.newKeySet();
+
     Patience(Vertx vertx, Duration time) {
         this.vertx = vertx;
         this.milliseconds = time.toMillis();
     }
 
+    /** Says that nothing more is read on a connection, which is about to be closed. */
+    void giveUp(HttpConnection connection) {
+        over.add(connection);
+    }
+
+    /** Returns whether nothing more is to be read on a connection. */
+    boolean isOver(HttpConnection connection) {
+        return over.contains(connection);
+    }
+
     /** Begins to wait for a request on a connection. */
     void begin(HttpConnection connection) {
         timers.put(connection, vertx.setTimer(milliseconds, timer -> connection.close()));
-        connection.closeHandler(closed -> end(connection));
+        connection.closeHandler(closed -> {
+            end(connection);
+            over.remove(connection);
+        });
     }
 
     /** Ends waiting: the request is there, or the connection gone. */

@@ -91,13 +91,13 @@ public final class RegistryProbes implements AutoCloseable {
         }
     }
 
-    /** Any answer but a registry's own trouble will do: many want a token even for this, and give it for repositories only. */
+    /** Many registries want a token even for this, and give it for repositories only. */
     private static Probe ask(Registry registry) {
         String whom = registry.settings().url().getRawAuthority();
         String asked = "GET " + registry.settings().url() + VERSION.path();
         try (ClassicHttpResponse response = registry.client().ask(VERSION)) {
             int status = response.getCode();
-            boolean up = status < 500 && status != 429 && status != 408;
+            boolean up = status < 400 || status == 401 || status == 403;
             return new Probe(whom, asked, up, "answered " + status, Instant.now());
         } catch (RegistryTroubleException e) {
             return new Probe(whom, asked, false, e.getMessage().replace(VERSION + ": ", ""), Instant.now());

@@ -58,13 +58,45 @@ public record Digest(String value) implements Reference {
 
     /** Returns whether the content has this digest. */
     public boolean matches(byte[] content) {
-        String algorithm = value.startsWith(SHA256) ? "SHA-256" : "SHA-512";
-        return value.endsWith(hash(algorithm, content));
+        return value.endsWith(hash(hashName(), content));
+    }
+
+    /** Returns a check of content that comes in pieces. */
+    public Check check() {
+        return new Check(messageDigest(hashName()));
+    }
+
+    /** Tells whether pieces of content come to the digest. */
+    public final class Check {
+
+        private final MessageDigest hash;
+
+        private Check(MessageDigest hash) {
+            this.hash = hash;
+        }
+
+        /** Adds the first {@code count} bytes of a buffer. */
+        public void update(byte[] buffer, int count) {
+            hash.update(buffer, 0, count);
+        }
+
+        /** Returns whether all that was added has the digest; to be called once, at the end. */
+        public boolean passes() {
+            return hex().equals(HexFormat.of().formatHex(hash.digest()));
+        }
+    }
+
+    private String hashName() {
+        return value.startsWith(SHA256) ? "SHA-256" : "SHA-512";
     }
 
     private static String hash(String algorithm, byte[] content) {
+        return HexFormat.of().formatHex(messageDigest(algorithm).digest(content));
+    }
+
+    private static MessageDigest messageDigest(String algorithm) {
         try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance(algorithm).digest(content));
+            return MessageDigest.getInstance(algorithm);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java runtime has " + algorithm, e);
         }

@@ -53,6 +53,10 @@ public final class Blobs {
         if (Registry.status(exchange) != 200 && !isRedirect(exchange)) {
             throw Bodies.trouble(exchange, "with " + Registry.status(exchange));
         }
+        String type = exchange.getMessage().getHeader("Content-Type", String.class);
+        if (!isRedirect(exchange) && type != null && type.startsWith("text/html")) {
+            throw Bodies.trouble(exchange, "with a page for people");
+        }
         Registry registry = Registry.lastAsked(exchange);
         // There is no place outside the mirror where the folder's blobs could be fetched.
         BlobsMode mode = registry.settings().isFolder() ? BlobsMode.PROXY : registry.settings().blobs();

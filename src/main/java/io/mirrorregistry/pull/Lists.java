@@ -12,9 +12,12 @@ import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
@@ -32,6 +35,7 @@ abstract class Lists {
     private static final class Gathered {
         private final Map<String, Object> entries = new LinkedHashMap<>();
         private final List<String> registries = new ArrayList<>(2);
+        private final Set<String> asked = new HashSet<>();
         private int pages;
         private long bytes;
     }
@@ -49,6 +53,7 @@ abstract class Lists {
     public void ask(Exchange exchange) {
         gathered(exchange).pages = 0;
         gathered(exchange).bytes = 0;
+        gathered(exchange).asked.clear();
         next(exchange, Pull.of(exchange).request().path(), null);
     }
 
@@ -63,7 +68,11 @@ abstract class Lists {
         }
         Object list;
         try {
-            list = new JsonObject(new String(body, StandardCharsets.UTF_8)).getValue(field);
+            JsonObject page = new JsonObject(new String(body, StandardCharsets.UTF_8));
+            if (!page.containsKey(field)) {
+                throw Bodies.trouble(exchange, "without a list of " + field);
+            }
+            list = page.getValue(field);
         } catch (DecodeException e) {
             throw Bodies.trouble(exchange, "with what is no JSON object");
         }
@@ -74,6 +83,9 @@ abstract class Lists {
             add((JsonArray) list, gathered.entries);
         }
         String next = nextQuery(exchange.getMessage().getHeader("Link"));
+        if (next != null && (next.isEmpty() || !gathered.asked.add(next))) {
+            throw Bodies.trouble(exchange, "with a link to a next page that leads nowhere");
+        }
         if (next == null) {
             gathered.registries.add(Registry.lastAsked(exchange).name());
             exchange.setVariable(MORE, false);
@@ -138,19 +150,21 @@ abstract class Lists {
         return gathered;
     }
 
-    /** Returns the query of the link to the next page. Only that: the page is asked of the same registry at the same path. */
+    /**
+     * Returns the query of the link to the next page; empty where it cannot be followed, null where there is none. Only the query
+     * counts: the page is asked of the same registry at the same path.
+     */
     static String nextQuery(Object header) {
         List<?> lines = header instanceof List<?> several ? several : header == null ? List.of() : List.of(header);
         for (Object line : lines) {
             for (String link : line.toString().split(",(?=\\s*<)")) {
                 int open = link.indexOf('<');
                 int close = link.indexOf('>', open);
-                if (open >= 0 && close > 0 && link.substring(close).replace("\"", "").replace(" ", "").contains(";rel=next")) {
+                if (open >= 0 && close > 0 && link.substring(close).replaceAll("[\"' ]", "").toLowerCase(Locale.ROOT).contains(";rel=next")) {
                     String target = link.substring(open + 1, close);
                     int question = target.indexOf('?');
                     String query = question < 0 ? "" : target.substring(question + 1);
-                    return query.chars().allMatch(c -> c > ' ' && c < 127 && "{}<>\"\\^`|#".indexOf(c) < 0) && !query.isEmpty()
-                            ? query : null;
+                    return query.chars().allMatch(c -> c > ' ' && c < 127 && "{}<>\"\\^`|#".indexOf(c) < 0) ? query : "";
                 }
             }
         }

@@ -65,8 +65,11 @@ public final class Manifests {
             body = ByteBuffer.wrap(bytes);
             length = null;
         } else if (answer.type != null && Digest.isValid(String.valueOf(answer.digest)) && length(message) >= 0) {
-            digest = answer.claimed(exchange);
             length = length(message);
+            if (length > Registry.MOST_BYTES) {
+                throw Bodies.trouble(exchange, "with a length of more than " + Registry.MOST_BYTES + " bytes");
+            }
+            digest = answer.claimed(exchange);
         } else {
             // Some registries leave half of it out of a HEAD; the client is to have what a GET would tell.
             byte[] bytes = get(exchange, answer);
@@ -159,10 +162,15 @@ public final class Manifests {
 
         private static JsonObject json(Exchange exchange, byte[] bytes) throws RegistryTroubleException {
             try {
-                return new JsonObject(new String(bytes, StandardCharsets.UTF_8));
+                JsonObject json = new JsonObject(new String(bytes, StandardCharsets.UTF_8));
+                // What every manifest and index has, and a page of somebody else's in JSON has not.
+                if (json.getValue("schemaVersion") instanceof Number) {
+                    return json;
+                }
             } catch (DecodeException e) {
-                throw Bodies.trouble(exchange, "with what is no manifest");
+                // told below
             }
+            throw Bodies.trouble(exchange, "with what is no manifest");
         }
 
         private static Digest asked(Exchange exchange) {

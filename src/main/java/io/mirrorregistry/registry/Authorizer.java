@@ -73,6 +73,7 @@ final class Authorizer {
     String answer(List<Challenge> challenges, RepositoryName repository, String rejected) throws RegistryTroubleException {
         for (Challenge challenge : challenges) {
             if (challenge.scheme().equals("bearer")) {
+                wantsBasic = false;
                 return token(challenge, scope(repository), rejected);
             }
         }

@@ -6,6 +6,7 @@ import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.protocol.RepositoryName;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.time.Duration;
@@ -17,11 +18,13 @@ import java.util.Set;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpResponse;
+import org.apache.hc.client5.http.protocol.HttpClientContext;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpHeaders;
 import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.NoHttpResponseException;
 import org.apache.hc.core5.http.protocol.HttpContext;
 import org.apache.hc.core5.io.CloseMode;
 import org.slf4j.Logger;
@@ -37,6 +40,8 @@ public final class RegistryClient extends CloseableHttpClient {
 
     private static final Logger LOG = LoggerFactory.getLogger(RegistryClient.class);
     private static final int MOST_REDIRECTS = 5;
+    /** So many kept connections may be found closed in a row. */
+    private static final int MOST_STALE = 3;
     private static final int MOST_DISCARDED = 64 * 1024;
     /** What a call may say to a host that is not the registry: nothing of its credentials, nor of its configured headers. */
     private static final Set<String> TOLD_TO_STRANGERS = Set.of("accept", "accept-encoding", "range", "user-agent");
@@ -155,8 +160,29 @@ public final class RegistryClient extends CloseableHttpClient {
         return response;
     }
 
-    /** Sends one request; with an answer from 300 on, its body is dropped and the connection is free again. */
+    /**
+     * Sends one request; with an answer from 300 on, its body is dropped and the connection is free again. A kept connection that
+     * the registry has closed in the meantime says nothing about the registry: the request goes out once more.
+     *
+     * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1">RFC 9112, Retrying Requests</a>
+     */
     private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, boolean blob, String authorization) throws IOException {
+        long end = System.nanoTime() + headTime.toNanos();
+        for (int stale = 0; ; stale++) {
+            HttpClientContext context = HttpClientContext.create();
+            try {
+                return send(template, uri, blob, authorization, context, Duration.ofNanos(end - System.nanoTime()));
+            } catch (NoHttpResponseException | SocketException e) {
+                boolean kept = context.getEndpointDetails() != null && context.getEndpointDetails().getRequestCount() > 1;
+                if (!kept || stale == MOST_STALE || System.nanoTime() > end) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, boolean blob, String authorization,
+            HttpClientContext context, Duration time) throws IOException {
         HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), uri);
         boolean own = isOwn(uri);
         if (own) {
@@ -173,10 +199,10 @@ public final class RegistryClient extends CloseableHttpClient {
         if (own && authorization != null) {
             request.setHeader(HttpHeaders.AUTHORIZATION, authorization);
         }
-        Runnable answered = Deadlines.set(request, headTime);
+        Runnable answered = Deadlines.set(request, time);
         ClassicHttpResponse response;
         try {
-            response = http.executeOpen(null, request, null);
+            response = http.executeOpen(null, request, context);
         } finally {
             answered.run();
         }

@@ -173,6 +173,8 @@ class SettingsReaderTest {
         environment.put("MIRROR_REGISTRY_HOT_URL", "https://me:hunter2@example.com");
         String message = assertThrows(InvalidSettingException.class, this::read).getMessage();
         assertFalse(message.contains("hunter2"), message);
+        environment.put("MIRROR_REGISTRY_HOT_URL", "https://me:hun^ter2%zz@example.com");
+        assertFalse(assertThrows(InvalidSettingException.class, this::read).getMessage().contains("ter2"));
         environment.remove("MIRROR_REGISTRY_HOT_PASSWORD");
         environment.remove("MIRROR_REGISTRY_HOT_URL");
         environment.put("MIRROR_REGISTRY_HOT_HEADERS_AUTHORIZATION", "hunter2");

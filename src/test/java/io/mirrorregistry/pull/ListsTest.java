@@ -15,8 +15,9 @@ class ListsTest {
         "</v2/a/tags/list?n=2&last=b>;rel=next | n=2&last=b",
         "<https://elsewhere.example.com/v2/other/tags/list?last=b>; rel=\"next\" | last=b",
         "</first?x=1>; rel=\"first\", </next?x=2>; rel=\"next\" | x=2",
-        "</v2/a/tags/list?last={{x}}>; rel=\"next\" | -",
-        "</v2/a/tags/list>; rel=\"next\" | -",
+        "</v2/a/tags/list?last={{x}}>; rel=\"next\" | ''",
+        "</v2/a/tags/list>; rel=\"next\" | ''",
+        "</v2/a/tags/list?n=2>; REL=NEXT | n=2",
         "</v2/a/tags/list?last=b>; rel=\"prev\" | -",
         "nonsense | -", "<> | -", "> < | -"})
     void takesOnlyTheQueryOfTheNextPage(String link, String query) {

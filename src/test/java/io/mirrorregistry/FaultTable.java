@@ -1,0 +1,197 @@
+package io.mirrorregistry;
+
+import static io.mirrorregistry.FaultTable.Asked.AUTO_BLOB;
+import static io.mirrorregistry.FaultTable.Asked.MANIFEST_BY_DIGEST;
+import static io.mirrorregistry.FaultTable.Asked.MANIFEST_BY_TAG;
+import static io.mirrorregistry.FaultTable.Asked.PROXIED_BLOB;
+import static io.mirrorregistry.FaultTable.Effect.HARMLESS;
+import static io.mirrorregistry.FaultTable.Effect.PASSED_ON;
+import static io.mirrorregistry.FaultTable.Effect.STREAM;
+import static io.mirrorregistry.FaultTable.Effect.THROTTLED;
+import static io.mirrorregistry.FaultTable.Effect.TROUBLE;
+import static io.mirrorregistry.FaultTable.Effect.UNKNOWABLE;
+
+import io.mirrorregistry.testing.Answer;
+import io.mirrorregistry.testing.Body;
+import io.mirrorregistry.testing.Fault;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** The ways in which a registry or its token service misbehaves, and what each of them means for what is asked for. */
+final class FaultTable {
+
+    /** What a client asks for. */
+    enum Asked {
+        MANIFEST_BY_TAG, MANIFEST_BY_DIGEST, PROXIED_BLOB, AUTO_BLOB, TAGS, REFERRERS;
+
+        boolean isManifest() {
+            return this == MANIFEST_BY_TAG || this == MANIFEST_BY_DIGEST;
+        }
+
+        boolean isBlob() {
+            return this == PROXIED_BLOB || this == AUTO_BLOB;
+        }
+    }
+
+    /** What a fault comes to. */
+    enum Effect {
+        /** The other registry is asked; without one that has it, 503. */
+        TROUBLE,
+        /** The same, but 429 where the other has it not. */
+        THROTTLED,
+        /** The registry's right answer, as if nothing were. */
+        HARMLESS,
+        /** The registry's Location is the client's, wherever it leads. */
+        PASSED_ON,
+        /** A stream: the right bytes, whosever, or one that is cut. */
+        STREAM,
+        /** A HEAD from which nobody could tell: 200. */
+        UNKNOWABLE
+    }
+
+    /** Says what a fault comes to. */
+    interface Effects {
+        Effect of(Asked asked, boolean head);
+    }
+
+    /**
+     * One way to misbehave.
+     *
+     * @param registry the fault of the registry; null where it behaves
+     * @param tokens the fault of its token service; null where it behaves
+     * @param retryAfter what the registry says about when to come back; null for nothing
+     */
+    record Row(String name, Supplier<Fault> registry, Supplier<Fault> tokens, Effects effects, String retryAfter) {
+
+        boolean ofTokens() {
+            return tokens != null;
+        }
+    }
+
+    private static final String DATE = "Wed, 21 Oct 2037 07:28:00 GMT";
+    private static final int TOO_LARGE = 4 * 1024 * 1024 + 1;
+
+    private static final Effects ALWAYS_TROUBLE = (asked, head) -> TROUBLE;
+    private static final Effects ALWAYS_THROTTLED = (asked, head) -> THROTTLED;
+    private static final Effects ALWAYS_HARMLESS = (asked, head) -> HARMLESS;
+    /** A client that is sent on may find out itself. */
+    private static final Effects REDIRECT = (asked, head) -> asked == AUTO_BLOB && !head ? PASSED_ON : TROUBLE;
+    /** Only who reads the body can tell; HEAD and redirects do not. Lists are fetched also for a HEAD. */
+    private static final Effects BODY = (asked, head) -> asked.isManifest() && head || asked.isBlob() && head || asked == AUTO_BLOB
+            ? HARMLESS : asked == PROXIED_BLOB ? STREAM : TROUBLE;
+    /** The same, and the head is no longer to be relied on. */
+    private static final Effects HEAD_AND_BODY = (asked, head) -> asked.isBlob() && head ? UNKNOWABLE
+            : asked.isManifest() ? TROUBLE : BODY.of(asked, head);
+    private static final Effects LENGTH = (asked, head) -> asked.isManifest() && head ? UNKNOWABLE : HEAD_AND_BODY.of(asked, head);
+    private static final Effects NO_LENGTH = (asked, head) -> asked == AUTO_BLOB && !head ? HARMLESS : TROUBLE;
+    private static final Effects DIGEST = (asked, head) -> asked == MANIFEST_BY_TAG && head ? UNKNOWABLE
+            : asked == MANIFEST_BY_TAG || asked == MANIFEST_BY_DIGEST ? TROUBLE : HARMLESS;
+
+    private final List<Row> rows = new ArrayList<>();
+
+    /** Returns all rows. */
+    static List<Row> rows() {
+        FaultTable table = new FaultTable();
+        table.statuses();
+        table.connections();
+        table.redirects();
+        table.bodies();
+        table.heads();
+        table.tokenServices();
+        return List.copyOf(table.rows);
+    }
+
+    private void registry(String name, Effects effects, Supplier<Fault> fault) {
+        rows.add(new Row(name, fault, null, effects, null));
+    }
+
+    private void tokens(String name, Effects effects, Supplier<Fault> fault) {
+        rows.add(new Row("token service " + name, null, fault, effects, null));
+    }
+
+    private void statuses() {
+        for (int status : new int[] {408, 500, 501, 502, 503, 504, 599}) {
+            registry(String.valueOf(status), ALWAYS_TROUBLE, () -> Fault.status(status));
+        }
+        rows.add(new Row("503 with Retry-After", () -> Fault.status(503, Duration.ofSeconds(31)), null, ALWAYS_TROUBLE, "31"));
+        rows.add(new Row("429", () -> Fault.status(429), null, ALWAYS_THROTTLED, null));
+        rows.add(new Row("429 with Retry-After", () -> Fault.status(429, Duration.ofSeconds(77)), null, ALWAYS_THROTTLED, "77"));
+        rows.add(new Row("429 with Retry-After as a date", () -> Fault.status(429, Instant.parse("2037-10-21T07:28:00Z")), null,
+                ALWAYS_THROTTLED, DATE));
+    }
+
+    private void connections() {
+        registry("silence", ALWAYS_TROUBLE, Fault::silence);
+        registry("closed connection", ALWAYS_TROUBLE, Fault::close);
+        registry("reset connection", ALWAYS_TROUBLE, Fault::reset);
+        registry("no HTTP", ALWAYS_TROUBLE, () -> Fault.raw("hello\r\n\r\n"));
+        // The HTTP client takes a head that breaks off after a line for one that ends there.
+        registry("head without end", (asked, head) -> asked.isBlob() && head ? UNKNOWABLE : NO_LENGTH.of(asked, head), () -> Fault.raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"));
+        registry("drips from the start", ALWAYS_TROUBLE, () -> Fault.dripFromTheStart(Duration.ofMillis(50)));
+    }
+
+    private void redirects() {
+        registry("redirect loop", REDIRECT, Fault::redirectLoop);
+        registry("redirect to nowhere", REDIRECT, Fault::redirectToNowhere);
+        registry("redirect to an unknown host", REDIRECT, () -> Fault.redirect(302, "http://no-such-host.invalid/x"));
+        registry("redirect without a place", ALWAYS_TROUBLE, () -> Fault.redirect(307, ""));
+        registry("redirect to no URL", ALWAYS_TROUBLE, () -> Fault.redirect(307, "ftp://[x"));
+    }
+
+    private void bodies() {
+        registry("drips its body", BODY, () -> Fault.drip(Duration.ofMillis(50)));
+        registry("drips its body with long pauses", BODY, () -> Fault.drip(Duration.ofSeconds(3)));
+        registry("cut body", BODY, () -> Fault.cut(10));
+        registry("cut before the body", BODY, () -> Fault.cut(0));
+        registry("other bytes", BODY, Fault::otherBytes);
+        registry("body without end", (asked, head) -> asked.isBlob() && head ? UNKNOWABLE : HEAD_AND_BODY.of(asked, head),
+                Fault::endless);
+        registry("more than 4 MiB", HEAD_AND_BODY, () -> Fault.spoil(answer -> answer.with(Body.ofSize(TOO_LARGE, 7))));
+        registry("more than 4 MiB in chunks", HEAD_AND_BODY, () -> Fault.spoil(answer ->
+                answer.with(Body.ofSize(TOO_LARGE, 7)).with(io.mirrorregistry.testing.Manner.CHUNKED)));
+        registry("HTML", (asked, head) -> TROUBLE, Fault::html);
+        registry("JSON that is something else", HEAD_AND_BODY, () -> Fault.instead((call, answer) ->
+                Answer.of(200, "application/json", "{\"message\":\"Please sign in.\"}")));
+        registry("an empty body", HEAD_AND_BODY, () -> Fault.instead((call, answer) -> Answer.of(200)));
+        registry("204", (asked, head) -> TROUBLE,
+                () -> Fault.instead((call, answer) -> Answer.of(204)));
+    }
+
+    private void heads() {
+        registry("Content-Length too long", LENGTH, () -> Fault.contentLength("100000"));
+        registry("Content-Length too short", LENGTH, () -> Fault.contentLength("5"));
+        registry("Content-Length negative", NO_LENGTH, () -> Fault.contentLength("-5"));
+        registry("Content-Length not a number", NO_LENGTH, () -> Fault.contentLength("many"));
+        registry("false Docker-Content-Digest", DIGEST, Fault::wrongDigest);
+        registry("senseless Docker-Content-Digest", ALWAYS_HARMLESS, () -> Fault.header("Docker-Content-Digest", "sha256:../../x"));
+    }
+
+    private void tokenServices() {
+        tokens("silent", ALWAYS_TROUBLE, Fault::silence);
+        tokens("slow", ALWAYS_TROUBLE, () -> Fault.delay(Duration.ofSeconds(3)));
+        tokens("dripping", ALWAYS_TROUBLE, () -> Fault.drip(Duration.ofMillis(100)));
+        for (int status : new int[] {400, 401, 403, 404, 408, 500, 503}) {
+            tokens(String.valueOf(status), ALWAYS_TROUBLE, () -> Fault.status(status));
+        }
+        rows.add(new Row("token service 429", null, () -> Fault.status(429, Duration.ofSeconds(44)), ALWAYS_THROTTLED, "44"));
+        tokens("closing", ALWAYS_TROUBLE, Fault::close);
+        tokens("cut", ALWAYS_TROUBLE, () -> Fault.cut(5));
+        tokens("without end", ALWAYS_TROUBLE, Fault::endless);
+        tokens("HTML", ALWAYS_TROUBLE, Fault::html);
+        tokens("no token", ALWAYS_TROUBLE, () -> Fault.body("{}"));
+        tokens("token of several lines", ALWAYS_TROUBLE, () -> Fault.body("{\"token\":\"a\\r\\nX-Y: z\"}"));
+        tokens("redirecting", ALWAYS_TROUBLE, Fault::redirectLoop);
+        for (String lie : List.of("0", "-1", "1e400", "99999999999999999999999", "\"soon\"", "null", "{}")) {
+            tokens("expires_in " + lie, ALWAYS_HARMLESS, () -> Fault.spoil(answer -> answer.with(
+                    Body.of(text(answer).replace("\"expires_in\":300", "\"expires_in\":" + lie)))));
+        }
+    }
+
+    private static String text(Answer answer) {
+        return new String(answer.body().pattern(), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,189 @@
+package io.mirrorregistry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.mirrorregistry.FaultCase.Situation;
+import io.mirrorregistry.FaultTable.Asked;
+import io.mirrorregistry.FaultTable.Row;
+import io.mirrorregistry.testing.Blackhole;
+import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.TestRegistry;
+import io.mirrorregistry.testing.TestServer;
+import io.mirrorregistry.testing.TokenService;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The table of answers (faults x what is asked for x methods x who has it), generated, over real HTTP. The cases share mirrors
+ * and registries and run side by side, since many of them wait.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class FaultTableTest {
+
+    private static final int SIDE_BY_SIDE = 16;
+    /** 300 ms to connect, 300 ms for the head, 300 ms for the body, and what a busy machine adds. */
+    private static final long GIVEN_UP_MILLIS = 1500;
+
+    private final TestRegistry cold = TestRegistry.start("cold");
+    private final TokenService tokens = TokenService.start();
+    private final TokenService shortLived = TokenService.start().uses(1).expiresIn("999999999");
+    private final List<AutoCloseable> toClose = new ArrayList<>(List.of(cold, tokens, shortLived));
+    private final ExecutorService clients = Executors.newFixedThreadPool(SIDE_BY_SIDE);
+
+    /** Mirrors, one for each mode of blobs, of the same registries; tokens is null where hot wants none. */
+    record Pair(TestRegistry hot, TestRegistry cold, TokenService tokens, TestMirror auto, TestMirror proxy) {
+
+        static Pair start(TestRegistry hot, String hotUrl, TestRegistry cold, TokenService tokens, String timeout) {
+            String[] settings = {"HOT_URL", hotUrl, "COLD_URL", cold.url(), "HOT_CONNECT_TIMEOUT", "300ms",
+                "HOT_RESPONSE_TIMEOUT", timeout, "COLD_RESPONSE_TIMEOUT", timeout};
+            List<String> proxied = new ArrayList<>(List.of(settings));
+            Collections.addAll(proxied, "HOT_BLOBS", "proxy", "COLD_BLOBS", "proxy");
+            return new Pair(hot, cold, tokens, TestMirror.start(settings), TestMirror.start(proxied.toArray(String[]::new)));
+        }
+
+        TestMirror mirror(Asked asked) {
+            return asked == Asked.PROXIED_BLOB ? proxy : auto;
+        }
+    }
+
+    /** A timeout that a busy machine keeps where the registry answers, and that is short where it does not. */
+    private Pair pair(TestRegistry hot, String url, TokenService theirs) {
+        Pair pair = Pair.start(hot, url, cold, theirs, "1s");
+        Collections.addAll(toClose, hot, pair.auto(), pair.proxy());
+        return pair;
+    }
+
+    @AfterAll
+    void stop() throws Exception {
+        clients.shutdownNow();
+        // First the registries: a mirror waits for the calls that run.
+        for (AutoCloseable closeable : toClose) {
+            if (closeable instanceof TestServer || closeable instanceof Blackhole) {
+                closeable.close();
+            }
+        }
+        for (AutoCloseable closeable : toClose) {
+            closeable.close();
+        }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyFaultHasItsAnswer() throws IOException {
+        List<FaultCase> cases = new ArrayList<>();
+        Pair calls = pair(TestRegistry.start("hot"), null);
+        Pair bearer = pair(TestRegistry.start("hot").requireBearer(tokens), tokens);
+        for (Row row : FaultTable.rows()) {
+            add(cases, row, row.ofTokens() ? bearer : calls);
+        }
+        connections().forEach((name, pair) ->
+                add(cases, new Row(name, null, null, (asked, head) -> FaultTable.Effect.TROUBLE, null), pair));
+        add(cases, new Row("token service promises more than it keeps", null, null, (asked, head) -> FaultTable.Effect.HARMLESS, null),
+                pair(TestRegistry.start("hot").requireBearer(shortLived), shortLived));
+        System.out.println("FaultTableTest: " + cases.size() + " cases of " + cases.stream().map(FaultCase::row).distinct().count()
+                + " faults");
+
+        List<FaultCase> mixed = new ArrayList<>(cases);
+        Collections.shuffle(mixed, new Random(4));
+        Map<FaultCase, Future<?>> results = new LinkedHashMap<>();
+        mixed.forEach(one -> results.put(one, clients.submit(one::run)));
+        return cases.stream().map(one -> DynamicTest.dynamicTest(one.toString(), () -> get(results.get(one))));
+    }
+
+    private Pair pair(TestRegistry hot, TokenService theirs) {
+        return pair(hot, hot.url(), theirs);
+    }
+
+    private void add(List<FaultCase> cases, Row row, Pair pair) {
+        for (Asked asked : Asked.values()) {
+            for (boolean head : new boolean[] {false, true}) {
+                for (Situation situation : Situation.values()) {
+                    if (row.registry() != null || situation != Situation.ONLY_COLD_IS_LIKE_THIS) {
+                        cases.add(new FaultCase(row, asked, head, situation, pair, "library/case-" + cases.size() + "-x"));
+                    }
+                }
+            }
+        }
+    }
+
+    /** Registries of which each connection comes to nothing. */
+    private Map<String, Pair> connections() throws IOException {
+        TestRegistry refusing = TestRegistry.start("hot");
+        refusing.stop();
+        TestRegistry silent = TestRegistry.start("hot");
+        silent.fault(Fault.silenceOnAccept());
+        TestRegistry closing = TestRegistry.start("hot");
+        closing.fault(Fault.closeOnAccept());
+        TestRegistry untrusted = TestRegistry.startTls("hot");
+        TestRegistry silentTls = TestRegistry.startTls("hot");
+        silentTls.fault(Fault.silenceOnAccept());
+        TestRegistry plain = TestRegistry.start("hot");
+        Blackhole hole = Blackhole.open();
+        toClose.add(hole);
+        Map<String, Pair> pairs = new LinkedHashMap<>();
+        pairs.put("refused connection", pair(refusing, null));
+        pairs.put("unknown host", pair(TestRegistry.start("hot"), "http://no-such-host.invalid", null));
+        pairs.put("connect timeout", pair(TestRegistry.start("hot"), hole.url(), null));
+        pairs.put("silence after connect", pair(silent, null));
+        pairs.put("connection closed after connect", pair(closing, null));
+        pairs.put("untrusted certificate", pair(untrusted, null));
+        pairs.put("silence instead of TLS", pair(silentTls, null));
+        pairs.put("no TLS where it should be", pair(plain, plain.url().replace("http:", "https:"), null));
+        return pairs;
+    }
+
+    /** Timeouts begin anew with each byte; a call as a whole has its time nevertheless, also on a connection that was kept. */
+    @ParameterizedTest
+    @EnumSource(Asked.class)
+    void aCallThatStallsOrDripsIsGivenUpAtItsDeadline(Asked asked) {
+        TestRegistry hot = TestRegistry.start("hot");
+        Pair pair = Pair.start(hot, hot.url(), cold, null, "300ms");
+        Collections.addAll(toClose, hot, pair.auto(), pair.proxy());
+        Image image = Image.of("same", "library/late-" + asked.name().toLowerCase(), "1.0", 1);
+        hot.put(image);
+        cold.put(image);
+        String path = switch (asked) {
+            case MANIFEST_BY_TAG -> image.path();
+            case MANIFEST_BY_DIGEST -> image.pathByDigest();
+            case TAGS -> "/v2/" + image.name() + "/tags/list";
+            case REFERRERS -> "/v2/" + image.name() + "/referrers/" + image.digest();
+            default -> image.path(image.layers().get(0));
+        };
+        for (Fault fault : List.of(Fault.silence(), Fault.dripFromTheStart(Duration.ofMillis(40)), Fault.drip(Duration.ofMillis(40)))) {
+            long best = Long.MAX_VALUE;
+            for (int attempt = 0; attempt < 3 && best > GIVEN_UP_MILLIS; attempt++) {
+                hot.heal();
+                assertEquals(200, Heard.ask(pair.mirror(asked).url() + image.pathByDigest(), true).status());
+                hot.fault(fault);
+                best = Math.min(best, Heard.ask(pair.mirror(asked).url() + path, asked.isBlob()).milliseconds());
+            }
+            assertTrue(best <= GIVEN_UP_MILLIS, best + " ms");
+        }
+    }
+
+    private static void get(Future<?> result) throws Throwable {
+        try {
+            result.get();
+        } catch (ExecutionException e) {
+            throw e.getCause();
+        }
+    }
+}
