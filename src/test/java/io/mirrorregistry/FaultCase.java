@@ -27,7 +27,8 @@ import java.util.TreeSet;
  *
  * @param repository a name of its own, by which the faults of cases that run at the same time are kept apart
  */
-record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situation, FaultTableTest.Pair pair, String repository) {
+record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situation, FaultTableTest.Pair pair,
+        String repository) {
 
     /** Who has what is asked for, and who is in trouble. */
     enum Situation {
@@ -169,7 +170,8 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
                 assertEquals(200, heard.status());
                 Set<String> tags = new TreeSet<>(Set.of(TAG));
                 by.forEach(registry -> tags.add(registry + "s-own"));
-                assertList(heard, "{\"name\":\"" + repository + "\",\"tags\":[\"" + String.join("\",\"", tags) + "\"]}", hotIsWell);
+                assertList(heard, "{\"name\":\"" + repository + "\",\"tags\":[\"" + String.join("\",\"", tags) + "\"]}",
+                        hotIsWell);
             }
             default -> {
                 assertEquals(200, heard.status());
@@ -236,7 +238,8 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
         assertNull(heard.header("X-Y"));
         assertEquals("registry/2.0", heard.header("Docker-Distribution-Api-Version"));
         assertTrue(!head || heard.body().length == 0, "a body after HEAD");
-        StringBuilder told = new StringBuilder(heard.body().length > 10_000 || asked.isBlob() && heard.status() == 200 ? "" : heard.text());
+        StringBuilder told = new StringBuilder(heard.body().length > 10_000 || asked.isBlob() && heard.status() == 200 ? ""
+                : heard.text());
         for (Map.Entry<String, List<String>> header : heard.headers().entrySet()) {
             if (!header.getKey().equalsIgnoreCase("Location")) {
                 told.append('\n').append(header);

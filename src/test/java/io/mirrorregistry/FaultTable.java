@@ -14,6 +14,7 @@ import static io.mirrorregistry.FaultTable.Effect.UNKNOWABLE;
 import io.mirrorregistry.testing.Answer;
 import io.mirrorregistry.testing.Body;
 import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.Manner;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -81,12 +82,14 @@ final class FaultTable {
     /** A client that is sent on may find out itself. */
     private static final Effects REDIRECT = (asked, head) -> asked == AUTO_BLOB && !head ? PASSED_ON : TROUBLE;
     /** Only who reads the body can tell; HEAD and redirects do not. Lists are fetched also for a HEAD. */
-    private static final Effects BODY = (asked, head) -> asked.isManifest() && head || asked.isBlob() && head || asked == AUTO_BLOB
+    private static final Effects BODY = (asked, head) -> asked.isManifest() && head || asked.isBlob() && head
+            || asked == AUTO_BLOB
             ? HARMLESS : asked == PROXIED_BLOB ? STREAM : TROUBLE;
     /** The same, and the head is no longer to be relied on. */
     private static final Effects HEAD_AND_BODY = (asked, head) -> asked.isBlob() && head ? UNKNOWABLE
             : asked.isManifest() ? TROUBLE : BODY.of(asked, head);
-    private static final Effects LENGTH = (asked, head) -> asked.isManifest() && head ? UNKNOWABLE : HEAD_AND_BODY.of(asked, head);
+    private static final Effects LENGTH = (asked, head) -> asked.isManifest() && head ? UNKNOWABLE
+            : HEAD_AND_BODY.of(asked, head);
     private static final Effects NO_LENGTH = (asked, head) -> asked == AUTO_BLOB && !head ? HARMLESS : TROUBLE;
     private static final Effects DIGEST = (asked, head) -> asked == MANIFEST_BY_TAG && head ? UNKNOWABLE
             : asked == MANIFEST_BY_TAG || asked == MANIFEST_BY_DIGEST ? TROUBLE : HARMLESS;
@@ -119,7 +122,8 @@ final class FaultTable {
         }
         rows.add(new Row("503 with Retry-After", () -> Fault.status(503, Duration.ofSeconds(31)), null, ALWAYS_TROUBLE, "31"));
         rows.add(new Row("429", () -> Fault.status(429), null, ALWAYS_THROTTLED, null));
-        rows.add(new Row("429 with Retry-After", () -> Fault.status(429, Duration.ofSeconds(77)), null, ALWAYS_THROTTLED, "77"));
+        rows.add(new Row("429 with Retry-After", () -> Fault.status(429, Duration.ofSeconds(77)), null, ALWAYS_THROTTLED,
+                "77"));
         rows.add(new Row("429 with Retry-After as a date", () -> Fault.status(429, Instant.parse("2037-10-21T07:28:00Z")), null,
                 ALWAYS_THROTTLED, DATE));
     }
@@ -130,7 +134,8 @@ final class FaultTable {
         registry("reset connection", ALWAYS_TROUBLE, Fault::reset);
         registry("no HTTP", ALWAYS_TROUBLE, () -> Fault.raw("hello\r\n\r\n"));
         // The HTTP client takes a head that breaks off after a line for one that ends there.
-        registry("head without end", (asked, head) -> asked.isBlob() && head ? UNKNOWABLE : NO_LENGTH.of(asked, head), () -> Fault.raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"));
+        registry("head without end", (asked, head) -> asked.isBlob() && head ? UNKNOWABLE : NO_LENGTH.of(asked, head),
+                () -> Fault.raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"));
         registry("drips from the start", ALWAYS_TROUBLE, () -> Fault.dripFromTheStart(Duration.ofMillis(50)));
     }
 
@@ -152,7 +157,7 @@ final class FaultTable {
                 Fault::endless);
         registry("more than 4 MiB", HEAD_AND_BODY, () -> Fault.spoil(answer -> answer.with(Body.ofSize(TOO_LARGE, 7))));
         registry("more than 4 MiB in chunks", HEAD_AND_BODY, () -> Fault.spoil(answer ->
-                answer.with(Body.ofSize(TOO_LARGE, 7)).with(io.mirrorregistry.testing.Manner.CHUNKED)));
+                answer.with(Body.ofSize(TOO_LARGE, 7)).with(Manner.CHUNKED)));
         registry("HTML", (asked, head) -> TROUBLE, Fault::html);
         registry("JSON that is something else", HEAD_AND_BODY, () -> Fault.instead((call, answer) ->
                 Answer.of(200, "application/json", "{\"message\":\"Please sign in.\"}")));
@@ -167,7 +172,8 @@ final class FaultTable {
         registry("Content-Length negative", NO_LENGTH, () -> Fault.contentLength("-5"));
         registry("Content-Length not a number", NO_LENGTH, () -> Fault.contentLength("many"));
         registry("false Docker-Content-Digest", DIGEST, Fault::wrongDigest);
-        registry("senseless Docker-Content-Digest", ALWAYS_HARMLESS, () -> Fault.header("Docker-Content-Digest", "sha256:../../x"));
+        registry("senseless Docker-Content-Digest", ALWAYS_HARMLESS, () -> Fault.header("Docker-Content-Digest",
+                "sha256:../../x"));
     }
 
     private void tokenServices() {

@@ -41,7 +41,8 @@ class HostileConnectionTest {
     private final TestRegistry hot = TestRegistry.start("hot");
     private final TestRegistry cold = TestRegistry.start("cold");
     private final TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url());
-    private final TestMirror hasty = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_SERVER_IDLE_TIMEOUT", "1s");
+    private final TestMirror hasty = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(),
+            "MIRROR_SERVER_IDLE_TIMEOUT", "1s");
     private final TestMirror patient = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(),
             "MIRROR_SERVER_MAX_REQUEST_LINE", "1048576", "MIRROR_SERVER_MAX_HEADERS", "1048576");
     private final Image image = hot.image("library/app", "1");
@@ -112,31 +113,38 @@ class HostileConnectionTest {
                         "Content-Length: 0, " + SMUGGLED.length()) + SMUGGLED),
                 Arguments.of("a negative Content-Length", 400, get("/v2/library/app/manifests/1", "Content-Length: -1")),
                 Arguments.of("a signed Content-Length", 400, get("/v2/library/app/manifests/1", "Content-Length: +1") + "x"),
-                Arguments.of("a hexadecimal Content-Length", 400, get("/v2/library/app/manifests/1", "Content-Length: 0x1") + "x"),
+                Arguments.of("a hexadecimal Content-Length", 400, get("/v2/library/app/manifests/1", "Content-Length: 0x1")
+                        + "x"),
                 Arguments.of("a Content-Length beyond numbers", 400, get("/v2/library/app/manifests/1",
                         "Content-Length: 99999999999999999999")),
                 Arguments.of("Content-Length and Transfer-Encoding", 411, get("/v2/library/app/manifests/1",
                         "Content-Length: " + (5 + SMUGGLED.length()), "Transfer-Encoding: chunked") + "0" + END + SMUGGLED),
                 Arguments.of("Transfer-Encoding and Content-Length", 411, get("/v2/library/app/manifests/1",
                         "Transfer-Encoding: chunked", "Content-Length: 4") + "5c\r\n" + SMUGGLED + "0" + END),
-                Arguments.of("an unknown Transfer-Encoding", 411, get("/v2/library/app/manifests/1", "Transfer-Encoding: xchunked",
+                Arguments.of("an unknown Transfer-Encoding", 411, get("/v2/library/app/manifests/1",
+                        "Transfer-Encoding: xchunked",
                         "Content-Length: 5") + "0" + END),
-                Arguments.of("chunked not at the end", 411, get("/v2/library/app/manifests/1", "Transfer-Encoding: chunked, identity")
+                Arguments.of("chunked not at the end", 411, get("/v2/library/app/manifests/1",
+                        "Transfer-Encoding: chunked, identity")
                         + "0" + END),
                 Arguments.of("chunked twice", 411, get("/v2/library/app/manifests/1", "Transfer-Encoding: chunked",
                         "Transfer-Encoding: chunked") + "0" + END),
-                Arguments.of("an unknown Transfer-Encoding alone", 411, get("/v2/library/app/manifests/1", "Transfer-Encoding: gzip")),
+                Arguments.of("an unknown Transfer-Encoding alone", 411, get("/v2/library/app/manifests/1",
+                        "Transfer-Encoding: gzip")),
                 Arguments.of("a space before a colon", 400, get("/v2/library/app/manifests/1", "Transfer-Encoding : chunked")
                         + "0" + END),
                 Arguments.of("a vertical tab in Transfer-Encoding", 400, get("/v2/library/app/manifests/1",
                         "Transfer-Encoding:\u000bchunked") + "0" + END),
-                Arguments.of("Transfer-Encoding in a folded line", 411, get("/v2/library/app/manifests/1", "Transfer-Encoding:", " chunked")
+                Arguments.of("Transfer-Encoding in a folded line", 411, get("/v2/library/app/manifests/1",
+                        "Transfer-Encoding:", " chunked")
                         + "0" + END),
                 Arguments.of("a body in chunks", 411, get("/v2/library/app/manifests/1", "transfer-encoding: Chunked")
                         + Integer.toHexString(SMUGGLED.length()) + ";x=y\r\n" + SMUGGLED + "\r\n0\r\nX: trailer" + END),
-                Arguments.of("a body in chunks that are none", 411, get("/v2/library/app/manifests/1", "Transfer-Encoding: chunked")
+                Arguments.of("a body in chunks that are none", 411, get("/v2/library/app/manifests/1",
+                        "Transfer-Encoding: chunked")
                         + "zz\r\n" + END),
-                Arguments.of("a body in chunks without end", 411, "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
+                Arguments.of("a body in chunks without end", 411,
+                        "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
                         + END + "ffffffff\r\n" + SMUGGLED),
                 Arguments.of("a header without colon", 400, get("/v2/library/app/manifests/1", "X")),
                 Arguments.of("a header without name", 400, get("/v2/library/app/manifests/1", ": x")),
@@ -146,7 +154,8 @@ class HostileConnectionTest {
                 Arguments.of("a request line of two words", 400, "GET /v2/\r\nHost: x" + END),
                 Arguments.of("a request line of four words", 400, "GET /v2/ /v2/ HTTP/1.1\r\nHost: x" + END),
                 Arguments.of("no HTTP", 400, "hello" + END),
-                Arguments.of("TLS", 400, "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003" + "a".repeat(40) + END));
+                Arguments.of("TLS", 400, "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003" + "a".repeat(40)
+                        + END));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -160,7 +169,8 @@ class HostileConnectionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"GET /v2/library/app/manifests/1 HTTP/9.9\r\nHost: x\r\n\r\n", "GET /v2/library/app/manifests/1 HTTP/3\r\nHost: x\r\n\r\n",
+    @ValueSource(strings = {"GET /v2/library/app/manifests/1 HTTP/9.9\r\nHost: x\r\n\r\n",
+        "GET /v2/library/app/manifests/1 HTTP/3\r\nHost: x\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\u0000\u0000\u0000\u0004\u0000\u0000\u0000\u0000\u0000"})
     void servesNoOtherVersionsOfHttp(String request) throws IOException {
         try (Wire wire = new Wire(mirror.port())) {
@@ -172,14 +182,20 @@ class HostileConnectionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"/v2/../v2/a/manifests/1", "/v2/%2e%2e/%2e%2e/etc/passwd", "/v2/..%2f..%2fetc%2fpasswd", "/v2/%252e%252e/manifests/1",
-        "/v2/a/manifests/..", "/v2/a/manifests/%2e%2e", "/v2/a/manifests/%2e%2e%2f%2e%2e", "/v2/a/blobs/sha256:..%2f", "/v2//a/manifests/1",
+    @ValueSource(strings = {"/v2/../v2/a/manifests/1", "/v2/%2e%2e/%2e%2e/etc/passwd", "/v2/..%2f..%2fetc%2fpasswd",
+        "/v2/%252e%252e/manifests/1",
+        "/v2/a/manifests/..", "/v2/a/manifests/%2e%2e", "/v2/a/manifests/%2e%2e%2f%2e%2e", "/v2/a/blobs/sha256:..%2f",
+        "/v2//a/manifests/1",
         "/v2/a//manifests/1", "/v2/a/manifests//1", "/v2/./a/manifests/1", "/v2/a/manifests/1/", "/v2/a\\..\\b/manifests/1",
         "/v2/a/manifests/1%00", "/v2/a/manifests/1%0d%0aX-Injected:%20y", "/v2/a%0a/tags/list", "/v2/a/manifests/1;x=y",
-        "/v2/a/manifests/{{mirror.registry.hot.url}}", "/v2/a/manifests/${body}", "/v2/a/manifests/#{1+1}", "/v2/{{sys:user.home}}/tags/list",
-        "/v2/${bean:mirror}/tags/list", "/v2/a/manifests/%24%7Bbody%7D", "/v2/%c0%ae%c0%ae/manifests/1", "/v2/a/manifests/\u00e4",
-        "/v2/a%ff/manifests/1", "/v2/a?/../../manifests/1", "/v2/a%3f/manifests/1", "/v2/a%23/manifests/1", "/v2/a@b/manifests/1",
-        "http://127.0.0.1:1/v2/A/manifests/1", "http://user:pass@127.0.0.1:1/v2/A/manifests/1", "//127.0.0.1:1/v2/a/manifests/1",
+        "/v2/a/manifests/{{mirror.registry.hot.url}}", "/v2/a/manifests/${body}", "/v2/a/manifests/#{1+1}",
+        "/v2/{{sys:user.home}}/tags/list",
+        "/v2/${bean:mirror}/tags/list", "/v2/a/manifests/%24%7Bbody%7D", "/v2/%c0%ae%c0%ae/manifests/1",
+        "/v2/a/manifests/\u00e4",
+        "/v2/a%ff/manifests/1", "/v2/a?/../../manifests/1", "/v2/a%3f/manifests/1", "/v2/a%23/manifests/1",
+        "/v2/a@b/manifests/1",
+        "http://127.0.0.1:1/v2/A/manifests/1", "http://user:pass@127.0.0.1:1/v2/A/manifests/1",
+        "//127.0.0.1:1/v2/a/manifests/1",
         "http:///v2/A/manifests/1", "file:///etc/passwd", "ftp://127.0.0.1/v2/A/tags/list", "*", "/v2", "127.0.0.1:1"})
     void asksNobodyForPathsThatAreTricks(String target) throws IOException {
         try (Wire wire = new Wire(mirror.port())) {
@@ -194,7 +210,8 @@ class HostileConnectionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"CONNECT 127.0.0.1:1", "OPTIONS *", "TRACE /v2/", "get /v2/", "GET\u0000 /v2/", "G\u00e4T /v2/", "QUERY /v2/library/app/tags/list"})
+    @ValueSource(strings = {"CONNECT 127.0.0.1:1", "OPTIONS *", "TRACE /v2/", "get /v2/", "GET\u0000 /v2/", "G\u00e4T /v2/",
+        "QUERY /v2/library/app/tags/list"})
     void servesNoOtherMethods(String start) throws IOException {
         try (Wire wire = new Wire(mirror.port())) {
             Wire.Answer answer = wire.send(start + " HTTP/1.1\r\nHost: x" + END).answer();
@@ -205,15 +222,19 @@ class HostileConnectionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"CamelHttpUri", "camelhttpuri", "CAMELHTTPURI", "cAmElHtTpUrI", "CamelHttpPath", "CamelHttpQuery", "CamelHttpMethod",
-        "CamelRestHttpUri", "CamelHttpHost", "CamelHttpPort", "CamelHttpRawQuery", "CamelHttpResponseCode", "CamelBeanMethodName", "camelbeanmethodname",
-        "CamelFileName", "CamelToEndpoint", "CamelSlipEndpoint", "org.apache.camel.component.bean.method", "breadcrumbId", "MirrorAuthorized",
+    @ValueSource(strings = {"CamelHttpUri", "camelhttpuri", "CAMELHTTPURI", "cAmElHtTpUrI", "CamelHttpPath", "CamelHttpQuery",
+        "CamelHttpMethod",
+        "CamelRestHttpUri", "CamelHttpHost", "CamelHttpPort", "CamelHttpRawQuery", "CamelHttpResponseCode",
+        "CamelBeanMethodName", "camelbeanmethodname",
+        "CamelFileName", "CamelToEndpoint", "CamelSlipEndpoint", "org.apache.camel.component.bean.method", "breadcrumbId",
+        "MirrorAuthorized",
         "mirror.call", "Long-Running-Action", "X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-Host", "Forwarded"})
     void takesNoHeaderOrParameterForItsOwn(String name) throws IOException {
         String value = "http://127.0.0.1:1/{{mirror.registry.hot.url}}/${body}";
         for (String method : List.of("GET", "HEAD")) {
             try (Wire wire = new Wire(mirror.port())) {
-                Wire.Answer answer = wire.send(method + " " + image.path() + "?" + name + "=/v2/other HTTP/1.1\r\nHost: mirror\r\n"
+                Wire.Answer answer = wire.send(method + " " + image.path() + "?" + name
+                        + "=/v2/other HTTP/1.1\r\nHost: mirror\r\n"
                         + name + ": " + value + "\r\n" + name + ": again" + END).answer(method.equals("HEAD"));
                 assertEquals(200, answer.status(), answer.toString());
                 assertEquals(image.digest().value(), answer.header("Docker-Content-Digest"));
@@ -254,7 +275,8 @@ class HostileConnectionTest {
     @Test
     void answersPipelinedRequestsInOrder() throws IOException {
         try (Wire wire = new Wire(mirror.port())) {
-            wire.send(get(image.path()) + get("/v2/library/none/manifests/1") + get("/v2/") + get("/v2/UPPER/manifests/1") + get("/health")
+            wire.send(get(image.path()) + get("/v2/library/none/manifests/1") + get("/v2/") + get("/v2/UPPER/manifests/1")
+                    + get("/health")
                     + get(image.pathByDigest()));
             assertEquals(new String(image.manifest()), wire.answer().body());
             assertRefused(404, wire.answer());
@@ -268,11 +290,13 @@ class HostileConnectionTest {
     static Stream<Arguments> bodies() {
         return Stream.of(
                 Arguments.of("with its length", get("/v2/library/app/manifests/1", "Content-Length: 5") + "hello"),
-                Arguments.of("that looks like a request", get("/v2/library/app/manifests/1", "Content-Length: " + SMUGGLED.length())
+                Arguments.of("that looks like a request", get("/v2/library/app/manifests/1", "Content-Length: "
+                        + SMUGGLED.length())
                         + SMUGGLED),
                 Arguments.of("of 100 KB", get("/v2/library/app/manifests/1", "Content-Length: 100000") + "a".repeat(100_000)),
                 Arguments.of("of 2 MB", get("/v2/library/app/manifests/1", "Content-Length: 2000000") + "a".repeat(2_000_000)),
-                Arguments.of("with the same length twice", get("/v2/library/app/manifests/1", "Content-Length: 5", "Content-Length: 5")
+                Arguments.of("with the same length twice", get("/v2/library/app/manifests/1", "Content-Length: 5",
+                        "Content-Length: 5")
                         + "hello"));
     }
 
@@ -294,7 +318,8 @@ class HostileConnectionTest {
     @Test
     void dropsTheBodyOfWhatItRefusesAndServesWhatFollows() throws IOException {
         try (Wire wire = new Wire(mirror.port())) {
-            wire.send("PUT /v2/library/app/manifests/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + "a".repeat(200_000)
+            wire.send("PUT /v2/library/app/manifests/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+                    + "a".repeat(200_000)
                     + get("/health"));
             assertRefused(405, wire.answer());
             assertEquals("{\"status\":\"healthy\"}", wire.answer().body());
@@ -350,7 +375,8 @@ class HostileConnectionTest {
     // Time
 
     @ParameterizedTest
-    @ValueSource(strings = {"GET /v2/library/app/manifests/1 HTTP/1.1\r\nHost: x\r\nX: ", "GET /v2/", "POST /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
+    @ValueSource(strings = {"GET /v2/library/app/manifests/1 HTTP/1.1\r\nHost: x\r\nX: ", "GET /v2/",
+        "POST /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
         "PUT /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"})
     void endsAConnectionOnWhichARequestDrips(String start) throws Exception {
         try (Wire wire = new Wire(hasty.port())) {
@@ -424,7 +450,8 @@ class HostileConnectionTest {
         await(() -> connections(mirror.port()) <= 2, "connections are left open: " + connections(mirror.port()));
     }
 
-    /** Counts threads, without workers, of which there may be as many as settings say, and without those of the test's registries. */
+    /** Counts threads, without workers, of which there may be as many as settings say,
+            and without those of the test's registries. */
     private static long threads() {
         return Thread.getAllStackTraces().keySet().stream().map(Thread::getName)
                 .filter(name -> !name.startsWith("vert.x-worker") && !name.startsWith("TestRegistry")).count();
@@ -440,7 +467,8 @@ class HostileConnectionTest {
     /** Counts the connections that this process has accepted on a port and not closed yet. */
     private static long connections(int port) {
         String local = String.format(":%04X", port);
-        try (Stream<String> tcp = Files.lines(Path.of("/proc/self/net/tcp")); Stream<String> tcp6 = Files.lines(Path.of("/proc/self/net/tcp6"))) {
+        try (Stream<String> tcp = Files.lines(Path.of("/proc/self/net/tcp"));
+                Stream<String> tcp6 = Files.lines(Path.of("/proc/self/net/tcp6"))) {
             // ESTABLISHED and CLOSE_WAIT
             return Stream.concat(tcp, tcp6).map(line -> line.trim().split("\\s+"))
                     .filter(words -> words[1].endsWith(local) && (words[3].equals("01") || words[3].equals("08"))).count();
