@@ -7,8 +7,10 @@ import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.edge.Answers;
 import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
+import io.mirrorregistry.edge.ClientsEngine;
 import io.mirrorregistry.edge.ClientsServer;
 import io.mirrorregistry.edge.Requests;
+import io.mirrorregistry.edge.Workers;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.images.FolderRegistry;
@@ -36,6 +38,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
+import org.apache.camel.component.platform.http.PlatformHttpConstants;
 import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
 import org.apache.camel.main.MainListenerSupport;
@@ -47,8 +50,6 @@ import org.slf4j.LoggerFactory;
 public final class Mirror implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Mirror.class);
-
-    private static final int WORKERS_IN_RESERVE = 8;
 
     private final Settings settings;
     private final Main main = new Main();
@@ -79,8 +80,7 @@ public final class Mirror implements AutoCloseable {
         probes = new RegistryProbes(registries, images);
 
         vertx = Vertx.vertx(new VertxOptions()
-                // What needs no registry is served also while every other worker waits for one.
-                .setWorkerPoolSize(settings.server().workers() + WORKERS_IN_RESERVE)
+                .setWorkerPoolSize(Workers.threads(settings.server()))
                 // A worker streams for as long as its client reads.
                 .setMaxWorkerExecuteTime(1).setMaxWorkerExecuteTimeUnit(TimeUnit.DAYS)
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
@@ -136,6 +136,7 @@ public final class Mirror implements AutoCloseable {
             main.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
         }
         main.bind("vertx", vertx);
+        main.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, new ClientsEngine(settings.server().port(), new Workers(vertx, settings.server())));
     }
 
     /**

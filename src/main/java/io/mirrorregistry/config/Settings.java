@@ -32,13 +32,15 @@ public record Settings(
     /**
      * @param port where clients connect
      * @param workers how many requests are worked on at a time
+     * @param requests how many requests there may be at a time, those included that wait
+     * @param queueTime how long a request may wait for a worker
      * @param callsPerRegistry how many of them may wait for one registry at a time
      * @param idleTimeout how long a client may take to send a request's head, or leave a kept connection idle
      * @param maxRequestLine the longest request line, in bytes
      * @param maxHeaders the longest headers together, in bytes
      * @param shutdownTimeout how long running requests may take to end when the mirror stops
      */
-    public record ServerSettings(int port, int workers, int callsPerRegistry, Duration idleTimeout, int maxRequestLine,
+    public record ServerSettings(int port, int workers, int requests, Duration queueTime, int callsPerRegistry, Duration idleTimeout, int maxRequestLine,
             int maxHeaders, Duration shutdownTimeout) {
     }
 

@@ -91,6 +91,8 @@ public final class SettingsReader {
         return new Settings.ServerSettings(
                 port,
                 workers,
+                number("mirror.server.requests", workers, 1_000_000),
+                duration("mirror.server.queue-time"),
                 value("mirror.server.calls-per-registry").isEmpty() ? Math.max(1, workers / 2)
                         : number("mirror.server.calls-per-registry", 1, workers),
                 duration("mirror.server.idle-timeout"),

@@ -43,7 +43,7 @@ public final class ClientsServer extends VertxPlatformHttpServer {
         VertxPlatformHttpRouter router = VertxPlatformHttpRouter.lookup(getCamelContext(),
                 VertxPlatformHttpRouter.getRouterNameFromPort(settings.port()));
         Patience patience = new Patience(getVertx(), settings.idleTimeout());
-        new Frame(settings, patience, () -> getCamelContext().getStatus().isStarted()).around(router);
+        new Frame(patience, () -> getCamelContext().getStatus().isStarted()).around(router);
         HttpServerOptions options = new HttpServerOptions()
                 .setPort(settings.port())
                 .setHost("0.0.0.0")

@@ -1,6 +1,5 @@
 package io.mirrorregistry.edge;
 
-import io.mirrorregistry.config.Settings.ServerSettings;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.vertx.core.MultiMap;
@@ -11,36 +10,31 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What surrounds the routes on the clients' port, on the event loop: the access log, the bound on how much is worked on at a
- * time, and an error body for what no route takes.
+ * What surrounds the routes on the clients' port, on the event loop: the access log, what cannot be read, and an error
+ * body for what no route takes.
  */
 final class Frame {
 
     private static final Logger LOG = LoggerFactory.getLogger(Frame.class);
 
-    private final int mostRequests;
     private final Patience patience;
     private final BooleanSupplier serving;
     private final AccessLog accessLog = new AccessLog();
-    private final AtomicInteger requests = new AtomicInteger();
 
     /** @param serving whether the routes are all there; before and after that, what they do not answer is not missing */
-    Frame(ServerSettings settings, Patience patience, BooleanSupplier serving) {
+    Frame(Patience patience, BooleanSupplier serving) {
         this.serving = serving;
-        this.mostRequests = settings.workers();
         this.patience = patience;
     }
 
     void around(Router router) {
         router.route().order(-2).handler(this::begin).failureHandler(Frame::failed);
         router.route().order(-1).handler(this::serveOrSayLater);
-        router.route().order(0).handler(this::admit);
         router.route().last().handler(context ->
                 error(context.request(), ErrorCode.NOT_FOUND, 404, "There is nothing here; images are under /v2/."));
     }
@@ -88,29 +82,8 @@ final class Frame {
             context.next();
         } else {
             context.response().putHeader("Retry-After", "5").putHeader("Connection", "close");
-            error(context.request(), ErrorCode.UNAVAILABLE, 503, "The mirror starts or stops; try again.");
+            unavailable(context.request(), "The mirror starts or stops; try again.");
         }
-    }
-
-    /**
-     * Refuses at once what would have to wait for a worker: a queue without bound helps nobody. What needs no registry is let
-     * through always; workers are kept for it.
-     */
-    private void admit(RoutingContext context) {
-        if (needsNoRegistry(context.request().path())) {
-            context.next();
-        } else if (requests.incrementAndGet() > mostRequests) {
-            requests.decrementAndGet();
-            context.response().putHeader("Retry-After", "1");
-            error(context.request(), ErrorCode.UNAVAILABLE, 503, "The mirror works on as many requests as it can; try again.");
-        } else {
-            context.addEndHandler(ended -> requests.decrementAndGet());
-            context.next();
-        }
-    }
-
-    private static boolean needsNoRegistry(String path) {
-        return path == null || path.equals("/health") || path.equals("/v2/") || path.equals("/v2");
     }
 
     /** A request that could not even be read, such as one with a malformed query, ends here. */
@@ -121,8 +94,18 @@ final class Frame {
             refuse(context.request(), context.statusCode(), "The request is malformed.");
         } else {
             LOG.error("The mirror failed", context.failure());
-            error(context.request(), ErrorCode.UNKNOWN, 500, "The mirror failed; its log tells how.");
+            failed(context.request());
         }
+    }
+
+    /** Says that the mirror itself has failed. */
+    static void failed(HttpServerRequest request) {
+        error(request, ErrorCode.UNKNOWN, 500, "The mirror failed; its log tells how.");
+    }
+
+    /** Says that the mirror cannot serve for now. */
+    static void unavailable(HttpServerRequest request, String text) {
+        error(request, ErrorCode.UNAVAILABLE, 503, text);
     }
 
     /** Answers a request that cannot be read. */

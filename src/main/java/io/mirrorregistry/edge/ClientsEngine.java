@@ -1,0 +1,28 @@
+package io.mirrorregistry.edge;
+
+import org.apache.camel.Processor;
+import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
+import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
+import org.apache.camel.component.platform.http.spi.PlatformHttpEngine;
+
+/** What {@code platform-http:} in routes stands for: the {@link ClientsServer}. */
+public final class ClientsEngine implements PlatformHttpEngine {
+
+    private final int port;
+    private final Workers workers;
+
+    public ClientsEngine(int port, Workers workers) {
+        this.port = port;
+        this.workers = workers;
+    }
+
+    @Override
+    public PlatformHttpConsumer createConsumer(PlatformHttpEndpoint endpoint, Processor processor) {
+        return new ClientsConsumer(endpoint, processor, port, workers);
+    }
+
+    @Override
+    public int getServerPort() {
+        return port;
+    }
+}
