@@ -1,5 +1,6 @@
 package io.mirrorregistry;
 
+import io.mirrorregistry.cache.AnswerCache;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
@@ -21,6 +22,7 @@ import io.mirrorregistry.pull.Failures;
 import io.mirrorregistry.pull.Manifests;
 import io.mirrorregistry.pull.Referrers;
 import io.mirrorregistry.pull.Tags;
+import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryHeaders;
 import io.vertx.core.Vertx;
@@ -136,7 +138,10 @@ public final class Mirror implements AutoCloseable {
             main.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
         }
         main.bind("vertx", vertx);
-        main.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, new ClientsEngine(settings.server().port(), new Workers(vertx, settings.server())));
+        Workers workers = new Workers(vertx, settings.server());
+        main.bind("cache", new AnswerCache(settings.cache(), workers));
+        main.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
+                new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size())));
     }
 
     /**

@@ -159,8 +159,10 @@ class AuthorizationTest {
         ExecutorService clients = Executors.newFixedThreadPool(20);
         try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_RESPONSE_TIMEOUT", "20s")) {
             List<Future<Reply>> replies = new ArrayList<>();
+            // Of different tags, so that each of them asks.
             for (int i = 0; i < 20; i++) {
-                replies.add(clients.submit(() -> mirror.get(image.path())));
+                String path = hot.image("library/app", "t" + i).path();
+                replies.add(clients.submit(() -> mirror.get(path)));
             }
             hot.awaitCalls(20);
             held.countDown();

@@ -1,12 +1,15 @@
 package io.mirrorregistry;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.testing.Body;
 import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestClient;
 import io.mirrorregistry.testing.TestRegistry;
@@ -16,6 +19,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -24,6 +28,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -238,5 +243,38 @@ class ProcessTest {
         assertEquals(50_000_000, stream.body().readAllBytes().length);
         assertEquals(200, manifest.get(30, TimeUnit.SECONDS).statusCode());
         assertTrue(List.of(0, 143).contains(exitCode()), "exit code " + process.exitValue());
+    }
+
+    @Test
+    void manyLargeManifestsToSlowClientsFitIntoASmallMemory() throws Exception {
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+ExitOnOutOfMemoryError");
+        awaitHealthy();
+        List<Image> images = new ArrayList<>();
+        List<Socket> clients = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            images.add(hot.put(Image.ofManifestSize("library/large", "t" + i, Registry.MOST_BYTES)));
+            Socket client = new Socket("127.0.0.1", port);
+            client.setSoTimeout(30_000);
+            client.getOutputStream().write(("GET " + images.get(i).path() + " HTTP/1.1\r\nHost: mirror\r\nConnection: close\r\n\r\n")
+                    .getBytes(StandardCharsets.US_ASCII));
+            clients.add(client);
+        }
+        Thread.sleep(3000);
+        int served = 0;
+        for (int i = 0; i < 60; i++) {
+            byte[] answer = clients.get(i).getInputStream().readAllBytes();
+            byte[] manifest = images.get(i).manifest();
+            clients.get(i).close();
+            String head = new String(answer, 0, Math.min(answer.length, 200), StandardCharsets.ISO_8859_1);
+            if (head.startsWith("HTTP/1.1 200 ")) {
+                assertArrayEquals(manifest, Arrays.copyOfRange(answer, answer.length - manifest.length, answer.length));
+                served++;
+            } else {
+                assertTrue(head.startsWith("HTTP/1.1 503 "), head);
+            }
+        }
+        assertTrue(served >= 2, served + " were served");
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+        assertArrayEquals(images.get(0).manifest(), client.get(url() + images.get(0).path()).body());
     }
 }

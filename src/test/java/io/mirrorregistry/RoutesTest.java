@@ -4,9 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.cache.AnswerCache;
 import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings.BreakerSettings;
+import io.mirrorregistry.config.Settings.CacheSettings;
 import io.mirrorregistry.edge.Answers;
 import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
@@ -54,6 +56,8 @@ class RoutesTest extends CamelTestSupport {
 
     private static final byte[] MANIFEST = "{\"schemaVersion\":2}".getBytes(StandardCharsets.UTF_8);
 
+    private static final CacheSettings NOTHING_KEPT = new CacheSettings(0, Duration.ZERO, Duration.ZERO, Duration.ZERO, Duration.ZERO);
+
     private final List<String> asked = new ArrayList<>();
     private int hotStatus;
     private int coldStatus;
@@ -70,6 +74,7 @@ class RoutesTest extends CamelTestSupport {
                 "blob", new Blobs(), "stream", new BlobStream(), "tags", new Tags(), "referrers", new Referrers(),
                 "failures", new Failures(), "client-headers", new ClientHeaders(), "registry-headers", new RegistryHeaders());
         beans.forEach(camel.getRegistry()::bind);
+        camel.getRegistry().bind("cache", new AnswerCache(NOTHING_KEPT, Runnable::run));
         for (String name : List.of("hot", "cold")) {
             Registry registry = new Registry(new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
                     URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of()),
@@ -147,7 +152,7 @@ class RoutesTest extends CamelTestSupport {
     @Test
     void everyRouteTellsItsPurposeAndIsNamedInKebabCase() {
         List<Route> routes = context.getRoutes();
-        assertEquals(12, routes.size());
+        assertEquals(16, routes.size());
         for (Route route : routes) {
             assertNotNull(route.getDescription(), route.getId());
             assertTrue(route.getId().matches("[a-z]+(-[a-z]+)*"), route.getId());

@@ -14,6 +14,7 @@ import java.util.Map;
  * @param breaker when a registry that fails is not asked any more
  * @param registries by name
  * @param imagesDirectory the OCI image layout of the folder registry
+ * @param cache what is remembered of registries' answers
  * @param logging how logs are written
  * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
  * @param warnings what was found in files and has no meaning, a sentence each
@@ -25,6 +26,7 @@ public record Settings(
         BreakerSettings breaker,
         Map<String, RegistrySettings> registries,
         Path imagesDirectory,
+        CacheSettings cache,
         LoggingSettings logging,
         Map<String, String> placeholders,
         List<String> warnings) {
@@ -52,6 +54,18 @@ public record Settings(
      * @param trialCalls with how many calls it is tried once a probe found it up
      */
     public record BreakerSettings(int failureRate, int calls, int minimumCalls, Duration probeInterval, int trialCalls) {
+    }
+
+    /**
+     * Zero switches each off.
+     *
+     * @param size how many bytes of manifests are kept
+     * @param tagTtl how long a tag's manifest is served unasked
+     * @param missTtl how long it is believed that nobody has something
+     * @param blobTtl how long it is believed that a registry has a blob
+     * @param staleIfError how long past its time a tag may be served when a registry is in trouble
+     */
+    public record CacheSettings(long size, Duration tagTtl, Duration missTtl, Duration blobTtl, Duration staleIfError) {
     }
 
     /**

@@ -23,7 +23,8 @@ public final class SettingsReader {
             "connect-timeout", "response-timeout", "token-hosts");
     /** What routes call their steps, and therefore no registry. */
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
-            "folder", "vertx");
+            "cache", "folder", "vertx");
+    private static final long MEGABYTE = 1024 * 1024;
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final Set<String> FORMATS = Set.of("json", "console");
 
@@ -81,6 +82,7 @@ public final class SettingsReader {
                 breaker(),
                 registries,
                 imagesDirectory(),
+                cache(),
                 new Settings.LoggingSettings(oneOf("mirror.logging.level", LEVELS), oneOf("mirror.logging.format", FORMATS)),
                 placeholders(server, registries),
                 List.copyOf(warnings));
@@ -109,6 +111,16 @@ public final class SettingsReader {
                 number("mirror.breaker.minimum-calls", 1, calls),
                 duration("mirror.breaker.probe-interval"),
                 number("mirror.breaker.trial-calls", 1, 1000));
+    }
+
+    private Settings.CacheSettings cache() throws InvalidSettingException {
+        long size = bytes("mirror.cache.size");
+        if (size > Runtime.getRuntime().maxMemory() / 2) {
+            throw invalid("mirror.cache.size", "it is more than half of the memory that Java may use ("
+                    + Runtime.getRuntime().maxMemory() / MEGABYTE + "MB); lower it, or raise -Xmx");
+        }
+        return new Settings.CacheSettings(size, durationOrZero("mirror.cache.tag-ttl"), durationOrZero("mirror.cache.miss-ttl"),
+                durationOrZero("mirror.cache.blob-ttl"), durationOrZero("mirror.cache.stale-if-error"));
     }
 
     private Set<String> registryNames() throws InvalidSettingException {
@@ -251,16 +263,42 @@ public final class SettingsReader {
         throw invalid(name, "it is to be a number from " + least + " to " + most);
     }
 
+    private long bytes(String name) throws InvalidSettingException {
+        String value = value(name);
+        int digits = digits(value);
+        long unit = switch (value.substring(digits)) {
+            case "KB" -> 1024;
+            case "MB" -> MEGABYTE;
+            case "GB" -> 1024 * MEGABYTE;
+            case "" -> value.equals("0") ? 1 : 0;
+            default -> 0;
+        };
+        if (digits == 0 || unit == 0) {
+            throw invalid(name, "a size is a number with KB, MB or GB, such as " + SettingsSource.carried().get(name) + ", or 0");
+        }
+        return Long.parseLong(value.substring(0, digits)) * unit;
+    }
+
+    private Duration durationOrZero(String name) throws InvalidSettingException {
+        String value = value(name);
+        return value.equals("0") || value.equals("0s") ? Duration.ZERO : duration(name);
+    }
+
+    private static int digits(String value) {
+        int digits = 0;
+        while (digits < value.length() && Character.isDigit(value.charAt(digits)) && digits < 9) {
+            digits++;
+        }
+        return digits;
+    }
+
     private Duration duration(String name) throws InvalidSettingException {
         return duration(name, SettingsSource.carried().get(name));
     }
 
     private Duration duration(String name, String otherwise) throws InvalidSettingException {
         String value = text.getOrDefault(name, otherwise);
-        int digits = 0;
-        while (digits < value.length() && Character.isDigit(value.charAt(digits)) && digits < 9) {
-            digits++;
-        }
+        int digits = digits(value);
         TimeUnit unit = switch (value.substring(digits)) {
             case "ms" -> TimeUnit.MILLISECONDS;
             case "s" -> TimeUnit.SECONDS;

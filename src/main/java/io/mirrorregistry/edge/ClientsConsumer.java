@@ -1,5 +1,6 @@
 package io.mirrorregistry.edge;
 
+import io.mirrorregistry.registry.AnswerMemory;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
@@ -9,6 +10,7 @@ import io.vertx.ext.web.RoutingContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
 import org.apache.camel.Processor;
+import org.apache.camel.Suspendable;
 import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
 import org.apache.camel.component.platform.http.spi.Method;
 import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
@@ -23,18 +25,20 @@ import org.slf4j.LoggerFactory;
  * as soon as a step goes on later by itself, so that thousands may wait for one answer. The message has no headers: what is
  * allowed of the client's is taken from the request by {@link Requests}.
  */
-final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer {
+final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, Suspendable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ClientsConsumer.class);
 
     private final int port;
     private final Workers workers;
+    private final AnswerMemory memory;
     private Route route;
 
-    ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers) {
+    ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, AnswerMemory memory) {
         super(endpoint, processor);
         this.port = port;
         this.workers = workers;
+        this.memory = memory;
     }
 
     @Override
@@ -53,6 +57,17 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             Method.parseList(methods).forEach(method -> route.method(HttpMethod.valueOf(method.name())));
         }
         route.handler(this::take);
+    }
+
+    /** Takes no more requests; Camel waits for those that run before it stops the route. */
+    @Override
+    protected void doSuspend() {
+        route.disable();
+    }
+
+    @Override
+    protected void doResume() {
+        route.enable();
     }
 
     @Override
@@ -81,42 +96,44 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         Context own = Vertx.currentContext();
         Exchange exchange = createExchange(false);
         exchange.setPattern(ExchangePattern.InOut);
+        AnswerMemory.Share share = memory.share(exchange);
         exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
         try {
             createUoW(exchange);
-            getAsyncProcessor().process(exchange, doneSync -> own.runOnContext(nothing -> answer(request, exchange)));
+            getAsyncProcessor().process(exchange, doneSync -> own.runOnContext(nothing -> answer(request, exchange, share)));
         } catch (Exception e) {
             exchange.setException(e);
-            own.runOnContext(nothing -> answer(request, exchange));
+            own.runOnContext(nothing -> answer(request, exchange, share));
         }
     }
 
     /** Runs on the event loop. */
-    private void answer(RoutingContext request, Exchange exchange) {
+    private void answer(RoutingContext request, Exchange exchange, AnswerMemory.Share share) {
         HttpServerResponse response = request.response();
         if (response.ended() || response.closed()) {
-            end(exchange);
+            end(exchange, share);
         } else if (response.headWritten()) {
             response.reset();
-            end(exchange);
+            end(exchange, share);
         } else {
             if (exchange.getException() != null) {
                 LOG.error("A route failed and dealt with it nowhere", exchange.getException());
                 Frame.failed(request.request());
-                end(exchange);
+                end(exchange, share);
                 return;
             }
             try {
-                AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> end(exchange));
+                AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> end(exchange, share));
             } catch (RuntimeException e) {
                 LOG.error("A route made an answer that cannot be sent", e);
                 request.fail(e);
-                end(exchange);
+                end(exchange, share);
             }
         }
     }
 
-    private void end(Exchange exchange) {
+    private void end(Exchange exchange, AnswerMemory.Share share) {
+        share.close();
         doneUoW(exchange);
         releaseExchange(exchange, false);
     }

@@ -1,5 +1,6 @@
 package io.mirrorregistry.edge;
 
+import io.mirrorregistry.registry.AnswerMemory;
 import org.apache.camel.Processor;
 import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
 import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
@@ -10,15 +11,17 @@ public final class ClientsEngine implements PlatformHttpEngine {
 
     private final int port;
     private final Workers workers;
+    private final AnswerMemory memory;
 
-    public ClientsEngine(int port, Workers workers) {
+    public ClientsEngine(int port, Workers workers, AnswerMemory memory) {
         this.port = port;
         this.workers = workers;
+        this.memory = memory;
     }
 
     @Override
     public PlatformHttpConsumer createConsumer(PlatformHttpEndpoint endpoint, Processor processor) {
-        return new ClientsConsumer(endpoint, processor, port, workers);
+        return new ClientsConsumer(endpoint, processor, port, workers, memory);
     }
 
     @Override

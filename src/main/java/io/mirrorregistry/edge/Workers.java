@@ -6,13 +6,14 @@ import io.vertx.core.Vertx;
 import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Gives requests a worker each: at once, or within the queue time when all are taken. What would wait longer, or comes on top of
  * the most requests, is told 503, since a queue without bound helps nobody. What needs no registry has workers kept for it.
  */
-public final class Workers {
+public final class Workers implements Executor {
 
     private static final int IN_RESERVE = 8;
 
@@ -21,6 +22,8 @@ public final class Workers {
     private final int mostRequests;
     private final long queueNanos;
     private final Deque<Waiting> queue = new ArrayDeque<>();
+    /** What was begun already; it goes first and is never refused. */
+    private final Deque<Runnable> begun = new ArrayDeque<>();
     private int working;
     private int requests;
     private boolean timed;
@@ -55,6 +58,19 @@ public final class Workers {
         }
     }
 
+    /** Has a worker go on with a request that waited for something without one. */
+    @Override
+    public void execute(Runnable task) {
+        synchronized (this) {
+            if (working == most) {
+                begun.add(task);
+                return;
+            }
+            working++;
+        }
+        run(vertx.getOrCreateContext(), task, this::giveBack);
+    }
+
     private static void run(Context own, Runnable task, Runnable then) {
         own.executeBlocking(() -> {
             task.run();
@@ -86,14 +102,18 @@ public final class Workers {
 
     /** Hands the worker on to the one that waits longest. */
     private void giveBack() {
+        Runnable goOn;
         Waiting next;
         synchronized (this) {
-            next = queue.poll();
-            if (next == null) {
+            goOn = begun.poll();
+            next = goOn == null ? queue.poll() : null;
+            if (goOn == null && next == null) {
                 working--;
             }
         }
-        if (next != null) {
+        if (goOn != null) {
+            run(vertx.getOrCreateContext(), goOn, this::giveBack);
+        } else if (next != null) {
             run(next.own, next.task, this::giveBack);
         }
     }

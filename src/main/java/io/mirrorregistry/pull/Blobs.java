@@ -1,6 +1,7 @@
 package io.mirrorregistry.pull;
 
 import io.mirrorregistry.config.BlobsMode;
+import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.registry.Call;
@@ -57,12 +58,46 @@ public final class Blobs {
         if (!isRedirect(exchange) && type != null && type.startsWith("text/html")) {
             throw Bodies.trouble(exchange, "with a page for people");
         }
-        Registry registry = Registry.lastAsked(exchange);
-        // There is no place outside the mirror where the folder's blobs could be fetched.
-        BlobsMode mode = registry.settings().isFolder() ? BlobsMode.PROXY : registry.settings().blobs();
-        exchange.setVariable(MODE, mode.name().toLowerCase(Locale.ROOT));
-        exchange.setVariable(REDIRECTS, isRedirect(exchange));
-        exchange.setVariable(OPEN, exchange.getMessage().getHeader(RegistryAnswers.AUTHORIZED) == null);
+        new Found(isRedirect(exchange), exchange.getMessage().getHeader(RegistryAnswers.AUTHORIZED) == null,
+                isRedirect(exchange) ? -1 : contentLength(exchange)).variables(exchange);
+    }
+
+    /** Makes the exchange as if the registry had just been asked whether it has the blob, and had told what was found. */
+    public static void at(Exchange exchange, Registry registry, Found found) {
+        registry.chosen(exchange);
+        exchange.setVariable("registry", registry.name());
+        new Call(true, Pull.of(exchange).request().path(), null, null, null).next(exchange);
+        Message message = exchange.getMessage();
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
+        message.setHeader("Content-Length", String.valueOf(found.length));
+        found.variables(exchange);
+    }
+
+    /**
+     * What a registry's answer to the HEAD tells.
+     *
+     * @param redirects whether it sends one on to its storage
+     * @param open whether it answered without any authorization
+     * @param length the blob's length; -1 where it did not tell
+     */
+    public record Found(boolean redirects, boolean open, long length) {
+
+        private static final String PROPERTY = "mirror.found";
+
+        /** Returns what was found last. */
+        public static Found of(Exchange exchange) {
+            return exchange.getProperty(PROPERTY, Found.class);
+        }
+
+        private void variables(Exchange exchange) {
+            exchange.setProperty(PROPERTY, this);
+            RegistrySettings settings = Registry.lastAsked(exchange).settings();
+            // There is no place outside the mirror where the folder's blobs could be fetched.
+            BlobsMode mode = settings.isFolder() ? BlobsMode.PROXY : settings.blobs();
+            exchange.setVariable(MODE, mode.name().toLowerCase(Locale.ROOT));
+            exchange.setVariable(REDIRECTS, redirects);
+            exchange.setVariable(OPEN, open);
+        }
     }
 
     /** Answers a HEAD: 200 with the length, which the storage tells where the registry redirects to one. */

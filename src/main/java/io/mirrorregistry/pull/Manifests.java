@@ -10,13 +10,9 @@ import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
-import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
-import org.apache.hc.core5.http.ClassicHttpResponse;
-import org.apache.hc.core5.http.Header;
 
 /**
  * The step {@code manifest} of routes.
@@ -25,12 +21,14 @@ import org.apache.hc.core5.http.Header;
  */
 public final class Manifests {
 
-    private static final String DIGEST = "Docker-Content-Digest";
+    static final String DIGEST = "Docker-Content-Digest";
+    /** The variable that tells whether the answer is complete. */
+    private static final String WHOLE = "whole";
 
-    /** Prepares the call for the manifest that the client asked for. */
+    /** Prepares the call for the manifest that the client asked for; a HEAD where it may be the one that is known already. */
     public void ask(Exchange exchange) {
         ApiRequest request = Pull.of(exchange).request();
-        new Call(request.head(), request.path(), null, accept(request.accept()), null).next(exchange);
+        new Call(request.head() || KeptManifest.of(exchange) != null, request.path(), null, accept(request.accept()), null).next(exchange);
     }
 
     /** Registries take a client that accepts anything, such as curl, for one that knows no OCI manifests. */
@@ -41,8 +39,15 @@ public final class Manifests {
         return wish.equals("*/*") ? MediaTypes.ANY_MANIFEST + ", */*" : wish;
     }
 
+    /** Prepares the call for the manifest itself, where a HEAD did not tell enough. */
+    public void askWhole(Exchange exchange) {
+        Call head = Call.of(exchange);
+        Call.get(head.path(), head.accept()).next(exchange);
+    }
+
     /**
-     * Makes the registry's answer the client's, once it has proved to be the manifest that was asked for.
+     * Makes the registry's answer the client's, once it has proved to be the manifest that was asked for, and sets the variable
+     * {@code whole} to true; to false where it was the answer to a HEAD and more is needed.
      *
      * @throws RegistryTroubleException when it is cut, too large, no manifest, or has another digest than asked for
      */
@@ -56,35 +61,40 @@ public final class Manifests {
             throw Bodies.trouble(exchange, "with a Content-Type that is none");
         }
         Answer answer = new Answer(type, message.getHeader(DIGEST, String.class));
-        Digest digest;
-        Long length;
-        Object body = null;
-        if (!Call.of(exchange).head()) {
-            byte[] bytes = Bodies.read(exchange);
-            digest = answer.verified(exchange, bytes);
-            body = ByteBuffer.wrap(bytes);
-            length = null;
-        } else if (answer.type != null && Digest.isValid(String.valueOf(answer.digest)) && length(message) >= 0) {
-            length = length(message);
-            if (length > Registry.MOST_BYTES) {
-                throw Bodies.trouble(exchange, "with a length of more than " + Registry.MOST_BYTES + " bytes");
-            }
-            digest = answer.claimed(exchange);
-        } else {
-            // Some registries leave half of it out of a HEAD; the client is to have what a GET would tell.
-            byte[] bytes = get(exchange, answer);
-            digest = answer.verified(exchange, bytes);
-            length = (long) bytes.length;
+        KeptManifest manifest = Call.of(exchange).head() ? told(exchange, answer) : read(exchange, answer);
+        exchange.setVariable(WHOLE, manifest != null);
+        if (manifest != null) {
+            manifest.answer(exchange);
+            Pull.of(exchange).servedBy(manifest.registry());
         }
-        message.removeHeaders("*");
-        message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
-        message.setHeader(Exchange.CONTENT_TYPE, answer.type);
-        message.setHeader(DIGEST, digest.value());
-        if (length != null) {
-            message.setHeader(Exchange.CONTENT_LENGTH, length);
+    }
+
+    private static KeptManifest read(Exchange exchange, Answer answer) throws RegistryTroubleException {
+        byte[] bytes = Bodies.read(exchange);
+        Digest digest = answer.verified(exchange, bytes);
+        return new KeptManifest(digest, answer.type, bytes.length, bytes, Registry.lastAsked(exchange).name());
+    }
+
+    /** Returns what a HEAD tells; null where it leaves something out, or the client wants other bytes than those that are kept. */
+    private static KeptManifest told(Exchange exchange, Answer answer) throws RegistryTroubleException {
+        if (!Digest.isValid(String.valueOf(answer.digest))) {
+            return null;
         }
-        message.setBody(body);
-        Pull.of(exchange).servedBy(Registry.lastAsked(exchange).name());
+        Digest digest = answer.claimed(exchange);
+        String registry = Registry.lastAsked(exchange).name();
+        KeptManifest kept = KeptManifest.of(exchange);
+        if (!Pull.of(exchange).head()) {
+            return kept != null && kept.digest().equals(digest)
+                    ? new KeptManifest(digest, kept.type(), kept.length(), kept.bytes(), registry) : null;
+        }
+        long length = length(exchange.getMessage());
+        if (answer.type == null || length < 0) {
+            return null;
+        }
+        if (length > Registry.MOST_BYTES) {
+            throw Bodies.trouble(exchange, "with a length of more than " + Registry.MOST_BYTES + " bytes");
+        }
+        return new KeptManifest(digest, answer.type, length, null, registry);
     }
 
     private static long length(Message message) {
@@ -94,27 +104,6 @@ public final class Manifests {
         } catch (NumberFormatException e) {
             return -1;
         }
-    }
-
-    private static byte[] get(Exchange exchange, Answer answer) throws RegistryTroubleException {
-        Call head = Call.of(exchange);
-        Registry registry = Registry.lastAsked(exchange);
-        try (ClassicHttpResponse response = registry.client().ask(Call.get(head.path(), head.accept()))) {
-            if (response.getCode() != 200 || response.getEntity() == null) {
-                throw Bodies.trouble(exchange, "with too little, and GET with " + response.getCode());
-            }
-            answer.type = value(response.getFirstHeader("Content-Type"));
-            answer.digest = value(response.getFirstHeader(DIGEST));
-            return registry.read(Call.of(exchange), response.getEntity().getContent());
-        } catch (RegistryTroubleException e) {
-            throw e;
-        } catch (IOException e) {
-            throw Bodies.trouble(exchange, "with a body that broke off");
-        }
-    }
-
-    private static String value(Header header) {
-        return header == null ? null : header.getValue();
     }
 
     /** What the registry says of a manifest. */

@@ -99,7 +99,7 @@ public final class Pull {
     }
 
     /** Remembers that a registry could not serve this pull. */
-    void failed(Exception failure) {
+    public void failed(Exception failure) {
         if (!failures.contains(failure)) {
             failures.add(failure);
         }

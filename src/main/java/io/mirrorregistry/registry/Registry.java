@@ -56,9 +56,19 @@ public final class Registry {
         return exchange.getProperty(PROPERTY, Registry.class);
     }
 
+    /** Returns whether calls to this registry are made, rather than refused because of what it failed before. */
+    public boolean isAvailable() {
+        return breaker.getState() == CircuitBreaker.State.CLOSED;
+    }
+
+    /** Makes this the registry that was asked last. */
+    public void chosen(Exchange exchange) {
+        exchange.setProperty(PROPERTY, this);
+    }
+
     /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
     public void ask(Exchange exchange) {
-        exchange.setProperty(PROPERTY, this);
+        chosen(exchange);
         Call call = Call.of(exchange);
         Message message = exchange.getMessage();
         message.removeHeaders("*");
@@ -107,26 +117,55 @@ public final class Registry {
             }
             return;
         }
-        message.setBody(read(call, stream));
+        message.setBody(read(call, stream, length(message), AnswerMemory.Share.of(exchange)));
     }
 
-    /**
-     * Reads an answer's body whole.
-     *
-     * @throws RegistryTroubleException when it breaks off, or has more than 4 MiB
-     */
-    public byte[] read(Call call, InputStream stream) throws RegistryTroubleException {
+    /** Returns how many bytes the registry says there are; -1 where it does not. */
+    private static long length(Message message) {
+        String length = message.getHeader("Content-Length", String.class);
+        try {
+            return length == null ? -1 : Long.parseLong(length);
+        } catch (NumberFormatException e) {
+            return -1;
+        }
+    }
+
+    private byte[] read(Call call, InputStream stream, long length, AnswerMemory.Share share) throws RegistryTroubleException {
         try (stream) {
-            byte[] bytes = stream.readNBytes(MOST_BYTES + 1);
+            if (length > MOST_BYTES) {
+                throw tooLarge(call);
+            }
+            // Where the length is not known, the parts that it comes in are there besides the whole.
+            int needed = length < 0 ? 2 * MOST_BYTES : (int) length;
+            if (share != null && !share.take(needed)) {
+                throw new RegistryTroubleException(name(), call + " was not read: other answers have the memory",
+                        RegistryTroubleException.Kind.REFUSED, null);
+            }
+            byte[] bytes = length < 0 ? stream.readNBytes(MOST_BYTES + 1) : stream.readNBytes((int) length);
+            if (share != null) {
+                share.giveBack(needed - Math.min(needed, bytes.length));
+            }
             if (bytes.length > MOST_BYTES) {
-                throw new RegistryTroubleException(name(), call + " was answered with more than " + MOST_BYTES + " bytes");
+                throw tooLarge(call);
+            }
+            // At its end the connection is free again.
+            if (bytes.length < length || stream.read() >= 0) {
+                throw brokenOff(call);
             }
             return bytes;
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(name(), call + " was answered with a body that broke off");
+            throw brokenOff(call);
         }
+    }
+
+    private RegistryTroubleException tooLarge(Call call) {
+        return new RegistryTroubleException(name(), call + " was answered with more than " + MOST_BYTES + " bytes");
+    }
+
+    private RegistryTroubleException brokenOff(Call call) {
+        return new RegistryTroubleException(name(), call + " was answered with a body that broke off");
     }
 
     /** Says why the call failed, or why it was not made. */

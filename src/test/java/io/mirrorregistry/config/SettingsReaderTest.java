@@ -54,6 +54,8 @@ class SettingsReaderTest {
         assertTrue(cold.isFolder());
         assertEquals(directory.resolve("images"), settings.imagesDirectory());
         assertEquals(new Settings.LoggingSettings("info", "json"), settings.logging());
+        assertEquals(new Settings.CacheSettings(32 * 1024 * 1024, Duration.ofSeconds(10), Duration.ofSeconds(2), Duration.ofMinutes(10),
+                Duration.ofHours(1)), settings.cache());
     }
 
     @Test
@@ -138,6 +140,10 @@ class SettingsReaderTest {
         "mirror.server.port | 65536 | number from 1 to 65535",
         "mirror.server.port | 9000 | clients' port",
         "mirror.server.workers | -1 | number from 1",
+        "mirror.cache.size | 32 | a number with KB, MB or GB",
+        "mirror.cache.size | MB | a number with KB, MB or GB",
+        "mirror.cache.size | 999999999GB | more than half of the memory",
+        "mirror.cache.tag-ttl | 10 | a number above 0 with ms, s, m or h",
         "mirror.registry.hot.url | '' | only cold may be without",
         "mirror.registry.hot.url | registry.example.com | no URL of a registry",
         "mirror.registry.hot.url | ftp://example.com | no URL of a registry",

@@ -1,0 +1,257 @@
+package io.mirrorregistry.cache;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Ticker;
+import io.mirrorregistry.config.Settings.CacheSettings;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.pull.Blobs;
+import io.mirrorregistry.pull.KeptManifest;
+import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.Registry;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import org.apache.camel.Exchange;
+import org.apache.camel.support.SynchronizationAdapter;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The step {@code cache} of routes: remembers manifests, which registry has a blob, and that nobody has something. */
+public final class AnswerCache {
+
+    /** Who serves what comes from memory, in the access log. */
+    private static final String NAME = "cache";
+    /** The variable that tells whether there is no need to look for it at the registries. */
+    private static final String KNOWN = "known";
+    /** The property for what a leader has to end. */
+    private static final String ERRAND = "mirror.errand";
+    /** A wish that is longer than any client's is not worth remembering an answer to. */
+    private static final int LONGEST_ACCEPT = 2048;
+    /** The bound for each kind of name that is remembered, and what an entry takes besides. */
+    private static final int NAMES_BYTES = 4 * 1024 * 1024;
+    private static final int ENTRY_BYTES = 300;
+
+    private static final Logger LOG = LoggerFactory.getLogger(AnswerCache.class);
+
+    /** What a client wants, as far as registries may answer differently. */
+    private record Wish(ApiPath path, String accept, boolean head) {
+
+        /** What is not there is so for GET and HEAD. */
+        Wish miss() {
+            return head ? new Wish(path, accept, false) : this;
+        }
+    }
+
+    private final ManifestMemory manifests;
+    private final Cache<ApiPath, KnownBlob> blobs;
+    private final Cache<Wish, List<Exception>> misses;
+    private final Crowd<Object> crowd = new Crowd<>();
+    private final Executor workers;
+
+    /** @param workers goes on with requests that have waited for another */
+    public AnswerCache(CacheSettings settings, Executor workers) {
+        this(settings, workers, Ticker.systemTicker());
+    }
+
+    AnswerCache(CacheSettings settings, Executor workers, Ticker ticker) {
+        this.workers = workers;
+        this.manifests = new ManifestMemory(settings, ticker);
+        this.blobs = names(settings.blobTtl(), ticker).weigher((ApiPath path, KnownBlob blob) -> weight(path)).build();
+        this.misses = names(settings.missTtl(), ticker).weigher((Wish wish, List<Exception> failures) ->
+                weight(wish.path) + (wish.accept == null ? 0 : wish.accept.length())).build();
+    }
+
+    private static Caffeine<Object, Object> names(Duration ttl, Ticker ticker) {
+        return Caffeine.newBuilder().ticker(ticker).expireAfterWrite(ttl).executor(Runnable::run)
+                .maximumWeight(ttl.isZero() ? 0 : NAMES_BYTES);
+    }
+
+    private static int weight(ApiPath path) {
+        return ENTRY_BYTES + path.repository().value().length() + path.reference().value().length();
+    }
+
+    /**
+     * Answers a manifest from memory, or says which registry has a blob, and sets the variable {@code known} to true; otherwise to
+     * false, for the one client that is to ask the registries. Others that want the same at the same time wait for what comes of it.
+     *
+     * @return what completes when the variable is set, exceptionally when nobody has what is asked for
+     */
+    public CompletionStage<Void> recall(Exchange exchange) {
+        ApiRequest request = Pull.of(exchange).request();
+        return recall(exchange, wish(request));
+    }
+
+    private static Wish wish(ApiRequest request) {
+        return new Wish(request.path(), request.path().kind() == ApiPath.Kind.MANIFEST ? request.accept() : null, request.head());
+    }
+
+    private CompletableFuture<Void> recall(Exchange exchange, Wish wish) {
+        if (wish.accept != null && wish.accept.length() > LONGEST_ACCEPT) {
+            exchange.setVariable(KNOWN, false);
+            return CompletableFuture.completedFuture(null);
+        }
+        Object found = find(wish);
+        if (found != null) {
+            return take(exchange, wish, found);
+        }
+        Crowd<Object>.Errand own = crowd.errand(wish);
+        Crowd<Object>.Errand other = crowd.join(own);
+        if (other != null) {
+            CompletableFuture<Void> next = new CompletableFuture<>();
+            other.outcome().whenComplete((outcome, never) -> workers.execute(() -> follow(exchange, wish, outcome, next)));
+            return next;
+        }
+        lead(exchange, wish, own);
+        // Another errand may have ended since the first look.
+        found = find(wish);
+        if (found != null) {
+            own.end(new Crowd.Outcome<>(found, List.of()));
+            return take(exchange, wish, found);
+        }
+        KeptManifest last = manifest(wish) ? manifests.last(wish.path, wish.accept, wish.head) : null;
+        if (last != null && !wish.head) {
+            last.toBeConfirmed(exchange);
+        }
+        exchange.setVariable(KNOWN, false);
+        return CompletableFuture.completedFuture(null);
+    }
+
+    private static boolean manifest(Wish wish) {
+        return wish.path.kind() == ApiPath.Kind.MANIFEST;
+    }
+
+    /** Returns a {@link KeptManifest}, a {@link KnownBlob}, the failures of a miss, or null. */
+    private Object find(Wish wish) {
+        if (manifest(wish)) {
+            KeptManifest fresh = manifests.fresh(wish.path, wish.accept, wish.head);
+            return fresh != null ? fresh : misses.getIfPresent(wish.miss());
+        }
+        KnownBlob blob = blobs.getIfPresent(wish.path);
+        if (blob == null) {
+            return misses.getIfPresent(wish.miss());
+        }
+        return blob.registry().isAvailable() && (!wish.head || blob.found().length() >= 0) ? blob : null;
+    }
+
+    /** Makes what was found the answer, or the way to it. */
+    private CompletableFuture<Void> take(Exchange exchange, Wish wish, Object found) {
+        if (found instanceof KeptManifest kept) {
+            kept.answer(exchange);
+            Pull.of(exchange).servedBy(NAME);
+        } else if (found instanceof KnownBlob blob) {
+            Blobs.at(exchange, blob.registry(), blob.found());
+        } else {
+            return fail(exchange, (List<?>) found);
+        }
+        exchange.setVariable(KNOWN, true);
+        return CompletableFuture.completedFuture(null);
+    }
+
+    private static CompletableFuture<Void> fail(Exchange exchange, List<?> failures) {
+        failures.forEach(failure -> Pull.of(exchange).failed((Exception) failure));
+        return CompletableFuture.failedFuture((Exception) failures.get(failures.size() - 1));
+    }
+
+    /** Does with one client what came of another's errand. */
+    private void follow(Exchange exchange, Wish wish, Crowd.Outcome<Object> outcome, CompletableFuture<Void> next) {
+        CompletableFuture<Void> taken;
+        try {
+            if (outcome.found() != null) {
+                taken = take(exchange, wish, outcome.found());
+            } else if (!outcome.failures().isEmpty()) {
+                taken = fail(exchange, outcome.failures());
+            } else {
+                taken = recall(exchange, wish);
+            }
+        } catch (RuntimeException e) {
+            taken = CompletableFuture.failedFuture(e);
+        }
+        taken.whenComplete((nothing, failure) -> {
+            if (failure == null) {
+                next.complete(null);
+            } else {
+                next.completeExceptionally(failure);
+            }
+        });
+    }
+
+    /** Sees to it that the errand ends, whatever becomes of the exchange. */
+    private void lead(Exchange exchange, Wish wish, Crowd<Object>.Errand errand) {
+        exchange.setProperty(ERRAND, errand);
+        exchange.getExchangeExtension().addOnCompletion(new SynchronizationAdapter() {
+            @Override
+            public void onDone(Exchange done) {
+                Pull pull = Pull.of(exchange);
+                List<Exception> failures = pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of();
+                errand.end(new Crowd.Outcome<>(null, failures));
+            }
+        });
+    }
+
+    /** Remembers a registry's answer: a manifest that was verified, or that it has a blob. */
+    public void keep(Exchange exchange) {
+        ApiRequest request = Pull.of(exchange).request();
+        Object found;
+        if (request.path().kind() == ApiPath.Kind.MANIFEST) {
+            KeptManifest manifest = KeptManifest.answered(exchange);
+            if (request.accept() == null || request.accept().length() <= LONGEST_ACCEPT) {
+                manifests.keep(request.path(), request.accept(), manifest);
+            }
+            found = manifest;
+        } else {
+            KnownBlob blob = new KnownBlob(Registry.lastAsked(exchange), Blobs.Found.of(exchange));
+            blobs.put(request.path(), blob);
+            found = blob.found().length() >= 0 || !request.head() ? blob : null;
+        }
+        if (found != null && exchange.getProperty(ERRAND) instanceof Crowd<?>.Errand) {
+            errand(exchange).end(new Crowd.Outcome<>(found, List.of()));
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private Crowd<Object>.Errand errand(Exchange exchange) {
+        return (Crowd<Object>.Errand) exchange.getProperty(ERRAND);
+    }
+
+    /** Remembers that no registry has what was asked for. */
+    public void keepMissing(Exchange exchange) {
+        Wish wish = wish(Pull.of(exchange).request());
+        boolean listed = wish.path.kind() == ApiPath.Kind.MANIFEST || wish.path.kind() == ApiPath.Kind.BLOB;
+        if (listed && (wish.accept == null || wish.accept.length() <= LONGEST_ACCEPT)) {
+            misses.put(wish.miss(), List.copyOf(Pull.of(exchange).failures()));
+        }
+    }
+
+    /** Forgets that a registry has the blob: it did not give it. */
+    public void forget(Exchange exchange) {
+        blobs.invalidate(Pull.of(exchange).request().path());
+    }
+
+    /**
+     * Answers with what a tag meant when it was last asked for, where a registry is in trouble. Where all say that they have not got
+     * it, it is forgotten.
+     *
+     * @throws Exception the failure that was caught, where there is nothing to answer with
+     */
+    public void recallStale(Exchange exchange) throws Exception {
+        Pull pull = Pull.of(exchange);
+        ApiRequest request = pull.request();
+        if (pull.troubles().isEmpty()) {
+            manifests.forget(request.path(), request.accept());
+        } else if (manifests.mayBeStale()) {
+            KeptManifest last = manifests.last(request.path(), request.accept(), request.head());
+            if (last != null) {
+                LOG.debug("answered with what was known last: {}", request.path());
+                last.answer(exchange);
+                exchange.getMessage().setHeader("Warning", "299 - \"No registry could tell what the tag means now; this is what it meant last.\"");
+                pull.servedBy(NAME);
+                return;
+            }
+        }
+        throw exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
+    }
+}

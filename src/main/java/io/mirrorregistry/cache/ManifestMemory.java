@@ -1,0 +1,104 @@
+package io.mirrorregistry.cache;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Ticker;
+import io.mirrorregistry.config.Settings.CacheSettings;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.pull.KeptManifest;
+import java.time.Duration;
+
+/**
+ * Manifests in memory, bounded by their bytes. By digest they are valid for ever, in the repository they came from; a tag is
+ * believed for a while, and after that asked for again.
+ */
+final class ManifestMemory {
+
+    /** What an entry takes besides its bytes and names, about. */
+    private static final int ENTRY_BYTES = 300;
+    /** The bound for tags and their names. */
+    private static final int TAGS_BYTES = 4 * 1024 * 1024;
+
+    private record ByDigest(RepositoryName repository, Digest digest) {
+    }
+
+    /** @param accept what the client accepts: a registry may answer with another manifest for another wish */
+    private record ByTag(ApiPath path, String accept) {
+    }
+
+    private record Tagged(KeptManifest withoutBytes, long checked) {
+    }
+
+    private final Cache<ByDigest, KeptManifest> manifests;
+    private final Cache<ByTag, Tagged> tags;
+    private final boolean off;
+    private final Ticker ticker;
+    private final long tagTtl;
+    private final long staleIfError;
+
+    /** @param ticker the time in nanoseconds, which nobody can set back */
+    ManifestMemory(CacheSettings settings, Ticker ticker) {
+        this.off = settings.size() == 0;
+        this.ticker = ticker;
+        this.tagTtl = settings.tagTtl().toNanos();
+        this.staleIfError = settings.staleIfError().toNanos();
+        this.manifests = Caffeine.newBuilder()
+                .maximumWeight(settings.size())
+                .weigher((ByDigest key, KeptManifest kept) -> ENTRY_BYTES + key.repository.value().length() + kept.bytes().length)
+                .executor(Runnable::run)
+                .build();
+        this.tags = Caffeine.newBuilder()
+                .maximumWeight(Math.min(settings.size(), TAGS_BYTES))
+                .weigher((ByTag key, Tagged tagged) -> ENTRY_BYTES + key.path.repository().value().length() + key.path.reference().value().length()
+                        + (key.accept == null ? 0 : key.accept.length()))
+                .ticker(ticker)
+                .expireAfterWrite(Duration.ofNanos(tagTtl + staleIfError))
+                .executor(Runnable::run)
+                .build();
+    }
+
+    /** Returns what may be answered without asking a registry; null for nothing. */
+    KeptManifest fresh(ApiPath path, String accept, boolean head) {
+        if (path.reference() instanceof Digest digest) {
+            return manifests.getIfPresent(new ByDigest(path.repository(), digest));
+        }
+        Tagged tagged = tags.getIfPresent(new ByTag(path, accept));
+        return tagged != null && ticker.read() - tagged.checked < tagTtl ? whole(path, tagged, head) : null;
+    }
+
+    /** Returns what the tag meant when it was last asked for, if that is not too long ago; null for nothing. */
+    KeptManifest last(ApiPath path, String accept, boolean head) {
+        Tagged tagged = path.reference() instanceof Digest ? null : tags.getIfPresent(new ByTag(path, accept));
+        return tagged == null ? null : whole(path, tagged, head);
+    }
+
+    /** Returns whether a tag that could not be asked for may still be answered with what it meant last. */
+    boolean mayBeStale() {
+        return staleIfError > 0;
+    }
+
+    private KeptManifest whole(ApiPath path, Tagged tagged, boolean head) {
+        return head ? tagged.withoutBytes : manifests.getIfPresent(new ByDigest(path.repository(), tagged.withoutBytes.digest()));
+    }
+
+    /** Remembers what a registry has just answered. */
+    void keep(ApiPath path, String accept, KeptManifest manifest) {
+        if (off) {
+            return;
+        }
+        if (manifest.bytes() != null) {
+            manifests.put(new ByDigest(path.repository(), manifest.digest()), manifest);
+        }
+        if (!(path.reference() instanceof Digest)) {
+            KeptManifest withoutBytes = new KeptManifest(manifest.digest(), manifest.type(), manifest.length(), null, manifest.registry());
+            tags.put(new ByTag(path, accept), new Tagged(withoutBytes, ticker.read()));
+        }
+    }
+
+    /** Forgets what a tag meant. */
+    void forget(ApiPath path, String accept) {
+        tags.invalidate(new ByTag(path, accept));
+    }
+}

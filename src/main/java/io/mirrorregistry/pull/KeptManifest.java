@@ -1,0 +1,57 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.protocol.Digest;
+import java.nio.ByteBuffer;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+
+/**
+ * A manifest as the mirror remembers it.
+ *
+ * @param digest its digest, verified where there are bytes
+ * @param type its media type
+ * @param length how many bytes it has
+ * @param bytes the bytes, never to be changed; null where only a HEAD told of it
+ * @param registry the name of the registry it came from
+ */
+public record KeptManifest(Digest digest, String type, long length, byte[] bytes, String registry) {
+
+    private static final String PROPERTY = "mirror.kept-manifest";
+
+    /** Returns what is remembered of the tag that the exchange asks for, and may have changed; null for nothing. */
+    static KeptManifest of(Exchange exchange) {
+        return exchange.getProperty(PROPERTY, KeptManifest.class);
+    }
+
+    /** Has the registries asked by HEAD whether the tag still means this manifest. */
+    public void toBeConfirmed(Exchange exchange) {
+        exchange.setProperty(PROPERTY, this);
+    }
+
+    /** Returns the manifest that is the exchange's answer. */
+    public static KeptManifest answered(Exchange exchange) {
+        Message message = exchange.getMessage();
+        Digest digest = new Digest(message.getHeader(Manifests.DIGEST, String.class));
+        String type = message.getHeader(Exchange.CONTENT_TYPE, String.class);
+        String registry = Pull.of(exchange).servedBy();
+        if (message.getBody() instanceof ByteBuffer body) {
+            return new KeptManifest(digest, type, body.remaining(), body.array(), registry);
+        }
+        return new KeptManifest(digest, type, message.getHeader(Exchange.CONTENT_LENGTH, 0L, Long.class), null, registry);
+    }
+
+    /** Makes this the exchange's answer; without bytes it can answer a HEAD only. */
+    public void answer(Exchange exchange) {
+        Message message = exchange.getMessage();
+        message.removeHeaders("*");
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
+        message.setHeader(Exchange.CONTENT_TYPE, type);
+        message.setHeader(Manifests.DIGEST, digest.value());
+        if (Pull.of(exchange).head()) {
+            message.setHeader(Exchange.CONTENT_LENGTH, length);
+            message.setBody(null);
+        } else {
+            message.setBody(ByteBuffer.wrap(bytes));
+        }
+    }
+}
