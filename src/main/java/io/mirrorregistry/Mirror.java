@@ -38,12 +38,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
 import org.apache.camel.component.platform.http.PlatformHttpConstants;
 import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
 import org.apache.camel.main.MainListenerSupport;
+import org.apache.camel.main.SimpleMainShutdownStrategy;
 import org.apache.camel.support.LifecycleStrategySupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,11 +53,14 @@ public final class Mirror implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Mirror.class);
 
+    private static final int VERTX_WORKERS = 4;
+
     private final Settings settings;
     private final Main main = new Main();
     private final List<Registry> registries = new ArrayList<>();
     private final RegistryProbes probes;
     private final Vertx vertx;
+    private final Workers workers;
 
     /**
      * Reads the settings and puts the mirror together.
@@ -82,10 +85,10 @@ public final class Mirror implements AutoCloseable {
         probes = new RegistryProbes(registries, images);
 
         vertx = Vertx.vertx(new VertxOptions()
-                .setWorkerPoolSize(Workers.threads(settings.server()))
-                // A worker streams for as long as its client reads.
-                .setMaxWorkerExecuteTime(1).setMaxWorkerExecuteTimeUnit(TimeUnit.DAYS)
+                // Requests have workers of their own.
+                .setWorkerPoolSize(VERTX_WORKERS)
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
+        workers = new Workers(vertx, settings.server());
         Properties placeholders = new Properties();
         placeholders.putAll(settings.placeholders());
         main.setOverrideProperties(placeholders);
@@ -138,7 +141,6 @@ public final class Mirror implements AutoCloseable {
             main.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
         }
         main.bind("vertx", vertx);
-        Workers workers = new Workers(vertx, settings.server());
         main.bind("cache", new AnswerCache(settings.cache(), workers));
         main.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
                 new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size())));
@@ -185,10 +187,15 @@ public final class Mirror implements AutoCloseable {
 
     /** Serves until the process is told to stop. Returns the exit code. */
     int run() throws Exception {
+        // Camel would stop by itself, and so would the log, whoever is first.
+        main.setShutdownStrategy(new SimpleMainShutdownStrategy());
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            LOG.info("Shutting down");
+            close();
+            Logs.finish();
+        }, "shutdown"));
         main.run();
-        int code = main.getExitCode();
-        close();
-        return code;
+        return main.getExitCode();
     }
 
     /** Starts to serve and returns. */
@@ -201,6 +208,7 @@ public final class Mirror implements AutoCloseable {
     public void close() {
         main.stop();
         probes.close();
+        workers.close();
         registries.forEach(Registry::close);
         vertx.close().toCompletionStage().toCompletableFuture().join();
     }

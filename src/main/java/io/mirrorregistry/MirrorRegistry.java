@@ -1,6 +1,7 @@
 package io.mirrorregistry;
 
 import io.mirrorregistry.config.InvalidSettingException;
+import io.mirrorregistry.logging.Logs;
 import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +30,7 @@ public final class MirrorRegistry {
     }
 
     private static void stop(String why) {
+        Logs.finish();
         System.err.println(why.replaceAll("\\s+", " ").replaceAll("\\p{Cntrl}", "?"));
         System.exit(1);
     }

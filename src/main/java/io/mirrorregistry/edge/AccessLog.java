@@ -1,14 +1,12 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.pull.Pull;
-import io.vertx.core.Context;
 import io.vertx.core.Handler;
-import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
-import java.util.Optional;
+import org.apache.camel.Exchange;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.spi.LoggingEventBuilder;
@@ -25,15 +23,22 @@ final class AccessLog implements Handler<RoutingContext> {
     @Override
     public void handle(RoutingContext context) {
         Line line = new Line(context.request(), context.response());
-        Vertx.currentContext().putLocal(KEY, line);
+        context.put(KEY, line);
         context.addEndHandler(result -> line.write(result.failed()));
         context.next();
     }
 
-    /** Returns the line of the request that this thread works on. */
-    static Optional<Line> current() {
-        Context context = Vertx.currentContext();
-        return context == null ? Optional.empty() : Optional.ofNullable(context.getLocal(KEY));
+    /** Has the exchange tell more of the request. */
+    static void on(Exchange exchange, RoutingContext context) {
+        exchange.setProperty(KEY, context.<Line>get(KEY));
+    }
+
+    /** Tells more of the request that the exchange works on. */
+    static void tell(Exchange exchange, Pull pull) {
+        Line line = exchange.getProperty(KEY, Line.class);
+        if (line != null) {
+            line.of(pull);
+        }
     }
 
     /** One request's line. */
@@ -50,8 +55,7 @@ final class AccessLog implements Handler<RoutingContext> {
             this.response = response;
         }
 
-        /** Tells more of the request. */
-        void of(Pull understood) {
+        private void of(Pull understood) {
             pull = understood;
             // A client can leave before a worker has begun with its request.
             if (gone) {
@@ -90,7 +94,7 @@ final class AccessLog implements Handler<RoutingContext> {
                     .addKeyValue("cut", cut)
                     .addKeyValue("remote", remote == null ? null : remote.hostAddress())
                     .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
-                    .log("{} {} {} {} {} ms", request.method().name(), path, status, servedBy, milliseconds);
+                    .log(request.method().name() + ' ' + path + ' ' + status + ' ' + servedBy + ' ' + milliseconds + " ms");
         }
 
         private static String bounded(String value) {

@@ -84,18 +84,19 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             // Refuses a malformed one.
             request.queryParams();
         }
-        workers.run(request, () -> begin(request));
+        Context own = Vertx.currentContext();
+        workers.run(request, () -> begin(request, own));
     }
 
     /** Runs on a worker. */
-    private void begin(RoutingContext request) {
+    private void begin(RoutingContext request, Context own) {
         if (request.response().closed()) {
             // The client has left before its turn came.
             return;
         }
-        Context own = Vertx.currentContext();
         Exchange exchange = createExchange(false);
         exchange.setPattern(ExchangePattern.InOut);
+        AccessLog.on(exchange, request);
         AnswerMemory.Share share = memory.share(exchange);
         exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
         try {

@@ -31,7 +31,7 @@ public final class Requests {
         message.setBody(null);
         Pull pull = new Pull(request, message.getResponse());
         pull.on(exchange);
-        AccessLog.current().ifPresent(line -> line.of(pull));
+        AccessLog.tell(exchange, pull);
 
         if (!pull.head() && request.method() != HttpMethod.GET) {
             throw new ProtocolException(ErrorCode.UNSUPPORTED, "This mirror is for pulling: it serves GET and HEAD.",

@@ -1,26 +1,40 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.config.Settings.ServerSettings;
-import io.vertx.core.Context;
 import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Gives requests a worker each: at once, or within the queue time when all are taken. What would wait longer, or comes on top of
  * the most requests, is told 503, since a queue without bound helps nobody. What needs no registry has workers kept for it.
+ *
+ * <p>Vert.x has workers of its own, but wakes the one that has slept longest, and the event loop after each.
  */
-public final class Workers implements Executor {
+public final class Workers implements Executor, AutoCloseable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(Workers.class);
     private static final int IN_RESERVE = 8;
+    private static final int IDLE_SECONDS = 30;
 
     private final Vertx vertx;
     private final int most;
     private final int mostRequests;
     private final long queueNanos;
+    private final ExecutorService threads;
+    private final ThreadPoolExecutor reserve;
     private final Deque<Waiting> queue = new ArrayDeque<>();
     /** What was begun already; it goes first and is never refused. */
     private final Deque<Runnable> begun = new ArrayDeque<>();
@@ -28,7 +42,7 @@ public final class Workers implements Executor {
     private int requests;
     private boolean timed;
 
-    private record Waiting(Context own, RoutingContext request, Runnable task, long until) {
+    private record Waiting(RoutingContext request, Runnable task, long until) {
     }
 
     public Workers(Vertx vertx, ServerSettings settings) {
@@ -36,24 +50,29 @@ public final class Workers implements Executor {
         this.most = settings.workers();
         this.mostRequests = settings.requests();
         this.queueNanos = settings.queueTime().toNanos();
+        // A task is given to the thread that was idle last, whose memory is still at hand.
+        this.threads = new ThreadPoolExecutor(0, most, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), named("worker-"),
+                new ThreadPoolExecutor.CallerRunsPolicy());
+        this.reserve = new ThreadPoolExecutor(IN_RESERVE, IN_RESERVE, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(),
+                named("reserve-"));
+        this.reserve.allowCoreThreadTimeOut(true);
     }
 
-    /** Returns how many threads that takes. */
-    public static int threads(ServerSettings settings) {
-        return settings.workers() + IN_RESERVE;
+    private static ThreadFactory named(String prefix) {
+        AtomicInteger number = new AtomicInteger();
+        return task -> new Thread(task, prefix + number.incrementAndGet());
     }
 
-    /** Has a worker run the task, or answers the request with 503. Call it on the request's context. */
+    /** Has a worker run the task, or answers the request with 503. Call it on the request's event loop. */
     void run(RoutingContext request, Runnable task) {
-        Context own = vertx.getOrCreateContext();
         if (needsNoRegistry(request.request().path())) {
-            run(own, task, () -> { });
+            reserve.execute(task);
         } else if (!admit()) {
-            sayLater(request);
+            sayLater(request.request());
         } else {
             request.addEndHandler(ended -> leave());
-            if (takeOrQueue(own, request, task)) {
-                run(own, task, this::giveBack);
+            if (takeOrQueue(request, task)) {
+                threads.execute(() -> work(task));
             }
         }
     }
@@ -68,14 +87,30 @@ public final class Workers implements Executor {
             }
             working++;
         }
-        run(vertx.getOrCreateContext(), task, this::giveBack);
+        threads.execute(() -> work(task));
     }
 
-    private static void run(Context own, Runnable task, Runnable then) {
-        own.executeBlocking(() -> {
-            task.run();
-            return null;
-        }, false).onComplete(done -> then.run());
+    private void work(Runnable first) {
+        for (Runnable task = first; task != null; task = next()) {
+            try {
+                task.run();
+            } catch (RuntimeException e) {
+                LOG.error("A request was left without an answer", e);
+            }
+        }
+    }
+
+    /** Returns what has waited longest; null where nothing waits, and the worker is free. */
+    private synchronized Runnable next() {
+        Runnable task = begun.poll();
+        if (task == null) {
+            Waiting waiting = queue.poll();
+            task = waiting == null ? null : waiting.task;
+        }
+        if (task == null) {
+            working--;
+        }
+        return task;
     }
 
     private synchronized boolean admit() {
@@ -90,32 +125,14 @@ public final class Workers implements Executor {
         requests--;
     }
 
-    private synchronized boolean takeOrQueue(Context own, RoutingContext request, Runnable task) {
+    private synchronized boolean takeOrQueue(RoutingContext request, Runnable task) {
         if (working < most) {
             working++;
             return true;
         }
-        queue.add(new Waiting(own, request, task, System.nanoTime() + queueNanos));
+        queue.add(new Waiting(request, task, System.nanoTime() + queueNanos));
         setTimer();
         return false;
-    }
-
-    /** Hands the worker on to the one that waits longest. */
-    private void giveBack() {
-        Runnable goOn;
-        Waiting next;
-        synchronized (this) {
-            goOn = begun.poll();
-            next = goOn == null ? queue.poll() : null;
-            if (goOn == null && next == null) {
-                working--;
-            }
-        }
-        if (goOn != null) {
-            run(vertx.getOrCreateContext(), goOn, this::giveBack);
-        } else if (next != null) {
-            run(next.own, next.task, this::giveBack);
-        }
     }
 
     private void setTimer() {
@@ -124,7 +141,7 @@ public final class Workers implements Executor {
             long millis = TimeUnit.NANOSECONDS.toMillis(queue.peek().until - System.nanoTime());
             vertx.setTimer(Math.max(1, millis), timer -> {
                 for (Waiting late = late(); late != null; late = late()) {
-                    sayLater(late.request);
+                    sayLater(late.request.request());
                 }
             });
         }
@@ -144,10 +161,17 @@ public final class Workers implements Executor {
         return path == null || path.equals("/health") || path.equals("/v2/") || path.equals("/v2");
     }
 
-    private static void sayLater(RoutingContext request) {
+    private static void sayLater(HttpServerRequest request) {
         if (!request.response().ended() && !request.response().closed()) {
             request.response().putHeader("Retry-After", "1");
-            Frame.unavailable(request.request(), "The mirror works on as many requests as it can; try again.");
+            Frame.unavailable(request, "The mirror works on as many requests as it can; try again.");
         }
+    }
+
+    /** Ends the threads once they are idle. */
+    @Override
+    public void close() {
+        threads.shutdown();
+        reserve.shutdown();
     }
 }
