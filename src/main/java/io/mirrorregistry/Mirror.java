@@ -25,6 +25,8 @@ import io.mirrorregistry.pull.Tags;
 import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryHeaders;
+import io.mirrorregistry.routes.RouteCheck;
+import io.mirrorregistry.routes.RouteFault;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -45,6 +47,7 @@ import org.apache.camel.main.Main;
 import org.apache.camel.main.MainListenerSupport;
 import org.apache.camel.main.SimpleMainShutdownStrategy;
 import org.apache.camel.support.LifecycleStrategySupport;
+import org.apache.camel.support.SimpleRegistry;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,12 +58,16 @@ public final class Mirror implements AutoCloseable {
 
     private static final int VERTX_WORKERS = 4;
 
+    private final String version;
     private final Settings settings;
     private final Main main = new Main();
     private final List<Registry> registries = new ArrayList<>();
+    private final ImageLayout images;
     private final RegistryProbes probes;
     private final Vertx vertx;
     private final Workers workers;
+    private final SimpleRegistry beans = new SimpleRegistry();
+    private final Path routes;
 
     /**
      * Reads the settings and puts the mirror together.
@@ -70,18 +77,14 @@ public final class Mirror implements AutoCloseable {
      * @throws InvalidSettingException when a setting cannot work
      */
     public Mirror(Path directory, Map<String, String> environment) throws InvalidSettingException {
-        String version = version();
+        version = version();
+        routes = directory.resolve("routes");
         settings = SettingsReader.read(directory, environment, version);
         Logs.apply(settings.logging());
-        settings.warnings().forEach(LOG::warn);
-        requireFree("mirror.server.port", settings.server().port());
-        requireFree("mirror.management.port", settings.managementPort());
-
         for (RegistrySettings registry : settings.registries().values()) {
-            LOG.info("Mirror Registry {}: {}", version, registry);
             registries.add(new Registry(registry, settings.breaker(), settings.server().workers()));
         }
-        ImageLayout images = new ImageLayout(settings.imagesDirectory());
+        images = new ImageLayout(settings.imagesDirectory());
         probes = new RegistryProbes(registries, images);
 
         vertx = Vertx.vertx(new VertxOptions()
@@ -93,7 +96,7 @@ public final class Mirror implements AutoCloseable {
         placeholders.putAll(settings.placeholders());
         main.setOverrideProperties(placeholders);
         main.setDefaultPropertyPlaceholderLocation("false");
-        main.configure().setRoutesIncludePattern(routes(directory));
+        main.configure().setRoutesIncludePattern(pattern(routes));
         main.configure().setShutdownTimeout((int) Math.max(1, settings.server().shutdownTimeout().toSeconds()));
         main.configure().setShutdownLogInflightExchangesOnTimeout(false);
         bindBeans(images);
@@ -121,29 +124,30 @@ public final class Mirror implements AutoCloseable {
 
     /** The beans by the names that routes use; the README lists them. */
     private void bindBeans(ImageLayout images) {
-        main.bind("request", new Requests());
-        main.bind("answer", new Answers());
-        main.bind("manifest", new Manifests());
-        main.bind("blob", new Blobs());
-        main.bind("stream", new BlobStream());
-        main.bind("tags", new Tags());
-        main.bind("referrers", new Referrers());
-        main.bind("failures", new Failures());
-        main.bind("folder", new FolderRegistry(images));
-        main.bind("client-headers", new ClientHeaders());
-        main.bind("registry-headers", new RegistryHeaders());
+        beans.bind("request", new Requests());
+        beans.bind("answer", new Answers());
+        beans.bind("manifest", new Manifests());
+        beans.bind("blob", new Blobs());
+        beans.bind("stream", new BlobStream());
+        beans.bind("tags", new Tags());
+        beans.bind("referrers", new Referrers());
+        beans.bind("failures", new Failures());
+        beans.bind("folder", new FolderRegistry(images));
+        beans.bind("client-headers", new ClientHeaders());
+        beans.bind("registry-headers", new RegistryHeaders());
         for (Registry registry : registries) {
-            main.bind(registry.name(), registry);
+            beans.bind(registry.name(), registry);
             if (registry.client() != null) {
-                main.bind(registry.name() + "-client", registry.client());
-                main.bind(registry.name() + "-breaker", registry.breaker());
+                beans.bind(registry.name() + "-client", registry.client());
+                beans.bind(registry.name() + "-breaker", registry.breaker());
             }
-            main.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
+            beans.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
         }
-        main.bind("vertx", vertx);
-        main.bind("cache", new AnswerCache(settings.cache(), workers));
-        main.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
+        beans.bind("vertx", vertx);
+        beans.bind("cache", new AnswerCache(settings.cache(), workers));
+        beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
                 new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size())));
+        beans.keySet().forEach(name -> main.bind(name, beans.lookupByName(name)));
     }
 
     /**
@@ -151,8 +155,7 @@ public final class Mirror implements AutoCloseable {
      *
      * @throws InvalidSettingException when there is a folder without any
      */
-    private static String routes(Path directory) throws InvalidSettingException {
-        Path folder = directory.resolve("routes");
+    private static String pattern(Path folder) throws InvalidSettingException {
         if (Files.isDirectory(folder)) {
             try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*.camel.yaml")) {
                 if (!files.iterator().hasNext()) {
@@ -185,8 +188,51 @@ public final class Mirror implements AutoCloseable {
         return properties.getProperty("version");
     }
 
-    /** Serves until the process is told to stop. Returns the exit code. */
+    /**
+     * Returns all that is wrong with the folder of images and the routes, a line each, without serving anything. What is wrong with
+     * settings the constructor has told.
+     */
+    public List<String> check() {
+        List<String> faults = new ArrayList<>();
+        if (settings.registries().values().stream().anyMatch(RegistrySettings::isFolder)) {
+            images.problem().ifPresent(problem -> faults.add("mirror.images.directory=" + settings.imagesDirectory() + ": " + problem));
+        }
+        routeFaults().forEach(fault -> faults.add(fault.toString()));
+        return faults;
+    }
+
+    /** Returns what is found in settings and has no meaning, a line each. */
+    List<String> warnings() {
+        return settings.warnings();
+    }
+
+    private List<RouteFault> routeFaults() {
+        return Files.isDirectory(routes) ? new RouteCheck(beans, settings.placeholders()).faults(routes) : List.of();
+    }
+
+    private void announce() throws InvalidSettingException {
+        settings.warnings().forEach(LOG::warn);
+        requireFree("mirror.server.port", settings.server().port());
+        requireFree("mirror.management.port", settings.managementPort());
+        for (RegistrySettings registry : settings.registries().values()) {
+            LOG.info("Mirror Registry {}: {}", version, registry);
+        }
+    }
+
+    /** Returns why the start failed: where a route is at fault, the place. */
+    private Exception why(Exception failure) {
+        List<RouteFault> faults = routeFaults();
+        return faults.isEmpty() ? failure : new InvalidSettingException(faults.get(0)
+                + (faults.size() == 1 ? "" : " (and " + (faults.size() - 1) + " more; the command check tells them all)"));
+    }
+
+    /**
+     * Serves until the process is told to stop. Returns the exit code.
+     *
+     * @throws InvalidSettingException when a port is not to be had, or a route cannot work
+     */
     int run() throws Exception {
+        announce();
         // Camel would stop by itself, and so would the log, whoever is first.
         main.setShutdownStrategy(new SimpleMainShutdownStrategy());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
@@ -194,12 +240,21 @@ public final class Mirror implements AutoCloseable {
             close();
             Logs.finish();
         }, "shutdown"));
-        main.run();
+        try {
+            main.run();
+        } catch (Exception e) {
+            throw why(e);
+        }
         return main.getExitCode();
     }
 
-    /** Starts to serve and returns. */
-    public void start() {
+    /**
+     * Starts to serve and returns.
+     *
+     * @throws InvalidSettingException when a port is not to be had
+     */
+    public void start() throws InvalidSettingException {
+        announce();
         main.start();
     }
 

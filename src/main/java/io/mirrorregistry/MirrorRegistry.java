@@ -3,10 +3,11 @@ package io.mirrorregistry;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.logging.Logs;
 import java.nio.file.Path;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Starts the mirror in the working directory. */
+/** Starts the mirror in the working directory, or with the argument {@code check} only says whether it could. */
 public final class MirrorRegistry {
 
     private static final Logger LOG = LoggerFactory.getLogger(MirrorRegistry.class);
@@ -15,12 +16,14 @@ public final class MirrorRegistry {
     }
 
     public static void main(String[] args) {
-        if (args.length > 0) {
-            stop("mirror-registry takes no arguments, and was given \"" + args[0]
+        boolean check = args.length == 1 && args[0].equals("check");
+        if (args.length > 0 && !check) {
+            stop("mirror-registry takes no arguments but check, and was given \"" + args[0]
                     + "\": its settings are in application.properties and MIRROR_* variables.");
         }
         try {
-            System.exit(new Mirror(Path.of(""), System.getenv()).run());
+            Mirror mirror = new Mirror(Path.of(""), System.getenv());
+            System.exit(check ? check(mirror) : mirror.run());
         } catch (InvalidSettingException e) {
             stop(e.getMessage());
         } catch (Exception e) {
@@ -29,9 +32,25 @@ public final class MirrorRegistry {
         }
     }
 
+    /** Tells what is wrong, a line each. Returns the exit code. */
+    private static int check(Mirror mirror) {
+        Logs.silence();
+        mirror.warnings().forEach(warning -> say("warning: " + warning));
+        List<String> faults = mirror.check();
+        faults.forEach(MirrorRegistry::say);
+        if (faults.isEmpty()) {
+            System.out.println("The settings, the folder of images and the routes are sound.");
+        }
+        return faults.isEmpty() ? 0 : 1;
+    }
+
     private static void stop(String why) {
         Logs.finish();
-        System.err.println(why.replaceAll("\\s+", " ").replaceAll("\\p{Cntrl}", "?"));
+        say(why);
         System.exit(1);
+    }
+
+    private static void say(String what) {
+        System.err.println(what.replaceAll("\\s+", " ").replaceAll("\\p{Cntrl}", "?"));
     }
 }

@@ -68,8 +68,13 @@ class ProcessTest {
     }
 
     private void launch(String... settings) throws IOException {
+        launch(List.of(), settings);
+    }
+
+    private void launch(List<String> arguments, String... settings) throws IOException {
         ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp", absoluteClassPath(), "io.mirrorregistry.MirrorRegistry");
+        builder.command().addAll(arguments);
         builder.environment().keySet().removeIf(name -> name.startsWith("MIRROR_"));
         builder.environment().putAll(Map.of("MIRROR_SERVER_PORT", String.valueOf(port), "MIRROR_REGISTRY_HOT_URL", hot.url(),
                 "MIRROR_MANAGEMENT_PORT", String.valueOf(freePort())));
@@ -206,6 +211,40 @@ class ProcessTest {
         assertEquals(1, read("err").lines().count(), read("err"));
         assertTrue(read("err").contains(setting.split("=")[1]), read("err"));
         assertFalse(read("out").contains("Exception"), read("out"));
+    }
+
+    @Test
+    void checkSaysWhatIsWrongWithoutServing() throws Exception {
+        Path routes = TestRoutes.copyTo(directory);
+        try (ServerSocket taken = new ServerSocket(port)) {
+            launch(List.of("check"), "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
+            assertEquals(0, exitCode(), read("err"));
+            assertEquals(1, read("out").lines().count(), read("out"));
+        }
+        Files.writeString(routes.resolve("health.camel.yaml"), "- route: {");
+        Files.writeString(routes.resolve("hot.camel.yaml"), Files.readString(routes.resolve("hot.camel.yaml")).replace("#hot-client", "#warm-client"));
+        launch(List.of("check"));
+        assertEquals(1, exitCode());
+        assertEquals("", read("out"));
+        List<String> faults = read("err").lines().toList();
+        assertEquals(3, faults.size(), read("err"));
+        assertTrue(faults.get(0).startsWith("mirror.images.directory=images: "), faults.get(0));
+        assertTrue(faults.get(1).startsWith("routes/health.camel.yaml:1:11: "), faults.get(1));
+        assertTrue(faults.get(2).matches("routes/hot.camel.yaml:\\d+:\\d+: .*warm-client.*"), faults.get(2));
+
+        launch(List.of("check"), "MIRROR_SERVER_PORT", "0");
+        assertEquals(1, exitCode());
+        assertTrue(read("err").startsWith("mirror.server.port=0 cannot work: "), read("err"));
+    }
+
+    @Test
+    void stopsWithOneLineAtARouteThatCannotWork() throws Exception {
+        Path routes = TestRoutes.copyTo(directory);
+        Files.writeString(routes.resolve("tags.camel.yaml"), Files.readString(routes.resolve("tags.camel.yaml")).replace("ref: failures", "ref: failyours"));
+        launch();
+        assertEquals(1, exitCode());
+        assertTrue(read("err").startsWith("routes/tags.camel.yaml:"), read("err"));
+        assertEquals(1, read("err").lines().count(), read("err"));
     }
 
     @Test

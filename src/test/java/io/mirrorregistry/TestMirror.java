@@ -19,7 +19,7 @@ final class TestMirror implements AutoCloseable {
     private final int managementPort;
     private final TestClient client = new TestClient();
 
-    private TestMirror(Map<String, String> settings) {
+    private TestMirror(Path directory, Map<String, String> settings) {
         port = freePort();
         managementPort = freePort();
         Map<String, String> environment = new HashMap<>(Map.of(
@@ -38,20 +38,25 @@ final class TestMirror implements AutoCloseable {
         environment.putAll(Map.of("MIRROR_CACHE_SIZE", "0", "MIRROR_CACHE_MISS_TTL", "0", "MIRROR_CACHE_BLOB_TTL", "0"));
         environment.putAll(settings);
         try {
-            mirror = new Mirror(Path.of(""), environment);
+            mirror = new Mirror(directory, environment);
+            mirror.start();
         } catch (InvalidSettingException e) {
             throw new IllegalArgumentException(e);
         }
-        mirror.start();
     }
 
     /** Starts one; names and values of environment variables without {@code MIRROR_REGISTRY_} alternate. */
     static TestMirror start(String... settings) {
+        return startIn(Path.of(""), settings);
+    }
+
+    /** Starts one in another working directory than this repository. */
+    static TestMirror startIn(Path directory, String... settings) {
         Map<String, String> environment = new HashMap<>();
         for (int i = 0; i < settings.length; i += 2) {
             environment.put(settings[i].startsWith("MIRROR_") ? settings[i] : "MIRROR_REGISTRY_" + settings[i], settings[i + 1]);
         }
-        return new TestMirror(environment);
+        return new TestMirror(directory, environment);
     }
 
     private static int freePort() {

@@ -38,6 +38,11 @@ public final class Logs extends ContextAwareBase implements Configurator {
         ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
     }
 
+    /** Writes no logs from now on, so that nothing stands between the lines of a command. */
+    public static void silence() {
+        ((LoggerContext) LoggerFactory.getILoggerFactory()).getLoggerList().forEach(logger -> logger.setLevel(Level.OFF));
+    }
+
     private static void apply(LoggerContext context, LoggingSettings settings) {
         Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
         root.detachAndStopAllAppenders();

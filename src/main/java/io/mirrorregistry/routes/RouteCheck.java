@@ -1,0 +1,180 @@
+package io.mirrorregistry.routes;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.TreeMap;
+import org.apache.camel.RouteConfigurationsBuilder;
+import org.apache.camel.StartupSummaryLevel;
+import org.apache.camel.builder.RouteBuilder;
+import org.apache.camel.impl.DefaultCamelContext;
+import org.apache.camel.model.ProcessorDefinitionHelper;
+import org.apache.camel.model.RouteDefinition;
+import org.apache.camel.model.ToDefinition;
+import org.apache.camel.spi.Registry;
+import org.apache.camel.support.PluginHelper;
+
+/**
+ * Finds out whether a set of route files is sound, without running any of it: the YAML, the endpoints and their parameters,
+ * beans and their methods, placeholders, expressions, ids, and that each {@code direct:} leads somewhere. The routes are built in
+ * a Camel of their own that starts none of them.
+ */
+public final class RouteCheck {
+
+    private static final String DIRECT = "direct:";
+
+    private final Registry beans;
+    private final Map<String, String> placeholders;
+
+    /**
+     * @param beans what routes may name; not changed
+     * @param placeholders what they may refer to as {@code {{name}}}
+     */
+    public RouteCheck(Registry beans, Map<String, String> placeholders) {
+        this.beans = beans;
+        this.placeholders = placeholders;
+    }
+
+    /** Returns what is wrong with the files of a folder; nothing where they are sound. */
+    public List<RouteFault> faults(Path folder) {
+        try {
+            return faults(new RouteFolder(folder).read());
+        } catch (IOException e) {
+            return List.of(new RouteFault("", 1, 1, "the folder cannot be read: " + e.getMessage()));
+        }
+    }
+
+    /** Returns what is wrong, file by file; nothing for a set that is sound. */
+    List<RouteFault> faults(Map<String, RouteFile> files) {
+        Properties properties = new Properties();
+        properties.putAll(placeholders);
+        DefaultCamelContext camel = new DefaultCamelContext(new Layer(beans));
+        try (camel) {
+            camel.disableJMX();
+            camel.getCamelContextExtension().setName("route-check");
+            camel.setLoadHealthChecks(false);
+            camel.setAutoStartup(false);
+            camel.setStartupSummaryLevel(StartupSummaryLevel.Off);
+            camel.getPropertiesComponent().setOverrideProperties(properties);
+            camel.start();
+            return new Run(camel, files).faults();
+        } catch (Exception e) {
+            throw new IllegalStateException("Camel cannot be started to check routes", e);
+        }
+    }
+
+    /** One check of one set. */
+    private static final class Run {
+
+        private final DefaultCamelContext camel;
+        private final Map<String, RouteFile> files;
+        private final Map<String, RouteText> texts = new TreeMap<>();
+        private final List<RouteFault> faults = new ArrayList<>();
+        private final Map<String, String> idFiles = new HashMap<>();
+        private final Map<String, String> beginnings = new HashMap<>();
+        private boolean unread;
+
+        private Run(DefaultCamelContext camel, Map<String, RouteFile> files) {
+            this.camel = camel;
+            this.files = files;
+        }
+
+        private List<RouteFault> faults() {
+            Map<String, RouteBuilder> builders = new LinkedHashMap<>();
+            for (RouteFile file : files.values()) {
+                try {
+                    texts.put(file.name(), new RouteText(file));
+                    RouteBuilder builder = (RouteBuilder) PluginHelper.getRoutesLoader(camel).findRoutesBuilders(file.resource()).iterator().next();
+                    // What is common to all routes comes before them.
+                    camel.addRoutesConfigurations((RouteConfigurationsBuilder) builder);
+                    builders.put(file.name(), builder);
+                } catch (Exception e) {
+                    faults.add(malformed(file, e));
+                    unread = true;
+                }
+            }
+            Map<RouteDefinition, String> built = new LinkedHashMap<>();
+            builders.forEach((name, builder) -> {
+                try {
+                    builder.prepareModel(camel);
+                } catch (Exception e) {
+                    faults.add(malformed(files.get(name), e));
+                    unread = true;
+                    return;
+                }
+                for (RouteDefinition route : List.copyOf(builder.getRouteCollection().getRoutes())) {
+                    if (build(name, route)) {
+                        built.put(route, name);
+                    }
+                }
+            });
+            if (!unread) {
+                // Otherwise nobody knows which beginnings are really missing.
+                built.forEach((route, file) -> follow(file, route));
+            }
+            return faults;
+        }
+
+        private RouteFault malformed(RouteFile file, Exception failure) {
+            RouteText text = texts.get(file.name());
+            return text == null ? RouteText.noYaml(file, failure) : text.fault(null, Causes.place(failure), Causes.tokens(failure), Causes.describe(failure));
+        }
+
+        /** Returns whether the route would be there and is sound in itself. */
+        private boolean build(String file, RouteDefinition route) {
+            String id = route.hasCustomIdAssigned() ? route.getId() : null;
+            String other = id == null ? null : idFiles.putIfAbsent(id, file);
+            if (other != null) {
+                faults.add(texts.get(file).duplicate(id, "the id " + id + " is that of another route already, in " + other));
+                return false;
+            }
+            try {
+                camel.addRouteDefinition(route);
+            } catch (Exception e) {
+                faults.add(texts.get(file).fault(id, Optional.empty(), Causes.tokens(e), Causes.describe(e)));
+                beginnings.putIfAbsent(address(route.getInput().getEndpointUri()), file);
+                return false;
+            }
+            if (camel.getRouteDefinitions().stream().noneMatch(route::equals)) {
+                // Its precondition leaves it out.
+                return false;
+            }
+            String from = address(route.getInput().getEndpointUri());
+            String first = beginnings.putIfAbsent(from, file);
+            if (first != null) {
+                faults.add(texts.get(file).fault(id, Optional.empty(), List.of(from), "another route begins with " + from + " already, in " + first));
+            }
+            return true;
+        }
+
+        /** Checks what a route refers to and Camel looks for only when a request comes by. */
+        private void follow(String file, RouteDefinition route) {
+            String id = route.hasCustomIdAssigned() ? route.getId() : null;
+            for (ToDefinition step : ProcessorDefinitionHelper.filterTypeInOutputs(route.getOutputs(), ToDefinition.class)) {
+                String to = address(step.getEndpointUri());
+                if (to.startsWith(DIRECT) && !beginnings.containsKey(to)) {
+                    faults.add(texts.get(file).fault(id, Optional.empty(), List.of(to), "no route begins with " + to));
+                }
+            }
+        }
+
+        private String address(String uri) {
+            String resolved;
+            try {
+                resolved = camel.resolvePropertyPlaceholders(uri);
+            } catch (IllegalArgumentException e) {
+                // A placeholder that is not there has been told of.
+                resolved = uri;
+            }
+            int parameters = resolved.indexOf('?');
+            String address = parameters < 0 ? resolved : resolved.substring(0, parameters);
+            return address.replaceFirst("^([a-z-]+):/{2}", "$1:");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+package io.mirrorregistry.routes;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The folder that routes are read from: every {@code *.camel.yaml} in it. */
+final class RouteFolder {
+
+    private static final String PATTERN = "*.camel.yaml";
+
+    private final Path folder;
+
+    RouteFolder(Path folder) {
+        this.folder = folder;
+    }
+
+    /**
+     * Returns what tells a change from none without reading the files: of each, where it really is (Kubernetes changes a folder over
+     * by changing where a link leads), its size and when it was written.
+     *
+     * @throws IOException when the folder cannot be read, or is being changed at this moment
+     */
+    Map<String, String> stamps() throws IOException {
+        Map<String, String> stamps = new TreeMap<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, PATTERN)) {
+            for (Path file : files) {
+                BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+                stamps.put(file.getFileName().toString(),
+                        file.toRealPath() + " " + attributes.fileKey() + " " + attributes.size() + " " + attributes.lastModifiedTime());
+            }
+        }
+        return stamps;
+    }
+
+    /**
+     * Reads all files, by their names.
+     *
+     * @throws IOException when the folder or a file cannot be read
+     */
+    Map<String, RouteFile> read() throws IOException {
+        Map<String, RouteFile> all = new TreeMap<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, PATTERN)) {
+            for (Path file : files) {
+                String name = file.getFileName().toString();
+                // What is no UTF-8 is for the check to refuse, with the file's name.
+                all.put(name, new RouteFile(name, new String(Files.readAllBytes(file), StandardCharsets.UTF_8)));
+            }
+        }
+        return all;
+    }
+}
