@@ -1,0 +1,183 @@
+"""The upstream registries, the mirror, and what it is compared with: started, watched and stopped."""
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import content as made
+
+JAVA = ["java", *os.environ.get("BENCH_JAVA_OPTIONS", "-Xmx96m -XX:+UseSerialGC").split()]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """One program, with all its processes."""
+
+    def __init__(self, name, command, port, log, environment=None, core=None, cwd=None):
+        self.name, self.port, self.log = name, port, log
+        self.url = f"http://127.0.0.1:{port}"
+        self.began = time.monotonic()
+        if core is not None:
+            command = ["taskset", "-c", str(core), *command]
+        self.process = subprocess.Popen(command, stdout=open(log, "w"), stderr=subprocess.STDOUT, cwd=cwd,
+                                        env={**os.environ, **(environment or {})}, start_new_session=True)
+
+    def wait(self, path="/v2/"):
+        """Returns how many seconds it took from the start to the first answer."""
+        while True:
+            try:
+                request = urllib.request.Request(self.url + path, headers={"Accept": made.MANIFEST})
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    answer.read()
+                return time.monotonic() - self.began
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() - self.began > 30:
+                    with open(self.log) as told:
+                        raise SystemExit(f"{self.name} does not answer at {self.url + path}: {told.read()[-2000:]}")
+                time.sleep(0.005)
+
+    def processes(self):
+        found, todo = [], [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            found.append(pid)
+            with open(f"/proc/{pid}/task/{pid}/children") as children:
+                todo += [int(child) for child in children.read().split()]
+        return found
+
+    def cpu(self):
+        """Returns the CPU seconds used so far."""
+        ticks = 0
+        for pid in self.processes():
+            with open(f"/proc/{pid}/stat") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory(self):
+        """Returns the resident memory in bytes, shared pages counted once."""
+        total = 0
+        for pid in self.processes():
+            with open(f"/proc/{pid}/smaps_rollup") as rollup:
+                total += sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+        return total
+
+    def stop(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+class World:
+    """All servers of a run."""
+
+    def __init__(self, root, work, content):
+        self.root, self.work, self.content = root, work, content
+        self.servers = []
+        self.number = 0
+        self.hot, self.cold, self.guarded = free_port(), free_port(), free_port()
+        upstream = self.nginx("upstream", self.hot, self.upstream())
+        upstream.wait()
+
+    def add(self, server):
+        self.servers.append(server)
+        return server
+
+    def stop(self):
+        for server in reversed(self.servers):
+            server.stop()
+
+    def file(self, name):
+        self.number += 1
+        return os.path.join(self.work, f"{self.number}-{name.replace(chr(32), chr(45))}")
+
+    def nginx(self, name, port, http, workers="auto", core=None):
+        directory = self.file(name)
+        os.makedirs(directory)
+        config = os.path.join(directory, "nginx.conf")
+        with open(config, "w") as out:
+            out.write(f"""{"user root;" if os.geteuid() == 0 else ""}
+daemon off; worker_processes {workers}; pid {directory}/pid; error_log {directory}/error.log; worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 100000000; sendfile on; tcp_nopush on;
+  client_body_temp_path {directory}/1; proxy_temp_path {directory}/2; fastcgi_temp_path {directory}/3;
+  uwsgi_temp_path {directory}/4; scgi_temp_path {directory}/5;
+{http.replace("@DIRECTORY@", directory)}
+}}
+""")
+        return self.add(Server(name, ["nginx", "-c", config, "-e", f"{directory}/error.log"], port, f"{directory}/out", core=core))
+
+    def upstream(self):
+        """Static registries: hot, cold, and hot once more behind a token service."""
+        digests = os.path.join(self.work, "digests.map")
+        with open(digests, "w") as out:
+            out.writelines(f"{path} {digest};\n" for path, digest in self.content.digests.items())
+        self.calls = os.path.join(self.work, "guarded.log")
+        locations = """
+    default_type application/octet-stream;
+    # Any tag r... of the many images is the same, so that each round may ask for tags that nobody knows.
+    rewrite ^(?<many>/v2/library/many-[0-9]+/manifests/)r ${many}1 break;
+    location = /v2/ { default_type application/json; return 200 "{}"; }
+    location ~ /manifests/ { default_type %s; add_header Docker-Content-Digest $digest; }
+""" % made.MANIFEST
+        root = self.content.directory
+        return f"""
+  map_hash_max_size 65536; map_hash_bucket_size 256;
+  map $uri $digest {{ default ""; ~/manifests/(?<asked>sha256:[0-9a-f]+)$ $asked; include {digests}; }}
+  log_format calls "$request_method $uri";
+  server {{ listen 127.0.0.1:{self.hot} backlog=4096; root {root}/hot; {locations} }}
+  server {{ listen 127.0.0.1:{self.cold} backlog=4096; root {root}/cold; {locations} }}
+  server {{ listen 127.0.0.1:{self.guarded} backlog=4096; root {root}/hot; access_log {self.calls} calls; set $challenge "";
+    location = /token {{ default_type application/json; return 200 '{{"token":"abc","expires_in":300}}'; }}
+    add_header WWW-Authenticate 'Bearer realm="http://127.0.0.1:{self.guarded}/token",service="bench"' always;
+    if ($http_authorization = "") {{ set $challenge 1; }}
+    if ($uri = /token) {{ set $challenge ""; }}
+    if ($challenge) {{ return 401; }}
+    {locations} }}"""
+
+    def mirror(self, name="mirror", hot=None, core=None, **settings):
+        port = free_port()
+        directory = self.file(name)
+        os.makedirs(directory)
+        environment = {"MIRROR_SERVER_PORT": str(port), "MIRROR_MANAGEMENT_PORT": str(free_port()),
+                       "MIRROR_REGISTRY_HOT_URL": f"http://127.0.0.1:{hot or self.hot}",
+                       "MIRROR_REGISTRY_COLD_URL": f"http://127.0.0.1:{self.cold}", **settings}
+        return self.add(Server(name, [*JAVA, "-jar", os.path.join(self.root, "target", "mirror-registry.jar")], port,
+                               f"{directory}/log", environment, core, cwd=directory))
+
+    def nginx_proxy(self, name="nginx proxy_pass", cache=False, core=None):
+        port = free_port()
+        kept = """proxy_cache kept; proxy_cache_valid 200 10s; proxy_cache_valid 404 2s; proxy_cache_lock on;""" if cache else ""
+        zone = "proxy_cache_path @DIRECTORY@/kept keys_zone=kept:10m max_size=1g;" if cache else ""
+        return self.nginx(name, port, f"""
+  {zone}
+  upstream hot {{ server 127.0.0.1:{self.hot}; keepalive 64; keepalive_requests 100000000; }}
+  upstream cold {{ server 127.0.0.1:{self.cold}; keepalive 64; keepalive_requests 100000000; }}
+  server {{ listen 127.0.0.1:{port} backlog=4096; access_log @DIRECTORY@/access.log;
+    proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0; {kept}
+    location /v2/ {{ proxy_pass http://hot; proxy_intercept_errors on; error_page 404 = @cold; }}
+    location @cold {{ proxy_pass http://cold; }} }}""", core=core)
+
+    def pull_through(self, core=None):
+        port = free_port()
+        config = self.file("registry.yml")
+        with open(config, "w") as out:
+            out.write(f"""version: 0.1
+log: {{level: warn, accesslog: {{disabled: false}}}}
+storage: {{filesystem: {{rootdirectory: {config}.data}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+proxy: {{remoteurl: "http://127.0.0.1:{self.hot}"}}
+""")
+        return self.add(Server("docker-registry cache", ["docker-registry", "serve", config], port, config + ".log", core=core))
