@@ -14,6 +14,7 @@ import io.mirrorregistry.edge.Requests;
 import io.mirrorregistry.edge.Workers;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
+import io.mirrorregistry.health.RoutesHealthCheck;
 import io.mirrorregistry.images.FolderRegistry;
 import io.mirrorregistry.images.ImageLayout;
 import io.mirrorregistry.logging.Logs;
@@ -25,8 +26,11 @@ import io.mirrorregistry.pull.Tags;
 import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryHeaders;
+import io.mirrorregistry.routes.LiveRoutes;
 import io.mirrorregistry.routes.RouteCheck;
 import io.mirrorregistry.routes.RouteFault;
+import io.mirrorregistry.routes.RouteWatcher;
+import io.mirrorregistry.routes.Successor;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -68,6 +72,9 @@ public final class Mirror implements AutoCloseable {
     private final Workers workers;
     private final SimpleRegistry beans = new SimpleRegistry();
     private final Path routes;
+    private final LiveRoutes live = new LiveRoutes();
+    /** Null where the routes are those that the jar carries, or changes are not to be noticed. */
+    private final RouteWatcher watcher;
 
     /**
      * Reads the settings and puts the mirror together.
@@ -99,6 +106,8 @@ public final class Mirror implements AutoCloseable {
         main.configure().setRoutesIncludePattern(pattern(routes));
         main.configure().setShutdownTimeout((int) Math.max(1, settings.server().shutdownTimeout().toSeconds()));
         main.configure().setShutdownLogInflightExchangesOnTimeout(false);
+        watcher = settings.routes().reload() && Files.isDirectory(routes)
+                ? new RouteWatcher(routes, new RouteCheck(beans, settings.placeholders()), live) : null;
         bindBeans(images);
         main.addMainListener(new MainListenerSupport() {
             @Override
@@ -110,11 +119,22 @@ public final class Mirror implements AutoCloseable {
 
     private void serveClients(CamelContext camel) {
         try {
-            camel.addService(new ClientsServer(settings.server()));
+            live.begin(camel, () -> Successor.of(camel, main.configure(), settings.placeholders()));
+            camel.addService(new ClientsServer(settings.server(), live));
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override
                 public void onContextStarted(CamelContext started) {
                     probes.start(settings.healthInterval(), settings.breaker().probeInterval());
+                    if (watcher != null) {
+                        watcher.start(settings.routes().interval());
+                    }
+                }
+
+                @Override
+                public void onContextStopping(CamelContext stopping) {
+                    if (watcher != null) {
+                        watcher.close(settings.server().shutdownTimeout());
+                    }
                 }
             });
         } catch (Exception e) {
@@ -146,7 +166,10 @@ public final class Mirror implements AutoCloseable {
         beans.bind("vertx", vertx);
         beans.bind("cache", new AnswerCache(settings.cache(), workers));
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
-                new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size())));
+                new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size()), live));
+        if (watcher != null) {
+            beans.bind("route-files", new RoutesHealthCheck(watcher));
+        }
         beans.keySet().forEach(name -> main.bind(name, beans.lookupByName(name)));
     }
 
@@ -210,12 +233,19 @@ public final class Mirror implements AutoCloseable {
         return Files.isDirectory(routes) ? new RouteCheck(beans, settings.placeholders()).faults(routes) : List.of();
     }
 
-    private void announce() throws InvalidSettingException {
+    private void prepare() throws InvalidSettingException {
         settings.warnings().forEach(LOG::warn);
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", version, registry);
+        }
+        if (watcher != null) {
+            try {
+                watcher.remember();
+            } catch (IOException e) {
+                throw new InvalidSettingException("The folder " + routes + " cannot be read: " + e.getMessage());
+            }
         }
     }
 
@@ -232,7 +262,7 @@ public final class Mirror implements AutoCloseable {
      * @throws InvalidSettingException when a port is not to be had, or a route cannot work
      */
     int run() throws Exception {
-        announce();
+        prepare();
         // Camel would stop by itself, and so would the log, whoever is first.
         main.setShutdownStrategy(new SimpleMainShutdownStrategy());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
@@ -254,7 +284,7 @@ public final class Mirror implements AutoCloseable {
      * @throws InvalidSettingException when a port is not to be had
      */
     public void start() throws InvalidSettingException {
-        announce();
+        prepare();
         main.start();
     }
 

@@ -13,6 +13,7 @@ import java.util.Map;
  * @param healthInterval how often each registry is probed
  * @param breaker when a registry that fails is not asked any more
  * @param registries by name
+ * @param routes whether changes of route files are noticed
  * @param imagesDirectory the OCI image layout of the folder registry
  * @param cache what is remembered of registries' answers
  * @param logging how logs are written
@@ -25,6 +26,7 @@ public record Settings(
         Duration healthInterval,
         BreakerSettings breaker,
         Map<String, RegistrySettings> registries,
+        RouteSettings routes,
         Path imagesDirectory,
         CacheSettings cache,
         LoggingSettings logging,
@@ -66,6 +68,13 @@ public record Settings(
      * @param staleIfError how long past its time a tag may be served when a registry is in trouble
      */
     public record CacheSettings(long size, Duration tagTtl, Duration missTtl, Duration blobTtl, Duration staleIfError) {
+    }
+
+    /**
+     * @param reload whether changed files change over while the mirror runs
+     * @param interval how often the folder is looked into
+     */
+    public record RouteSettings(boolean reload, Duration interval) {
     }
 
     /**

@@ -23,7 +23,7 @@ public final class SettingsReader {
             "connect-timeout", "response-timeout", "token-hosts");
     /** What routes call their steps, and therefore no registry. */
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
-            "cache", "folder", "vertx");
+            "cache", "folder", "vertx", "route-files");
     private static final long MEGABYTE = 1024 * 1024;
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final Set<String> FORMATS = Set.of("json", "console");
@@ -81,6 +81,8 @@ public final class SettingsReader {
                 duration("mirror.health.interval"),
                 breaker(),
                 registries,
+                new Settings.RouteSettings(oneOf("mirror.routes.reload", Set.of("true", "false")).equals("true"),
+                        duration("mirror.routes.reload-interval")),
                 imagesDirectory(),
                 cache(),
                 new Settings.LoggingSettings(oneOf("mirror.logging.level", LEVELS), oneOf("mirror.logging.format", FORMATS)),

@@ -1,6 +1,8 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.registry.AnswerMemory;
+import io.mirrorregistry.routes.LiveRoutes;
+import io.mirrorregistry.routes.RouteSet;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
@@ -32,13 +34,18 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     private final int port;
     private final Workers workers;
     private final AnswerMemory memory;
+    private final LiveRoutes live;
+    private final String address;
     private Route route;
 
-    ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, AnswerMemory memory) {
+    ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, AnswerMemory memory,
+            LiveRoutes live) {
         super(endpoint, processor);
         this.port = port;
         this.workers = workers;
         this.memory = memory;
+        this.live = live;
+        this.address = "platform-http:" + endpoint.getPath() + " " + endpoint.getHttpMethodRestrict();
     }
 
     @Override
@@ -49,6 +56,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     @Override
     protected void doStart() throws Exception {
         super.doStart();
+        RouteSet.add(address, this);
         String path = getEndpoint().getPath();
         route = VertxPlatformHttpRouter.lookup(getEndpoint().getCamelContext(), VertxPlatformHttpRouter.getRouterNameFromPort(port))
                 .route(getEndpoint().isMatchOnUriPrefix() && !path.endsWith("*") ? path + "*" : path);
@@ -75,6 +83,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         if (route != null) {
             route.remove();
         }
+        RouteSet.remove(address, this);
         super.doStop();
     }
 
@@ -88,54 +97,73 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         workers.run(request, () -> begin(request, own));
     }
 
-    /** Runs on a worker. */
+    /** Runs on a worker. The request is served by the route that begins with this address now, be it this one or its successor. */
     private void begin(RoutingContext request, Context own) {
         if (request.response().closed()) {
             // The client has left before its turn came.
             return;
         }
+        RouteSet set = live.enter();
+        if (set.beginning(address) instanceof ClientsConsumer serving) {
+            serving.serve(request, set, own);
+        } else {
+            // The route has been taken away since the request came.
+            set.leave();
+            own.runOnContext(nothing -> request.next());
+        }
+    }
+
+    private void serve(RoutingContext request, RouteSet set, Context own) {
         Exchange exchange = createExchange(false);
+        set.on(exchange);
         exchange.setPattern(ExchangePattern.InOut);
         AccessLog.on(exchange, request);
         AnswerMemory.Share share = memory.share(exchange);
+        Runnable over = () -> {
+            share.close();
+            set.leave();
+        };
         exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
         try {
             createUoW(exchange);
-            getAsyncProcessor().process(exchange, doneSync -> own.runOnContext(nothing -> answer(request, exchange, share)));
+            getAsyncProcessor().process(exchange, doneSync -> own.runOnContext(nothing -> answer(request, exchange, over)));
         } catch (Exception e) {
             exchange.setException(e);
-            own.runOnContext(nothing -> answer(request, exchange, share));
+            own.runOnContext(nothing -> answer(request, exchange, over));
         }
     }
 
     /** Runs on the event loop. */
-    private void answer(RoutingContext request, Exchange exchange, AnswerMemory.Share share) {
+    private void answer(RoutingContext request, Exchange exchange, Runnable over) {
         HttpServerResponse response = request.response();
         if (response.ended() || response.closed()) {
-            end(exchange, share);
+            end(exchange, over);
         } else if (response.headWritten()) {
             response.reset();
-            end(exchange, share);
+            end(exchange, over);
         } else {
             if (exchange.getException() != null) {
                 LOG.error("A route failed and dealt with it nowhere", exchange.getException());
                 Frame.failed(request.request());
-                end(exchange, share);
+                end(exchange, over);
                 return;
             }
             try {
-                AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> end(exchange, share));
+                AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> end(exchange, over));
             } catch (RuntimeException e) {
                 LOG.error("A route made an answer that cannot be sent", e);
                 request.fail(e);
-                end(exchange, share);
+                end(exchange, over);
             }
         }
     }
 
-    private void end(Exchange exchange, AnswerMemory.Share share) {
-        share.close();
-        doneUoW(exchange);
-        releaseExchange(exchange, false);
+    private void end(Exchange exchange, Runnable over) {
+        try {
+            doneUoW(exchange);
+            releaseExchange(exchange, false);
+        } finally {
+            over.run();
+        }
     }
 }

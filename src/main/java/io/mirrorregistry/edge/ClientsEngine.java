@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.registry.AnswerMemory;
+import io.mirrorregistry.routes.LiveRoutes;
 import org.apache.camel.Processor;
 import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
 import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
@@ -12,16 +13,18 @@ public final class ClientsEngine implements PlatformHttpEngine {
     private final int port;
     private final Workers workers;
     private final AnswerMemory memory;
+    private final LiveRoutes live;
 
-    public ClientsEngine(int port, Workers workers, AnswerMemory memory) {
+    public ClientsEngine(int port, Workers workers, AnswerMemory memory, LiveRoutes live) {
         this.port = port;
         this.workers = workers;
         this.memory = memory;
+        this.live = live;
     }
 
     @Override
     public PlatformHttpConsumer createConsumer(PlatformHttpEndpoint endpoint, Processor processor) {
-        return new ClientsConsumer(endpoint, processor, port, workers, memory);
+        return new ClientsConsumer(endpoint, processor, port, workers, memory, live);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.config.Settings.ServerSettings;
+import io.mirrorregistry.routes.LiveRoutes;
 import io.netty.handler.codec.TooLongFrameException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.vertx.core.http.HttpServer;
@@ -14,11 +15,13 @@ import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpServerCon
 public final class ClientsServer extends VertxPlatformHttpServer {
 
     private final ServerSettings settings;
+    private final LiveRoutes live;
     private volatile HttpServer server;
 
-    public ClientsServer(ServerSettings settings) {
+    public ClientsServer(ServerSettings settings, LiveRoutes live) {
         super(configuration(settings.port()));
         this.settings = settings;
+        this.live = live;
     }
 
     private static VertxPlatformHttpServerConfiguration configuration(int port) {
@@ -43,7 +46,7 @@ public final class ClientsServer extends VertxPlatformHttpServer {
         VertxPlatformHttpRouter router = VertxPlatformHttpRouter.lookup(getCamelContext(),
                 VertxPlatformHttpRouter.getRouterNameFromPort(settings.port()));
         Patience patience = new Patience(getVertx(), settings.idleTimeout());
-        new Frame(patience, () -> getCamelContext().getStatus().isStarted()).around(router);
+        new Frame(patience, () -> getCamelContext().getStatus().isStarted() && !live.closing()).around(router);
         HttpServerOptions options = new HttpServerOptions()
                 .setPort(settings.port())
                 .setHost("0.0.0.0")

@@ -9,8 +9,11 @@ import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.encoder.Encoder;
+import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.spi.ContextAwareBase;
+import ch.qos.logback.core.spi.FilterReply;
 import io.mirrorregistry.config.Settings.LoggingSettings;
+import io.mirrorregistry.routes.RouteWatcher;
 import org.slf4j.LoggerFactory;
 
 /** Sets up logback in code: its XML parser costs a tenth of the start. Logback finds this class as a service. */
@@ -20,6 +23,15 @@ public final class Logs extends ContextAwareBase implements Configurator {
     /** A line stays one line, and what a client sends moves no cursor: control characters become question marks. */
     private static final String CONSOLE =
             "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level %logger{0} %replace(%msg %kvp){'[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]','?'}%n";
+
+    /** Camel tells that it starts and stops; of the one beside, in which routes are checked and changed over, that would mislead. */
+    private static final Filter<ILoggingEvent> WITHOUT_ROUTINE = new Filter<>() {
+        @Override
+        public FilterReply decide(ILoggingEvent event) {
+            return event.getLevel() == Level.INFO && event.getThreadName().equals(RouteWatcher.THREAD)
+                    && event.getLoggerName().startsWith("org.apache.camel.") ? FilterReply.DENY : FilterReply.NEUTRAL;
+        }
+    };
 
     /** Writes what is logged before the settings are known. */
     @Override
@@ -55,6 +67,7 @@ public final class Logs extends ContextAwareBase implements Configurator {
         ConsoleAppender<ILoggingEvent> appender = new ConsoleAppender<>();
         appender.setContext(context);
         appender.setEncoder(encoder(context, settings.format()));
+        appender.addFilter(WITHOUT_ROUTINE);
         appender.start();
         later.addAppender(appender);
         later.start();

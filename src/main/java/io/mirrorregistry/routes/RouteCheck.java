@@ -147,7 +147,7 @@ public final class RouteCheck {
             }
             String from = address(route.getInput().getEndpointUri());
             String first = beginnings.putIfAbsent(from, file);
-            if (first != null) {
+            if (first != null && from.startsWith(DIRECT)) {
                 faults.add(texts.get(file).fault(id, Optional.empty(), List.of(from), "another route begins with " + from + " already, in " + first));
             }
             return true;

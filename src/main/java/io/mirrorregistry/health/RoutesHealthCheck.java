@@ -1,0 +1,42 @@
+package io.mirrorregistry.health;
+
+import io.mirrorregistry.routes.RouteFault;
+import io.mirrorregistry.routes.RouteWatcher;
+import java.util.List;
+import java.util.Map;
+import org.apache.camel.health.HealthCheckResultBuilder;
+import org.apache.camel.impl.health.AbstractHealthCheck;
+
+/** Tells whether the routes that serve are those in the folder. The mirror is alive and ready all the same: the last good ones serve. */
+public final class RoutesHealthCheck extends AbstractHealthCheck {
+
+    private final RouteWatcher routes;
+
+    public RoutesHealthCheck(RouteWatcher routes) {
+        super("mirror-registry", "route-files");
+        this.routes = routes;
+    }
+
+    @Override
+    protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
+        List<RouteFault> refused = routes.refused();
+        if (refused.isEmpty()) {
+            builder.message("up: the routes in the folder serve").up();
+            return;
+        }
+        RouteFault first = refused.get(0);
+        builder.message("refused, the last good routes serve: " + first.file() + ":" + first.line() + ":" + first.column() + ": " + first.cause());
+        builder.detail("routes.refused", String.join("; ", refused.stream().map(RouteFault::toString).toList()));
+        builder.down();
+    }
+
+    @Override
+    public boolean isLiveness() {
+        return false;
+    }
+
+    @Override
+    public boolean isReadiness() {
+        return false;
+    }
+}

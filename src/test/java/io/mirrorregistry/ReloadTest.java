@@ -1,0 +1,327 @@
+package io.mirrorregistry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.testing.Body;
+import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.Kind;
+import io.mirrorregistry.testing.TestClient;
+import io.mirrorregistry.testing.TestRegistry;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Edits of routes while the mirror runs, over real HTTP. */
+class ReloadTest {
+
+    private static final String FINISH = """
+                    - bean:
+                        description: The headers that every answer has; HEAD keeps those of GET
+            """.indent(0);
+
+    @TempDir
+    private Path directory;
+    private final TestRegistry hot = TestRegistry.start("hot");
+    private final TestRegistry cold = TestRegistry.start("cold");
+    private final Image image = hot.image("library/app", "1.0");
+    private Path routes;
+    private TestMirror mirror;
+
+    private void start(String... settings) throws IOException {
+        routes = TestRoutes.copyTo(directory);
+        mirror = launch(settings);
+    }
+
+    private TestMirror launch(String... settings) {
+        List<String> all = new ArrayList<>(List.of("MIRROR_LOGGING_LEVEL", "error", "HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_ROUTES_RELOAD_INTERVAL", "10ms"));
+        all.addAll(List.of(settings));
+        return TestMirror.startIn(directory, all.toArray(String[]::new));
+    }
+
+    @AfterEach
+    void stop() {
+        if (mirror != null) {
+            mirror.close();
+        }
+        hot.close();
+        cold.close();
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        for (int i = 0; i < 1000 && !condition.getAsBoolean(); i++) {
+            Thread.sleep(10);
+        }
+        assertTrue(condition.getAsBoolean());
+    }
+
+    private String original(String name) throws IOException {
+        return Files.readString(Path.of("routes", name + ".camel.yaml"));
+    }
+
+    private void write(String name, String text) throws IOException {
+        Files.writeString(routes.resolve(name + ".camel.yaml"), text);
+    }
+
+    /** The front door, with a header of that value added to what goes out. */
+    private String frontDoorThatSays(String value) throws IOException {
+        String text = original("front-door");
+        assertTrue(text.contains(FINISH));
+        return text.replace(FINISH, """
+                    - setHeader:
+                        name: X-Edit
+                        expression:
+                          constant:
+                            expression: "%s"
+            """.indent(0).formatted(value) + FINISH);
+    }
+
+    private String edit() {
+        return mirror.get(image.path()).header("X-Edit");
+    }
+
+    private JsonObject health() {
+        return new JsonObject(mirror.management("/observe/health?data=true").text()).getJsonArray("checks").stream().map(JsonObject.class::cast)
+                .filter(check -> check.getString("name").equals("route-files")).findFirst().orElseThrow();
+    }
+
+    private boolean refused() {
+        return health().getString("status").equals("DOWN");
+    }
+
+    @Test
+    void aSavedFileServesWithoutARestart() throws Exception {
+        start();
+        assertNull(edit());
+        write("front-door", frontDoorThatSays("one"));
+        await(() -> "one".equals(edit()));
+        write("front-door", frontDoorThatSays("two"));
+        await(() -> "two".equals(edit()));
+        write("front-door", original("front-door"));
+        await(() -> edit() == null);
+        assertEquals("UP", health().getString("status"));
+    }
+
+    @Test
+    void noticesAnEditorsRenameOver() throws Exception {
+        start();
+        Path written = Files.writeString(routes.resolve(".front-door.camel.yaml.swp"), frontDoorThatSays("renamed"));
+        Files.setLastModifiedTime(written, Files.getLastModifiedTime(routes.resolve("front-door.camel.yaml")));
+        Files.move(written, routes.resolve("front-door.camel.yaml"), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        await(() -> "renamed".equals(edit()));
+    }
+
+    @Test
+    void noticesWhenKubernetesChangesAConfigMapOver() throws Exception {
+        Path volume = Files.createDirectories(directory.resolve("routes"));
+        Path first = TestRoutes.copyTo(volume.resolve("..2026_01"));
+        Path second = TestRoutes.copyTo(volume.resolve("..2026_02"));
+        Path data = Files.createSymbolicLink(volume.resolve("..data"), Path.of("..2026_01/routes"));
+        try (Stream<Path> files = Files.list(first)) {
+            for (Path file : files.toList()) {
+                Files.createSymbolicLink(volume.resolve(file.getFileName()), Path.of("..data").resolve(file.getFileName()));
+            }
+        }
+        mirror = launch();
+        assertNull(edit());
+        Files.writeString(second.resolve("front-door.camel.yaml"), frontDoorThatSays("mounted"));
+        Path link = Files.createSymbolicLink(volume.resolve("..data_tmp"), Path.of("..2026_02/routes"));
+        Files.move(link, data, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        await(() -> "mounted".equals(edit()));
+    }
+
+    @Test
+    void aBrokenEditChangesNothingAndIsShownUntilItIsMended() throws Exception {
+        start();
+        write("front-door", frontDoorThatSays("good"));
+        await(() -> "good".equals(edit()));
+        write("front-door", frontDoorThatSays("bad").replace("direct:tags", "direct:gats"));
+        await(this::refused);
+        assertEquals("good", edit());
+        assertEquals(200, mirror.get("/v2/library/app/tags/list").status());
+        assertTrue(health().getString("message").matches(".*front-door.camel.yaml:\\d+:\\d+: no route begins with direct:gats"), health().toString());
+        assertEquals(503, mirror.management("/observe/health").status());
+        assertEquals(200, mirror.management("/observe/health/ready").status());
+        assertEquals(200, mirror.management("/observe/health/live").status());
+        assertEquals(200, mirror.get("/health").status());
+
+        write("tags", "- route: [");
+        await(() -> health().getString("message").contains("tags.camel.yaml:1:11"));
+        write("tags", original("tags"));
+        await(() -> health().getString("message").contains("direct:gats"));
+        write("front-door", frontDoorThatSays("better"));
+        await(() -> !refused());
+        assertEquals("better", edit());
+        assertEquals(200, mirror.management("/observe/health").status());
+    }
+
+    @Test
+    void aRemovedFileIsRefusedWhileOthersNeedIt() throws Exception {
+        start();
+        Files.delete(routes.resolve("tags.camel.yaml"));
+        await(this::refused);
+        assertEquals(200, mirror.get("/v2/library/app/tags/list").status());
+        write("front-door", original("front-door").replace("direct:tags", "direct:referrers"));
+        await(() -> !refused());
+        assertEquals(200, mirror.get(image.path()).status());
+    }
+
+    @Test
+    void newFilesServeAndGoAgain() throws Exception {
+        start();
+        write("ping", """
+                - route:
+                    id: ping
+                    from:
+                      uri: platform-http:/ping
+                      parameters:
+                        useBodyHandler: false
+                        headerFilterStrategy: "#client-headers"
+                      steps:
+                        - setBody:
+                            expression:
+                              constant:
+                                expression: pong
+                """);
+        await(() -> mirror.get("/ping").text().equals("pong"));
+        Files.delete(routes.resolve("ping.camel.yaml"));
+        await(() -> mirror.get("/ping").status() == 404);
+        assertEquals(200, mirror.get(image.path()).status());
+    }
+
+    @Test
+    void whatIsCommonToAllRoutesChangesInAllOfThem() throws Exception {
+        start();
+        write("errors", original("errors").replace("method: missing", "method: unavailable"));
+        await(() -> mirror.get("/v2/library/none/manifests/1.0").status() == 503);
+        write("errors", original("errors"));
+        await(() -> mirror.get("/v2/library/none/manifests/1.0").status() == 404);
+    }
+
+    @Test
+    void aRequestEndsInTheRoutesInWhichItBegan() throws Exception {
+        Digest blob = hot.blob("library/app", Body.ofSize(30_000_000, 1));
+        start("HOT_BLOBS", "proxy", "HOT_RESPONSE_TIMEOUT", "20s");
+        CountDownLatch held = new CountDownLatch(1);
+        HttpClient http = HttpClient.newHttpClient();
+        HttpResponse<InputStream> stream = http.send(TestClient.request("GET", mirror.url() + "/v2/library/app/blobs/" + blob,
+                Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofInputStream());
+        hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+        CompletableFuture<HttpResponse<byte[]>> manifest = http.sendAsync(TestClient.request("GET", mirror.url() + image.path(),
+                Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofByteArray());
+        await(() -> !hot.calls("GET", Kind.MANIFEST).isEmpty());
+        // Names that the old routes use are gone from the new ones, and what follows the held call is another step.
+        for (String name : List.of("front-door", "manifest", "blob")) {
+            write(name, original(name).replace("direct:manifest", "direct:renamed").replace("direct:blob-at", "direct:layer-at")
+                    .replace("        - bean:\n            description: The headers that", "        - setHeader:\n            name: X-Edit\n"
+                            + "            expression: {constant: {expression: new}}\n        - bean:\n            description: The headers that"));
+        }
+        await(() -> "new".equals(mirror.get("/v2/").header("X-Edit")));
+        Thread.sleep(200);
+        held.countDown();
+        HttpResponse<byte[]> old = manifest.get(30, TimeUnit.SECONDS);
+        assertEquals(200, old.statusCode());
+        assertFalse(old.headers().firstValue("X-Edit").isPresent());
+        assertEquals(30_000_000, stream.body().readAllBytes().length);
+        assertEquals("new", edit());
+    }
+
+    @Test
+    void whatARegistrysBreakerKnowsIsKept() throws Exception {
+        start("MIRROR_BREAKER_CALLS", "4", "MIRROR_BREAKER_MINIMUM_CALLS", "4", "MIRROR_BREAKER_PROBE_INTERVAL", "1h");
+        cold.put(image);
+        hot.fault(Fault.status(500).on(Kind.MANIFEST));
+        for (int i = 0; i < 5; i++) {
+            mirror.get(image.path());
+        }
+        int asked = hot.calls("GET", Kind.MANIFEST).size();
+        write("hot", original("hot").replace("id: hot", "id: hot-edited"));
+        write("front-door", frontDoorThatSays("edited"));
+        await(() -> "edited".equals(edit()));
+        assertEquals(asked, hot.calls("GET", Kind.MANIFEST).size());
+    }
+
+    @Test
+    void aSettingTurnsItOff() throws Exception {
+        start("MIRROR_ROUTES_RELOAD", "false");
+        write("front-door", frontDoorThatSays("one"));
+        Thread.sleep(500);
+        assertNull(edit());
+        assertFalse(mirror.management("/observe/health").text().contains("route-files"));
+    }
+
+    @Test
+    void noRequestFailsDuringAHundredGoodAndAHundredBrokenEdits() throws Exception {
+        Digest blob = hot.blob("library/app", Body.ofSize(100_000, 1));
+        start("HOT_BLOBS", "proxy");
+        AtomicBoolean over = new AtomicBoolean();
+        AtomicInteger sent = new AtomicInteger();
+        ConcurrentLinkedQueue<String> failed = new ConcurrentLinkedQueue<>();
+        List<String> paths = List.of(image.path(), "/v2/library/app/blobs/" + blob, "/v2/library/app/tags/list", "/v2/", image.pathByDigest());
+        List<Thread> clients = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            Thread client = new Thread(() -> {
+                while (!over.get()) {
+                    String path = paths.get(sent.incrementAndGet() % paths.size());
+                    try {
+                        TestMirror.Reply reply = mirror.get(path);
+                        if (reply.status() != 200) {
+                            failed.add(path + " " + reply.status() + " " + reply.text());
+                        }
+                    } catch (UncheckedIOException e) {
+                        failed.add(path + " " + e);
+                    }
+                }
+            });
+            client.start();
+            clients.add(client);
+        }
+        try {
+            String last = null;
+            List<String> edited = List.of("hot", "manifest", "blob", "tags", "registry", "errors");
+            for (int i = 0; i < 100; i++) {
+                String good = "edit-" + i;
+                String name = edited.get(i % edited.size());
+                write("front-door", frontDoorThatSays(good));
+                write(name, original(name) + "\n# " + good + "\n");
+                await(() -> good.equals(mirror.get("/v2/").header("X-Edit")) && !refused());
+                write("front-door", frontDoorThatSays("broken-" + i).replace(i % 2 == 0 ? "ref: answer" : "direct:tags", i % 2 == 0 ? "ref: anser" : "direct:gats"));
+                await(this::refused);
+                assertEquals(good, mirror.get("/v2/").header("X-Edit"));
+                last = good;
+            }
+            assertEquals("edit-99", last);
+        } finally {
+            over.set(true);
+            for (Thread client : clients) {
+                client.join();
+            }
+        }
+        System.out.println("100 good and 100 broken edits: requests sent " + sent + ", failed " + failed.size());
+        assertEquals(List.of(), List.copyOf(failed));
+    }
+}
