@@ -11,6 +11,7 @@ import io.mirrorregistry.edge.ClientHeaders;
 import io.mirrorregistry.edge.ClientsEngine;
 import io.mirrorregistry.edge.ClientsServer;
 import io.mirrorregistry.edge.Requests;
+import io.mirrorregistry.edge.Shortcut;
 import io.mirrorregistry.edge.Workers;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
@@ -88,17 +89,17 @@ public final class Mirror implements AutoCloseable {
         routes = directory.resolve("routes");
         settings = SettingsReader.read(directory, environment, version);
         Logs.apply(settings.logging());
-        for (RegistrySettings registry : settings.registries().values()) {
-            registries.add(new Registry(registry, settings.breaker(), settings.server().workers()));
-        }
-        images = new ImageLayout(settings.imagesDirectory());
-        probes = new RegistryProbes(registries, images);
-
         vertx = Vertx.vertx(new VertxOptions()
                 // Requests have workers of their own.
                 .setWorkerPoolSize(VERTX_WORKERS)
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
         workers = new Workers(vertx, settings.server());
+        for (RegistrySettings registry : settings.registries().values()) {
+            registries.add(new Registry(registry, settings.breaker(), settings.server().workers(), workers));
+        }
+        images = new ImageLayout(settings.imagesDirectory());
+        probes = new RegistryProbes(registries, images);
+
         Properties placeholders = new Properties();
         placeholders.putAll(settings.placeholders());
         main.setOverrideProperties(placeholders);
@@ -164,9 +165,11 @@ public final class Mirror implements AutoCloseable {
             beans.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
         }
         beans.bind("vertx", vertx);
-        beans.bind("cache", new AnswerCache(settings.cache(), workers));
+        AnswerCache cache = new AnswerCache(settings.cache(), workers);
+        beans.bind("cache", cache);
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
-                new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size()), live));
+                new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size()),
+                        new Shortcut(cache::isAtHand), live));
         if (watcher != null) {
             beans.bind("route-files", new RoutesHealthCheck(watcher));
         }

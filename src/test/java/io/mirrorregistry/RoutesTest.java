@@ -78,7 +78,7 @@ class RoutesTest extends CamelTestSupport {
         for (String name : List.of("hot", "cold")) {
             Registry registry = new Registry(new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
                     URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of()),
-                    new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1), 1);
+                    new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1), 1, Runnable::run);
             camel.getRegistry().bind(name, registry);
             camel.getRegistry().bind(name + "-client", registry.client());
             camel.getRegistry().bind(name + "-breaker", registry.breaker());

@@ -9,6 +9,7 @@ import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.OnWorker;
 import io.mirrorregistry.registry.Registry;
 import java.time.Duration;
 import java.util.List;
@@ -92,7 +93,7 @@ public final class AnswerCache {
     private CompletableFuture<Void> recall(Exchange exchange, Wish wish) {
         if (wish.accept != null && wish.accept.length() > LONGEST_ACCEPT) {
             exchange.setVariable(KNOWN, false);
-            return CompletableFuture.completedFuture(null);
+            return OnWorker.now(workers);
         }
         Object found = find(wish);
         if (found != null) {
@@ -101,7 +102,7 @@ public final class AnswerCache {
         Crowd<Object>.Errand own = crowd.errand(wish);
         Crowd<Object>.Errand other = crowd.join(own);
         if (other != null) {
-            CompletableFuture<Void> next = new CompletableFuture<>();
+            CompletableFuture<Void> next = new OnWorker(workers);
             other.outcome().whenComplete((outcome, never) -> workers.execute(() -> follow(exchange, wish, outcome, next)));
             return next;
         }
@@ -117,11 +118,17 @@ public final class AnswerCache {
             last.toBeConfirmed(exchange);
         }
         exchange.setVariable(KNOWN, false);
-        return CompletableFuture.completedFuture(null);
+        return OnWorker.now(workers);
     }
 
     private static boolean manifest(Wish wish) {
         return wish.path.kind() == ApiPath.Kind.MANIFEST;
+    }
+
+    /** Returns whether the answer is in memory and nothing has to be asked for or waited for. */
+    public boolean isAtHand(ApiRequest request) {
+        Object found = find(wish(request));
+        return found != null && !(found instanceof KnownBlob blob && !blob.isAtHand(request.head()));
     }
 
     /** Returns a {@link KeptManifest}, a {@link KnownBlob}, the failures of a miss, or null. */

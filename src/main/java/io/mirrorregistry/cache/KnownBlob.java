@@ -1,5 +1,6 @@
 package io.mirrorregistry.cache;
 
+import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.registry.Registry;
 
@@ -10,4 +11,11 @@ import io.mirrorregistry.registry.Registry;
  * @param found what the registry's answer to the HEAD told
  */
 record KnownBlob(Registry registry, Blobs.Found found) {
+
+    /** Returns whether a client can be answered without asking the registry. */
+    boolean isAtHand(boolean head) {
+        return head ? found.length() >= 0
+                : !found.redirects() && !registry.settings().isFolder() && (registry.settings().blobs() == BlobsMode.REDIRECT
+                        || registry.settings().blobs() == BlobsMode.AUTO && found.open());
+    }
 }

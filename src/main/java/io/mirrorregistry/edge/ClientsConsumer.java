@@ -34,16 +34,18 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     private final int port;
     private final Workers workers;
     private final AnswerMemory memory;
+    private final Shortcut shortcut;
     private final LiveRoutes live;
     private final String address;
     private Route route;
 
     ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, AnswerMemory memory,
-            LiveRoutes live) {
+            Shortcut shortcut, LiveRoutes live) {
         super(endpoint, processor);
         this.port = port;
         this.workers = workers;
         this.memory = memory;
+        this.shortcut = shortcut;
         this.live = live;
         this.address = "platform-http:" + endpoint.getPath() + " " + endpoint.getHttpMethodRestrict();
     }
@@ -94,10 +96,16 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             request.queryParams();
         }
         Context own = Vertx.currentContext();
-        workers.run(request, () -> begin(request, own));
+        if (shortcut.isFor(request.request())) {
+            long start = System.nanoTime();
+            begin(request, own);
+            shortcut.took(System.nanoTime() - start);
+        } else {
+            workers.run(request, () -> begin(request, own));
+        }
     }
 
-    /** Runs on a worker. The request is served by the route that begins with this address now, be it this one or its successor. */
+    /** Runs on a worker, or the event loop where the answer is in memory. The request is served by the route that begins with this address now, be it this one or its successor. */
     private void begin(RoutingContext request, Context own) {
         if (request.response().closed()) {
             // The client has left before its turn came.
@@ -126,7 +134,13 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
         try {
             createUoW(exchange);
-            getAsyncProcessor().process(exchange, doneSync -> own.runOnContext(nothing -> answer(request, exchange, over)));
+            getAsyncProcessor().process(exchange, doneSync -> {
+                if (Context.isOnEventLoopThread()) {
+                    answer(request, exchange, over);
+                } else {
+                    own.runOnContext(nothing -> answer(request, exchange, over));
+                }
+            });
         } catch (Exception e) {
             exchange.setException(e);
             own.runOnContext(nothing -> answer(request, exchange, over));

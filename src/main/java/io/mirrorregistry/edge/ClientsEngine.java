@@ -13,18 +13,20 @@ public final class ClientsEngine implements PlatformHttpEngine {
     private final int port;
     private final Workers workers;
     private final AnswerMemory memory;
+    private final Shortcut shortcut;
     private final LiveRoutes live;
 
-    public ClientsEngine(int port, Workers workers, AnswerMemory memory, LiveRoutes live) {
+    public ClientsEngine(int port, Workers workers, AnswerMemory memory, Shortcut shortcut, LiveRoutes live) {
         this.port = port;
         this.workers = workers;
         this.memory = memory;
+        this.shortcut = shortcut;
         this.live = live;
     }
 
     @Override
     public PlatformHttpConsumer createConsumer(PlatformHttpEndpoint endpoint, Processor processor) {
-        return new ClientsConsumer(endpoint, processor, port, workers, memory, live);
+        return new ClientsConsumer(endpoint, processor, port, workers, memory, shortcut, live);
     }
 
     @Override

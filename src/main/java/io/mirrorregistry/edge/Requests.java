@@ -41,14 +41,15 @@ public final class Requests {
         ApiRequest.Page page = path.kind() == ApiPath.Kind.TAGS
                 ? ApiRequest.Page.parse(request.getParam("n"), request.getParam("last")) : ApiRequest.Page.ALL;
         String artifactType = path.kind() == ApiPath.Kind.REFERRERS ? request.getParam("artifactType") : null;
-        pull.request(new ApiRequest(pull.head(), path, joined(request.headers().getAll("Accept")), range(request), page,
+        pull.request(new ApiRequest(pull.head(), path, accept(request), range(request), page,
                 artifactType == null || artifactType.isEmpty() ? null : artifactType));
         exchange.setVariable(ASKED, path.kind().asked());
         exchange.setVariable(METHOD, request.method().name());
     }
 
-    /** Camel would send several lines as {@code [a, b]}. */
-    private static String joined(List<String> lines) {
+    /** Returns the Accept lines as one, null for none; Camel would send several as {@code [a, b]}. */
+    static String accept(HttpServerRequest request) {
+        List<String> lines = request.headers().getAll("Accept");
         return lines.isEmpty() ? null : lines.size() == 1 ? lines.get(0) : String.join(", ", lines);
     }
 

@@ -6,6 +6,8 @@ import io.mirrorregistry.config.Settings.BreakerSettings;
 import io.mirrorregistry.protocol.ApiPath;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Message;
@@ -25,9 +27,14 @@ public final class Registry {
     private final RegistrySettings settings;
     private final RegistryClient client;
     private final CircuitBreaker breaker;
+    private final Executor workers;
 
-    /** @param connections the most connections at a time */
-    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections) {
+    /**
+     * @param connections the most connections at a time
+     * @param workers makes calls, where a route has run on the event loop so far
+     */
+    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers) {
+        this.workers = workers;
         this.settings = settings;
         this.client = settings.isFolder() ? null : new RegistryClient(settings, connections);
         this.breaker = Breakers.create(settings.name(), breaker);
@@ -67,7 +74,7 @@ public final class Registry {
     }
 
     /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
-    public void ask(Exchange exchange) {
+    public CompletionStage<Void> ask(Exchange exchange) {
         chosen(exchange);
         Call call = Call.of(exchange);
         Message message = exchange.getMessage();
@@ -84,6 +91,7 @@ public final class Registry {
         if (call.range() != null) {
             message.setHeader("Range", call.range());
         }
+        return OnWorker.now(workers);
     }
 
     /** Says that the registry is in trouble, by the status it has just answered with. */
