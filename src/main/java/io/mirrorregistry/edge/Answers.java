@@ -83,6 +83,12 @@ public final class Answers {
         }
     }
 
+    /** Says that clients may not have this, whoever has it. */
+    public void denied(Exchange exchange) {
+        ApiPath path = Pull.of(exchange).request().path();
+        error(exchange, ErrorCode.DENIED, "This mirror does not serve this repository.", path.repository() == null ? null : path.repository().value());
+    }
+
     /** Says that no registry has what was asked for. */
     public void missing(Exchange exchange) {
         ApiPath path = Pull.of(exchange).request().path();

@@ -16,6 +16,8 @@ public final class Requests {
 
     /** The variable that tells what is asked for: {@code api-version, manifest, blob, tags} or {@code referrers}. */
     private static final String ASKED = "asked";
+    /** The variable that tells the repository's name; empty where none is asked for. */
+    private static final String REPOSITORY = "repository";
     /** The variable that tells the method: {@code GET} or {@code HEAD}. */
     private static final String METHOD = "method";
 
@@ -45,6 +47,7 @@ public final class Requests {
                 artifactType == null || artifactType.isEmpty() ? null : artifactType));
         exchange.setVariable(ASKED, path.kind().asked());
         exchange.setVariable(METHOD, request.method().name());
+        exchange.setVariable(REPOSITORY, path.repository() == null ? "" : path.repository().value());
     }
 
     /** Returns the Accept lines as one, null for none; Camel would send several as {@code [a, b]}. */

@@ -11,6 +11,8 @@ public enum ErrorCode {
     DIGEST_INVALID(400),
     /** Of the distribution project, for an {@code n} that is no number. */
     PAGINATION_NUMBER_INVALID(400),
+    /** What a route refuses to serve. */
+    DENIED(403),
     NAME_UNKNOWN(404),
     MANIFEST_UNKNOWN(404),
     BLOB_UNKNOWN(404),

@@ -193,6 +193,12 @@ public final class Registry {
                 + (open ? "it has failed too often" : "too many calls are under way"));
     }
 
+    /** Says that the registry is not to be asked for this; to those who ask next that is the same as not having it. */
+    public void skip(Exchange exchange) throws NotHereException {
+        exchange.setProperty(PROPERTY, this);
+        throw new NotHereException(name(), Call.of(exchange) + " was not asked: a route skips " + name());
+    }
+
     /** Returns the status of the last answer. */
     public static int status(Exchange exchange) {
         return exchange.getMessage().getHeader(Exchange.HTTP_RESPONSE_CODE, 0, Integer.class);
