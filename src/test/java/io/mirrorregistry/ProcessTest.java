@@ -316,4 +316,29 @@ class ProcessTest {
         assertTrue(process.isAlive(), () -> read("out") + read("err"));
         assertArrayEquals(images.get(0).manifest(), client.get(url() + images.get(0).path()).body());
     }
+
+    @Test
+    void finishesWhatRunsInRoutesThatHaveChangedOverToo() throws Exception {
+        CountDownLatch held = new CountDownLatch(1);
+        hot.image("library/app", "1.0");
+        Path routes = TestRoutes.copyTo(directory);
+        launch("MIRROR_REGISTRY_HOT_RESPONSE_TIMEOUT", "20s", "MIRROR_ROUTES_RELOAD_INTERVAL", "20ms");
+        awaitHealthy();
+        for (String name : List.of("front-door", "manifest", "hot")) {
+            Path file = routes.resolve(name + ".camel.yaml");
+            Files.writeString(file, Files.readString(file) + "\n");
+        }
+        await(() -> read("out").contains("Routes changed over: "));
+        Thread.sleep(500);
+        hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+        CompletableFuture<HttpResponse<byte[]>> manifest = HttpClient.newHttpClient().sendAsync(TestClient.request("GET",
+                url() + "/v2/library/app/manifests/1.0", Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofByteArray());
+        await(() -> !hot.calls("GET", Kind.MANIFEST).isEmpty());
+        process.destroy();
+        await(() -> client.get(url() + "/v2/").statusCode() == 503);
+        held.countDown();
+        assertEquals(200, manifest.get(30, TimeUnit.SECONDS).statusCode());
+        assertTrue(List.of(0, 143).contains(exitCode()), "exit code " + process.exitValue());
+        assertFalse(read("out").contains("\"ERROR\""), read("out"));
+    }
 }
