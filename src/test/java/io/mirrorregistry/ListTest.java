@@ -18,6 +18,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tags and referrers of both registries in one list, over real HTTP. */
 class ListTest {
@@ -121,6 +123,26 @@ class ListTest {
         Reply reply = mirror.get("/v2/library/circle/tags/list");
         assertEquals(List.of("1", "2"), tags(reply));
         assertNotNull(reply.header("Warning"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {404, 401, 403})
+    void aNextPageThatIsNotThereIsTroubleAndNoShorterList(int status) {
+        List.of("1", "2").forEach(tag -> hot.image("library/torn", tag));
+        hot.pageSize(1).fault(Fault.status(status).where(call -> call.query() != null));
+        assertEquals(503, mirror.get("/v2/library/torn/tags/list").status());
+        cold.image("library/torn", "3");
+        Reply reply = mirror.get("/v2/library/torn/tags/list");
+        assertTrue(tags(reply).contains("3"), reply.text());
+        assertTrue(String.valueOf(reply.header("Warning")).startsWith("299 - \"hot"), reply.header("Warning"));
+
+        Image image = cold.image("library/torn", "4");
+        hot.put(image);
+        hot.referrer("library/torn", image, "application/signature");
+        hot.referrer("library/torn", image, "application/bill");
+        Reply referrers = mirror.get("/v2/library/torn/referrers/" + image.digest());
+        assertEquals(200, referrers.status());
+        assertTrue(String.valueOf(referrers.header("Warning")).startsWith("299 - \"hot"), referrers.header("Warning"));
     }
 
     private static Set<String> digests(Reply reply) {

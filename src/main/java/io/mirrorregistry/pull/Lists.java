@@ -27,6 +27,8 @@ abstract class Lists {
 
     /** The variable that tells whether the registry has a further page. */
     private static final String MORE = "more";
+    /** The variable that tells which page is asked for, from 1. */
+    private static final String PAGE = "page";
     /** No list that anybody can use is longer; a registry that goes on and on is in trouble. */
     private static final int MOST_PAGES = 200;
     private static final int MOST_BYTES = 16 * 1024 * 1024;
@@ -94,12 +96,18 @@ abstract class Lists {
         }
     }
 
+    /** Says that the registry is in trouble: it has told of a page and then that it has not got it. */
+    public void torn(Exchange exchange) throws RegistryTroubleException {
+        throw Bodies.trouble(exchange, "on page " + exchange.getVariable(PAGE) + " as if there were no such list");
+    }
+
     /** Adds a page to the entries; of entries that are the same the first one stays. */
     abstract void add(JsonArray page, Map<String, Object> entries);
 
     /** Prepares a call whose answer is a page, the last one unless it tells otherwise. */
     final void next(Exchange exchange, ApiPath path, String query) {
         exchange.setVariable(MORE, true);
+        exchange.setVariable(PAGE, gathered(exchange).pages + 1);
         new Call(false, path, query, accept(), null).next(exchange);
     }
 
