@@ -238,6 +238,33 @@ class AuthorizationTest {
     }
 
     @Test
+    void warnsOfAnAccountThatIsRefusedOnceAndWithoutItsPassword() {
+        hot.requireBasic("reader", "other");
+        try (LogLines log = LogLines.of("io.mirrorregistry.registry");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader",
+                        "HOT_PASSWORD", "hunter2", "MIRROR_LOGGING_LEVEL", "warn")) {
+            for (int i = 0; i < 5; i++) {
+                assertEquals(404, mirror.get(image.path()).status());
+            }
+            assertEquals(1, log.lines().size(), log.lines().toString());
+            assertTrue(log.lines().get(0).contains("mirror.registry.hot.password"), log.lines().get(0));
+            assertFalse(log.lines().get(0).contains("hunter2") || log.lines().get(0).contains(ACCOUNT.substring(6)), log.lines().get(0));
+        }
+    }
+
+    @Test
+    void warnsOfNoAccountThatIsTaken() {
+        hot.requireBasic("reader", "hunter2");
+        try (LogLines log = LogLines.of("io.mirrorregistry.registry");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader",
+                        "HOT_PASSWORD", "hunter2", "MIRROR_LOGGING_LEVEL", "warn")) {
+            assertEquals(200, mirror.get(image.path()).status());
+            assertEquals(404, mirror.get("/v2/library/none/manifests/1").status());
+            assertEquals(List.of(), log.lines());
+        }
+    }
+
+    @Test
     void tellsNoSecretInAnswers() {
         hot.requireBasic("reader", "other").missing(401);
         try (TestMirror mirror = withAccount()) {

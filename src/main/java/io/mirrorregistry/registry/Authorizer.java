@@ -12,10 +12,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Holds what authorizes us at one registry: whether it wants Basic, and the bearer tokens it has given us. */
 final class Authorizer {
 
+    private static final Logger LOG = LoggerFactory.getLogger(Authorizer.class);
     private static final int MOST_TOKENS = 10_000;
 
     private final String registry;
@@ -26,6 +30,7 @@ final class Authorizer {
             .maximumSize(MOST_TOKENS)
             .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
             .buildAsync();
+    private final AtomicBoolean warned = new AtomicBoolean();
     private volatile boolean wantsBasic;
 
     /** A token, or why there is none; the latter is told to those who wait for it and then forgotten. */
@@ -84,6 +89,19 @@ final class Authorizer {
             }
         }
         return null;
+    }
+
+    /**
+     * Hears that the registry answered 401 to an Authorization. Of our account that is said once, not at each pull: it may be wrong,
+     * or the registry answers so for what it has not got.
+     *
+     * @param authorization what was presented, or null
+     */
+    void refused(String authorization) {
+        if (credentials != null && credentials.basic().equals(authorization) && warned.compareAndSet(false, true)) {
+            LOG.warn("{} answered 401 to our account {}; if it does so for images that are there, check mirror.registry.{}.username "
+                    + "and mirror.registry.{}.password", registry, credentials.username(), registry, registry);
+        }
     }
 
     /** Fetches the token, or waits for the one that another call is fetching for the same scope. */

@@ -138,6 +138,9 @@ public final class RegistryClient extends CloseableHttpClient {
                 response = send(request, uri, blob, authorization);
             }
         }
+        if (response.getCode() == 401) {
+            authorizer.refused(authorization);
+        }
         response.removeHeaders(RegistryAnswers.AUTHORIZED);
         if (authorization != null) {
             response.setHeader(RegistryAnswers.AUTHORIZED, "true");

@@ -1,0 +1,43 @@
+package io.mirrorregistry;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.slf4j.LoggerFactory;
+
+/** What a package logs while a test runs, as far as the level of the mirror in the test lets it through. */
+final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseable {
+
+    private final List<String> lines = new CopyOnWriteArrayList<>();
+    private final Logger logger;
+
+    private LogLines(Logger logger) {
+        this.logger = logger;
+    }
+
+    static LogLines of(String name) {
+        LogLines lines = new LogLines((Logger) LoggerFactory.getLogger(name));
+        lines.setContext(lines.logger.getLoggerContext());
+        lines.start();
+        lines.logger.addAppender(lines);
+        return lines;
+    }
+
+    /** Returns the messages so far. */
+    List<String> lines() {
+        return List.copyOf(lines);
+    }
+
+    @Override
+    protected void append(ILoggingEvent event) {
+        lines.add(event.getFormattedMessage());
+    }
+
+    @Override
+    public void close() {
+        logger.detachAppender(this);
+        stop();
+    }
+}
