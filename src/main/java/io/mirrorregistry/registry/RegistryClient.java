@@ -165,21 +165,29 @@ public final class RegistryClient extends CloseableHttpClient {
 
     /**
      * Sends one request; with an answer from 300 on, its body is dropped and the connection is free again. A kept connection that
-     * the registry has closed in the meantime says nothing about the registry: the request goes out once more.
+     * the registry has closed in the meantime, or on which something is left, says nothing of what is asked for: the request goes
+     * out once more.
      *
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1">RFC 9112, Retrying Requests</a>
      */
     private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, boolean blob, String authorization) throws IOException {
         long end = System.nanoTime() + headTime.toNanos();
-        for (int stale = 0; ; stale++) {
+        int stale = 0;
+        while (true) {
             HttpClientContext context = HttpClientContext.create();
             try {
                 return send(template, uri, blob, authorization, context, Duration.ofNanos(end - System.nanoTime()));
+            } catch (Leftovers.LeftoverException e) {
+                LOG.debug("{} has sent more than it said; its connection is dropped", registry.name());
+                if (System.nanoTime() > end) {
+                    throw e;
+                }
             } catch (NoHttpResponseException | SocketException e) {
                 boolean kept = context.getEndpointDetails() != null && context.getEndpointDetails().getRequestCount() > 1;
                 if (!kept || stale == MOST_STALE || System.nanoTime() > end) {
                     throw e;
                 }
+                stale++;
             }
         }
     }

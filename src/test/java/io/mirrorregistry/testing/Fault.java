@@ -209,6 +209,11 @@ public final class Fault {
         return header("Content-Length", length);
     }
 
+    /** Spoils the answer: these characters, one byte each, come after its end on the same connection. */
+    public static Fault leftover(String characters) {
+        return spoil(answer -> answer.with(Manner.withLeftover(characters)));
+    }
+
     // In content
 
     /** Spoils the answer: other bytes of the same length under unchanged headers. */

@@ -101,6 +101,19 @@ public interface Manner {
         };
     }
 
+    /** Sends the answer and right after it these characters, one byte each, as if it were longer than it says. */
+    static Manner withLeftover(String characters) {
+        return (answer, call, connection) -> {
+            OutputStream out = new BufferedOutputStream(connection.out(), 65_536);
+            out.write(answer.head());
+            if (!call.isHead()) {
+                answer.body().writeTo(out);
+            }
+            out.write(characters.getBytes(StandardCharsets.ISO_8859_1));
+            out.flush();
+        };
+    }
+
     private static byte[] chunkedHead(Answer answer) {
         return answer.without("Content-Length").with("Transfer-Encoding", "chunked").head();
     }
