@@ -7,6 +7,7 @@ import io.mirrorregistry.protocol.RepositoryName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.time.Duration;
@@ -214,6 +215,12 @@ public final class RegistryClient extends CloseableHttpClient {
         ClassicHttpResponse response;
         try {
             response = http.executeOpen(null, request, context);
+        } catch (IllegalStateException e) {
+            // What the client says where the deadline ends between two of its steps.
+            if (request.isCancelled()) {
+                throw new SocketTimeoutException("cancelled at its deadline");
+            }
+            throw e;
         } finally {
             answered.run();
         }
