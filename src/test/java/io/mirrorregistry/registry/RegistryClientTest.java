@@ -27,7 +27,7 @@ class RegistryClientTest {
         Call call = Call.get(new ApiPath(ApiPath.Kind.API_VERSION, null, null), null);
         int troubles = 0;
         try (TestRegistry registry = TestRegistry.start()) {
-            Registry hot = new Registry(settings(registry, Duration.ofMillis(1)), new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 3), 10);
+            Registry hot = new Registry(settings(registry, Duration.ofMillis(1)), new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 3), 10, Runnable::run);
             for (int i = 0; i < 1000; i++) {
                 registry.dropConnections();
                 try (ClassicHttpResponse response = hot.client().ask(call)) {
