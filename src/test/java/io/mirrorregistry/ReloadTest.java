@@ -191,6 +191,20 @@ class ReloadTest {
     }
 
     @Test
+    void aFolderThatIsGoneIsShownAndItsRoutesServe() throws Exception {
+        start();
+        Path away = Files.move(routes, directory.resolve("away"));
+        await(this::refused);
+        assertEquals(200, mirror.get(image.path()).status());
+        Files.move(away, routes);
+        await(() -> !refused());
+        for (String name : List.of("front-door", "tags")) {
+            Files.delete(routes.resolve(name + ".camel.yaml"));
+        }
+        await(() -> !refused() && mirror.get("/v2/").status() == 404);
+    }
+
+    @Test
     void newFilesServeAndGoAgain() throws Exception {
         start();
         write("ping", """

@@ -24,8 +24,8 @@ public final class RoutesHealthCheck extends AbstractHealthCheck {
             builder.message("up: the routes in the folder serve").up();
             return;
         }
-        RouteFault first = refused.get(0);
-        builder.message("refused, the last good routes serve: " + first.file() + ":" + first.line() + ":" + first.column() + ": " + first.cause());
+        // Camel escapes messages twice, slashes among them.
+        builder.message("refused, the last good routes serve: " + refused.get(0).toString().replaceFirst("^routes/", ""));
         builder.detail("routes.refused", String.join("; ", refused.stream().map(RouteFault::toString).toList()));
         builder.down();
     }

@@ -46,7 +46,7 @@ public final class RouteCheck {
         try {
             return faults(new RouteFolder(folder).read());
         } catch (IOException e) {
-            return List.of(new RouteFault("", 1, 1, "the folder cannot be read: " + e.getMessage()));
+            return List.of(RouteFault.ofFolder("the folder cannot be read: " + e.getMessage()));
         }
     }
 

@@ -21,6 +21,8 @@ public final class RouteWatcher {
     public static final String THREAD = "routes";
 
     private static final Logger LOG = LoggerFactory.getLogger(RouteWatcher.class);
+    /** While a folder is changed over it may be unreadable once; so many times in a row is a fault. */
+    private static final int MOST_UNREADABLE = 5;
 
     private final RouteFolder folder;
     private final RouteCheck check;
@@ -34,6 +36,7 @@ public final class RouteWatcher {
     /** What the folder was like when it was looked at last, and when it was dealt with last. */
     private Map<String, String> seen = Map.of();
     private Map<String, String> dealtWith = Map.of();
+    private int unreadable;
     private volatile List<RouteFault> refused = List.of();
 
     public RouteWatcher(Path folder, RouteCheck check, LiveRoutes live) {
@@ -77,10 +80,17 @@ public final class RouteWatcher {
                     dealWith(files);
                 }
             }
+            unreadable = 0;
         } catch (IOException e) {
-            LOG.debug("The folder of routes cannot be read now", e);
-        } catch (RuntimeException e) {
-            LOG.error("Looking after routes failed", e);
+            unreadable++;
+            if (unreadable == MOST_UNREADABLE) {
+                refuse(List.of(RouteFault.ofFolder("the folder cannot be read: " + e)));
+                // When it can be read again, it is to be looked at even if it is what it was.
+                dealtWith = Map.of();
+            }
+        } catch (RuntimeException | LinkageError | StackOverflowError e) {
+            LOG.debug("Looking after routes failed", e);
+            refuse(List.of(RouteFault.ofFolder("the routes cannot be checked: " + e)));
         }
     }
 
@@ -92,15 +102,19 @@ public final class RouteWatcher {
             refused = List.of();
             return;
         }
-        List<RouteFault> faults = files.isEmpty() ? List.of(new RouteFault("", 1, 1, "the folder holds no *.camel.yaml")) : check.faults(files);
+        List<RouteFault> faults = files.isEmpty() ? List.of(RouteFault.ofFolder("the folder holds no *.camel.yaml")) : check.faults(files);
         if (faults.isEmpty()) {
             try {
                 LOG.info("Routes changed over: {}", String.join(", ", live.change(files)));
             } catch (Exception e) {
                 LOG.debug("Routes cannot be started", e);
-                faults = List.of(new RouteFault("", 1, 1, "the routes cannot be started: " + Causes.describe(e)));
+                faults = List.of(RouteFault.ofFolder("the routes cannot be started: " + Causes.describe(e)));
             }
         }
+        refuse(faults);
+    }
+
+    private void refuse(List<RouteFault> faults) {
         if (!faults.isEmpty()) {
             LOG.error("Routes refused, the last good ones go on serving: {}{}", faults.get(0),
                     faults.size() == 1 ? "" : " (and " + (faults.size() - 1) + " more; the command check tells them all)");
