@@ -288,6 +288,18 @@ class CacheTest {
     }
 
     @Test
+    void coldIsNotRememberedForWhatItHasWhileHotIsInTrouble() {
+        start("HOT_PUBLIC_URL", "https://hot.example.com");
+        Image image = cold.image("library/app", "1.0");
+        hot.put(image);
+        hot.fault(Fault.status(500));
+        String path = image.path(image.config());
+        assertTrue(mirror.get(path).header("Location").startsWith(cold.url()));
+        hot.heal();
+        assertTrue(mirror.get(path).header("Location").startsWith("https://hot.example.com"));
+    }
+
+    @Test
     void aSignedLocationIsAskedForEachTime() {
         try (TestStorage storage = TestStorage.start()) {
             start();

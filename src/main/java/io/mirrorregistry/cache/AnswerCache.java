@@ -211,7 +211,10 @@ public final class AnswerCache {
             found = manifest;
         } else {
             KnownBlob blob = new KnownBlob(Registry.lastAsked(exchange), Blobs.Found.of(exchange));
-            blobs.put(request.path(), blob);
+            // While one that is asked before it is in trouble, it is a stopgap.
+            if (Pull.of(exchange).troubles().isEmpty()) {
+                blobs.put(request.path(), blob);
+            }
             found = blob.found().length() >= 0 || !request.head() ? blob : null;
         }
         if (found != null && exchange.getProperty(ERRAND) instanceof Crowd<?>.Errand) {
