@@ -124,6 +124,8 @@ final class FaultTable {
         rows.add(new Row("429", () -> Fault.status(429), null, ALWAYS_THROTTLED, null));
         rows.add(new Row("429 with Retry-After", () -> Fault.status(429, Duration.ofSeconds(77)), null, ALWAYS_THROTTLED,
                 "77"));
+        rows.add(new Row("429 with a senseless Retry-After", () -> Fault.instead((call, answer) ->
+                Answer.of(429).with("Retry-After", "later today")), null, ALWAYS_THROTTLED, "5"));
         rows.add(new Row("429 with Retry-After as a date", () -> Fault.status(429, Instant.parse("2037-10-21T07:28:00Z")), null,
                 ALWAYS_THROTTLED, DATE));
     }

@@ -26,7 +26,7 @@ public final class Answers {
     private static final Logger LOG = LoggerFactory.getLogger(Answers.class);
     private static final String API_VERSION = "Docker-Distribution-Api-Version";
     private static final String RETRY_AFTER = "Retry-After";
-    /** Seconds after which an outage is worth another try. */
+    /** Seconds after which another try is worth it, where no registry told. */
     private static final String RETRY_SOON = "5";
 
     private static final ByteBuffer EMPTY_OBJECT = json("{}");
@@ -99,19 +99,16 @@ public final class Answers {
         }
     }
 
-    /** Says that a registry wants us to slow down, and for how long if it told. */
+    /** Says that a registry wants us to slow down, and for how long. */
     public void throttled(Exchange exchange) {
         error(exchange, ErrorCode.TOOMANYREQUESTS, "A registry has asked for fewer requests.", names(exchange));
-        String retryAfter = retryAfter(exchange);
-        if (retryAfter != null) {
-            exchange.getMessage().setHeader(RETRY_AFTER, retryAfter);
-        }
+        exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));
     }
 
     /** Says that a registry is in trouble, so that nobody knows whether it has what was asked for. */
     public void unavailable(Exchange exchange) {
         error(exchange, ErrorCode.UNAVAILABLE, "A registry is in trouble and no other has this; try again.", names(exchange));
-        exchange.getMessage().setHeader(RETRY_AFTER, Objects.requireNonNullElse(retryAfter(exchange), RETRY_SOON));
+        exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));
     }
 
     /** Says that the mirror itself has failed, without saying how. */
@@ -127,9 +124,10 @@ public final class Answers {
         return String.join(", ", troubles.stream().map(RegistryTroubleException::registry).distinct().toList());
     }
 
+    /** Returns what the first registry told that told something. */
     private static String retryAfter(Exchange exchange) {
         return Pull.of(exchange).troubles().stream().map(RegistryTroubleException::retryAfter)
-                .filter(Objects::nonNull).findFirst().orElse(null);
+                .filter(Objects::nonNull).findFirst().orElse(RETRY_SOON);
     }
 
     private void error(Exchange exchange, ErrorCode code, String text, String detail) {

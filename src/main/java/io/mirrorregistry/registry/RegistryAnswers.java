@@ -1,8 +1,15 @@
 package io.mirrorregistry.registry;
 
+import java.time.Instant;
+import java.util.regex.Pattern;
+import org.apache.hc.client5.http.utils.DateUtils;
 import org.apache.hc.core5.http.Header;
 
-/** What is common to reading any registry's answers. */
+/**
+ * What is common to reading any registry's answers.
+ *
+ * @see <a href="https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3">RFC 9110, Retry-After</a>
+ */
 public final class RegistryAnswers {
 
     /**
@@ -12,6 +19,7 @@ public final class RegistryAnswers {
     public static final String AUTHORIZED = "MirrorAuthorized";
 
     private static final int LONGEST_RETRY_AFTER = 40;
+    private static final Pattern SECONDS = Pattern.compile("[0-9]{1,10}");
     private static final int LONGEST_VALUE = 255;
 
     private RegistryAnswers() {
@@ -30,17 +38,21 @@ public final class RegistryAnswers {
         return value.length() <= LONGEST_VALUE && value.chars().allMatch(c -> c >= ' ' && c < 127);
     }
 
-    /** Returns a Retry-After that may be handed on: seconds or a date, or null. */
+    /** Returns a Retry-After that may be handed on, or null. */
     static String retryAfter(Header header) {
         return header == null ? null : retryAfter(header.getValue());
     }
 
-    /** Returns the value if it may be handed on as Retry-After: seconds or a date, or null. */
+    /** Returns the value as it may be handed on as Retry-After: seconds, or a date in the one form that may be sent; null for anything else. */
     public static String retryAfter(String value) {
-        if (value == null || value.isEmpty() || value.length() > LONGEST_RETRY_AFTER) {
+        if (value == null || value.length() > LONGEST_RETRY_AFTER) {
             return null;
         }
-        boolean sane = value.chars().allMatch(c -> Character.isLetterOrDigit(c) && c < 128 || c == ' ' || c == ',' || c == ':');
-        return sane ? value : null;
+        String stripped = value.strip();
+        if (SECONDS.matcher(stripped).matches()) {
+            return stripped;
+        }
+        Instant date = DateUtils.parseStandardDate(stripped);
+        return date == null ? null : DateUtils.formatStandardDate(date);
     }
 }

@@ -1,0 +1,22 @@
+package io.mirrorregistry.registry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class RegistryAnswersTest {
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', nullValues = "-", value = {
+        "0 | 0", "120 | 120", "' 7 ' | 7", "0031 | 0031", "9999999999 | 9999999999",
+        "Wed, 21 Oct 2037 07:28:00 GMT | Wed, 21 Oct 2037 07:28:00 GMT",
+        "'Wednesday, 21-Oct-37 07:28:00 GMT' | Wed, 21 Oct 2037 07:28:00 GMT",
+        "Wed Oct 21 07:28:00 2037 | -",
+        "- | -", "'' | -", "' ' | -", "soon | -", "-1 | -", "+5 | -", "1.5 | -", "1e3 | -", "5s | -", "5 seconds | -", "5, 10 | -", "0x10 | -",
+        "99999999999999999999 | -", "\u0665 | -", "Wed, 99 Oct 2037 07:28:00 GMT | -", "2037-10-21T07:28:00Z | -", "tomorrow 10:00 | -",
+        "call 555 1234 | -"})
+    void handsOnSecondsAndDatesOnly(String sent, String handedOn) {
+        assertEquals(handedOn, RegistryAnswers.retryAfter(sent));
+    }
+}
