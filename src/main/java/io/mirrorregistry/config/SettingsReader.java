@@ -209,6 +209,10 @@ public final class SettingsReader {
                         + name.substring(0, name.lastIndexOf('.')) + ".username and .password");
             }
             URI url = new URI(value);
+            String host = url.getRawAuthority() == null ? "" : url.getRawAuthority().replaceFirst(":[0-9]*$", "");
+            if (url.getHost() == null && host.indexOf('_') >= 0) {
+                throw invalid(name, "a host name has no underscore (" + host + "); give the registry another name, in compose a network alias");
+            }
             boolean http = "http".equalsIgnoreCase(url.getScheme()) || "https".equalsIgnoreCase(url.getScheme());
             if (!http || url.getHost() == null || url.getRawQuery() != null || url.getRawFragment() != null
                     || url.getPort() > 65535 || url.getPort() == 0) {

@@ -153,6 +153,8 @@ class SettingsReaderTest {
         "mirror.registry.hot.url | https://example.com/{{x}} | no URL of a registry",
         "mirror.registry.manifest.url | https://example.com | a step of the name manifest",
         "mirror.server.calls-per-registry | 201 | number from 1 to 200",
+        "mirror.registry.hot.url | http://my_registry:5000 | a host name has no underscore (my_registry)",
+        "mirror.registry.hot.public-url | https://my_registry.example.com/x | a host name has no underscore (my_registry.example.com)",
         "mirror.registry.hot.url | https://example.com:99999 | no URL of a registry",
         "mirror.registry.hot.url | https://example.com/v2/ | leave out /v2",
         "mirror.registry.cold.public-url | example | no URL of a registry",
