@@ -214,6 +214,15 @@ class ProcessTest {
     }
 
     @Test
+    void stopsWithOneLineAtAConfigYamlThatIsABomb() throws Exception {
+        Files.writeString(directory.resolve("config.yaml"), "server: " + "[".repeat(100_000));
+        launch();
+        assertEquals(1, exitCode());
+        assertTrue(read("err").matches("config.yaml line 1 is nested more than [^\\n]*\\n"), read("err"));
+        assertFalse(read("out").contains("StackOverflowError"), read("out"));
+    }
+
+    @Test
     void checkSaysWhatIsWrongWithoutServing() throws Exception {
         Path routes = TestRoutes.copyTo(directory);
         try (ServerSocket taken = new ServerSocket(port)) {

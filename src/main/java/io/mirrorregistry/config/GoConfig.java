@@ -10,12 +10,17 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.api.lowlevel.Parse;
+import org.snakeyaml.engine.v2.events.CollectionEndEvent;
+import org.snakeyaml.engine.v2.events.CollectionStartEvent;
+import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
 /** Reads {@code config.yaml} in the format of the Go version: its keys are ours without {@code mirror.}. */
 final class GoConfig {
 
+    private static final int DEEPEST = 20;
     private static final Set<String> REGISTRY_KEYS = Set.of("url", "username", "password", "headers");
 
     private GoConfig() {
@@ -28,8 +33,10 @@ final class GoConfig {
     static Map<String, String> read(Path file, List<String> warnings) throws InvalidSettingException {
         Object root;
         try {
-            root = new Load(LoadSettings.builder().setLabel(file.toString()).build())
-                    .loadFromString(Files.readString(file, StandardCharsets.UTF_8));
+            LoadSettings yaml = LoadSettings.builder().setLabel(file.toString()).build();
+            String text = Files.readString(file, StandardCharsets.UTF_8);
+            requireShallow(file, new Parse(yaml).parseString(text));
+            root = new Load(yaml).loadFromString(text);
         } catch (MarkedYamlEngineException e) {
             String place = e.getProblemMark().map(mark -> " line " + (mark.getLine() + 1) + ", column " + (mark.getColumn() + 1))
                     .orElse("");
@@ -45,6 +52,22 @@ final class GoConfig {
             settings.put("mirror.logging.format", "console");
         }
         return settings;
+    }
+
+    /** Building the values recurs for each level, and would come to the end of the stack. */
+    private static void requireShallow(Path file, Iterable<Event> events) throws InvalidSettingException {
+        int depth = 0;
+        for (Event event : events) {
+            if (event instanceof CollectionStartEvent) {
+                depth++;
+            } else if (event instanceof CollectionEndEvent) {
+                depth--;
+            }
+            if (depth > DEEPEST) {
+                throw new InvalidSettingException(file + event.getStartMark().map(mark -> " line " + (mark.getLine() + 1)).orElse("")
+                        + " is nested more than " + DEEPEST + " levels deep; settings need three");
+            }
+        }
     }
 
     private static void flatten(Path file, String prefix, Object node, Map<String, String> settings,

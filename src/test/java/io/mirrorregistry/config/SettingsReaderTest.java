@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -14,10 +15,12 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class SettingsReaderTest {
 
@@ -211,6 +214,42 @@ class SettingsReaderTest {
         String message = assertThrows(InvalidSettingException.class, this::read).getMessage();
         assertTrue(message.contains("config.yaml"), message);
         assertTrue(message.contains(expected), message);
+        assertEquals(1, message.lines().count(), message);
+    }
+
+    /** Each would take a start's stack or memory. */
+    static Stream<String> bombs() {
+        StringBuilder laughs = new StringBuilder("a0: &a0 [lol]\n");
+        StringBuilder words = new StringBuilder("a0: &a0 {lol: lol}\n");
+        // As many aliases as a file may have.
+        for (int i = 1; i < 25; i++) {
+            String alias = "*a" + (i - 1);
+            laughs.append("a").append(i).append(": &a").append(i).append(" [").append(alias).append(",").append(alias).append("]\n");
+            words.append("a").append(i).append(": &a").append(i).append(" {x: ").append(alias).append(", y: ").append(alias).append("}\n");
+        }
+        return Stream.of(
+                "[".repeat(100_000),
+                "[".repeat(100_000) + "]".repeat(100_000),
+                "server: " + "{a: ".repeat(100_000) + "}".repeat(100_000),
+                "server: " + "[".repeat(5000) + "]".repeat(5000),
+                "- ".repeat(50_000) + "x",
+                "? ".repeat(50_000) + "x",
+                laughs + "? *a24\n: x\n",
+                words + "? *a24\n: x\n",
+                words + "server: {? *a24 : x}\n",
+                "? &a [*a]\n: x",
+                "? &a [[*a]]\n: x",
+                "&a {? {x: *a} : y}",
+                "a: " + "x".repeat(4_000_000));
+    }
+
+    @ParameterizedTest
+    @MethodSource("bombs")
+    void stopsAtAConfigYamlThatIsABomb(String text) throws Exception {
+        config(text);
+        String message = assertTimeoutPreemptively(Duration.ofSeconds(20), () -> assertThrows(InvalidSettingException.class, this::read)).getMessage();
+        assertTrue(message.contains("config.yaml"), message);
+        assertTrue(message.length() < 400, () -> message.length() + " characters");
         assertEquals(1, message.lines().count(), message);
     }
 
