@@ -275,6 +275,25 @@ class BlobTest {
         assertHead(image, auto.head(path(image)));
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {405, 501})
+    void asksARegistryThatKnowsNoHeadWithGetAndDoesNotReadTheBlob(int status) {
+        Digest large = hot.blob(name, Body.ofSize(100_000_000, 7));
+        Image image = hot.image(name, "1");
+        hot.fault(Fault.status(status).method("HEAD").on(Kind.BLOB));
+        assertHead(image, auto.head(path(image)));
+        assertEquals(404, auto.head("/v2/" + name + "/blobs/sha256:" + "1".repeat(64)).status());
+        assertEquals(307, auto.get("/v2/" + name + "/blobs/" + large).status());
+        Reply head = auto.head("/v2/" + name + "/blobs/" + large);
+        assertEquals("100000000", head.header("Content-Length"));
+        assertTrue(hot.bytesSent() < 50_000_000, hot.bytesSent() + " bytes");
+        hot.redirectBlobsTo(storage);
+        assertHead(image, auto.head(path(image)));
+        assertTrue(String.valueOf(auto.get(path(image)).header("Location")).startsWith(storage.url()));
+        hot.serveBlobs().requireBearer(tokens);
+        assertArrayEquals(bytes(image), auto.get(path(image)).body());
+    }
+
     // Nobody has it
 
     @Test

@@ -107,6 +107,18 @@ class ManifestTest {
         assertEquals(image.mediaType(), head.header("Content-Type"));
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {405, 501})
+    void asksARegistryThatKnowsNoHeadWithGet(int status) {
+        Image image = hot.image("library/headless", "1.0");
+        hot.fault(Fault.status(status).method("HEAD").on(Kind.MANIFEST));
+        assertEquals(headers(mirror.get(image.path())), headers(mirror.head(image.path())));
+        assertEquals(headers(mirror.get(image.pathByDigest())), headers(mirror.head(image.pathByDigest())));
+        assertEquals(404, mirror.head("/v2/library/headless/manifests/none").status());
+        hot.fault(Fault.status(status).method("GET").on(Kind.MANIFEST));
+        assertEquals(503, mirror.head(image.path()).status());
+    }
+
     static Stream<Arguments> troubles() {
         return Stream.of(
                 Arguments.of("408", Fault.status(408)), Arguments.of("429", Fault.status(429)), Arguments.of("500", Fault.status(500)),

@@ -33,7 +33,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The HTTP client of one registry, as camel-http uses it: authorizes calls, follows redirects of everything but blobs (whose
- * {@code Location} is the answer), and turns every failure into a {@link RegistryTroubleException} that names the registry.
+ * {@code Location} is the answer), asks a registry that knows no HEAD with GET, and turns every failure into a
+ * {@link RegistryTroubleException} that names the registry.
  *
  * <p>The body of an answer from 300 on is read and dropped here, since nobody wants it.
  */
@@ -70,9 +71,12 @@ public final class RegistryClient extends CloseableHttpClient {
         URI uri = uri(request);
         try {
             ApiPath path = path(uri);
-            ClassicHttpResponse response = askRegistry(uri, path, request);
-            if (path.kind() != ApiPath.Kind.BLOB) {
-                response = follow(uri, path, request, response);
+            ClassicHttpResponse response = answer(uri, path, request);
+            boolean knowsNoHead = response.getCode() == 405 || response.getCode() == 501;
+            if (knowsNoHead && request.getMethod().equals("HEAD")) {
+                HttpUriRequestBase get = new HttpUriRequestBase("GET", uri);
+                get.setHeaders(request.getHeaders());
+                response = headOnly(answer(uri, path, get), path);
             }
             return CloseableHttpResponse.adapt(response);
         } catch (RegistryTroubleException e) {
@@ -80,6 +84,22 @@ public final class RegistryClient extends CloseableHttpClient {
         } catch (IOException e) {
             throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + Causes.describe(e));
         }
+    }
+
+    private ClassicHttpResponse answer(URI uri, ApiPath path, ClassicHttpRequest request) throws IOException {
+        ClassicHttpResponse response = askRegistry(uri, path, request);
+        return path.kind() == ApiPath.Kind.BLOB ? response : follow(uri, path, request, response);
+    }
+
+    /** Takes the body away; that of a blob is not read, at the price of the connection. */
+    private static ClassicHttpResponse headOnly(ClassicHttpResponse response, ApiPath path) throws IOException {
+        if (response.getEntity() != null && path.kind() == ApiPath.Kind.BLOB) {
+            response.getEntity().close();
+            response.setEntity(null);
+        } else if (response.getEntity() != null) {
+            discard(response);
+        }
+        return response;
     }
 
     /**
