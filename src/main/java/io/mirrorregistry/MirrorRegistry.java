@@ -12,6 +12,10 @@ public final class MirrorRegistry {
 
     private static final Logger LOG = LoggerFactory.getLogger(MirrorRegistry.class);
 
+    /** From here on Java writes four lines of warnings when Netty uses sun.misc.Unsafe, which it can do without. */
+    private static final int JAVA_THAT_WARNS = 24;
+    private static final String NO_UNSAFE = "io.netty.noUnsafe";
+
     private MirrorRegistry() {
     }
 
@@ -20,6 +24,9 @@ public final class MirrorRegistry {
         if (args.length > 0 && !check) {
             stop("mirror-registry takes no arguments but check, and was given \"" + args[0]
                     + "\": its settings are in application.properties and MIRROR_* variables.");
+        }
+        if (Runtime.version().feature() >= JAVA_THAT_WARNS && System.getProperty(NO_UNSAFE) == null) {
+            System.setProperty(NO_UNSAFE, "true");
         }
         try {
             Mirror mirror = new Mirror(Path.of(""), System.getenv());
