@@ -64,6 +64,14 @@ class HealthTest {
     }
 
     @Test
+    void theFolderTellsHowManyNamesItHas() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {
+            await(() -> mirror.management("/observe/health").text().contains("registry-cold"));
+            await(() -> check(mirror.management("/observe/health"), "registry-cold").getString("message").contains(" has 1 name, "));
+        }
+    }
+
+    @Test
     void aRegistryThatWantsATokenIsUp() throws Exception {
         try (TestRegistry hot = TestRegistry.start("hot").requireBasic("a", "b");
                 TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {

@@ -109,7 +109,7 @@ public final class RegistryProbes implements AutoCloseable {
     private Probe lookAtFolder() {
         String problem = images.problem().orElse(null);
         boolean up = problem == null || images.size() > 0;
-        String status = problem == null ? "has " + images.size() + " names" : problem;
+        String status = problem == null ? "has " + images.size() + (images.size() == 1 ? " name" : " names") : problem;
         return new Probe("the folder of images", "read index.json", up, status, Instant.now());
     }
 
