@@ -1,8 +1,10 @@
 package io.mirrorregistry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.config.InvalidSettingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -108,6 +110,19 @@ class CheckTest {
         assertTrue(faults.get(0).startsWith("mirror.images.directory="), faults.get(0));
         assertTrue(faults.stream().anyMatch(fault -> fault.startsWith("routes/front-door.camel.yaml:")
                 && fault.endsWith(": no route begins with direct:tags")), faults.toString());
+    }
+
+    @Test
+    void refusesAFolderWithoutRoutes() throws Exception {
+        Path routes = directory.resolve("routes");
+        try (Stream<Path> files = Files.list(routes)) {
+            for (Path file : files.toList()) {
+                Files.move(file, file.resolveSibling(file.getFileName() + ".bak"));
+            }
+        }
+        String message = assertThrows(InvalidSettingException.class, this::check).getMessage();
+        assertTrue(message.startsWith("The folder " + routes + " cannot work: it holds no *.camel.yaml"), message);
+        assertEquals(1, message.lines().count());
     }
 
     @Test

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -105,6 +106,27 @@ class ManifestTest {
         assertEquals(image.digest().value(), head.header("Docker-Content-Digest"));
         assertEquals(String.valueOf(image.manifest().length), head.header("Content-Length"));
         assertEquals(image.mediaType(), head.header("Content-Type"));
+    }
+
+    static Stream<Fault> hugeHeads() {
+        return Stream.of(Fault.endlessHead(), Fault.endlessLine(), Fault.header("X", "x".repeat(20_000)),
+                Fault.spoil(answer -> IntStream.range(0, 250).boxed().reduce(answer, (told, i) -> told.with("X-" + i, "y"), (one, other) -> other)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("hugeHeads")
+    void stopsReadingAHeadThatIsTooLarge(Fault fault) {
+        Image image = hot.image("library/headstrong", "1.0");
+        hot.fault(fault.on(Kind.MANIFEST));
+        for (String method : List.of("GET", "HEAD")) {
+            cold.put(image);
+            assertArrayEquals(method.equals("GET") ? image.manifest() : new byte[0], mirror.send(method, image.path()).body());
+            cold.remove("library/headstrong", "1.0");
+            assertEquals(503, mirror.send(method, image.path()).status());
+        }
+        // What the system's buffers take is sent, though nobody reads it.
+        assertTrue(hot.bytesSent() < 40_000_000, hot.bytesSent() + " bytes were sent");
+        hot.awaitConnections(1);
     }
 
     @ParameterizedTest

@@ -126,6 +126,32 @@ class OutageTest {
     }
 
     @Test
+    void nobodyIsAskedForAClientThatLeftBeforeItsTurn() throws Exception {
+        try (LogLines access = LogLines.of("access")) {
+            start("HOT_RESPONSE_TIMEOUT", "30s", "MIRROR_SERVER_WORKERS", "1", "MIRROR_SERVER_QUEUE_TIME", "30s", "MIRROR_LOGGING_LEVEL", "info");
+            CountDownLatch held = new CountDownLatch(1);
+            Image first = hot.image("library/app", "first");
+            Image left = hot.image("library/app", "left");
+            hot.fault(Fault.heldUntil(held).path(first.path()));
+            HttpClient clients = HttpClient.newHttpClient();
+            CompletableFuture<HttpResponse<byte[]>> pull = clients.sendAsync(TestClient.request("GET", mirror.url() + first.path(),
+                    Duration.ofSeconds(60)), HttpResponse.BodyHandlers.ofByteArray());
+            await(() -> hot.calls("GET", first.path()).size() == 1);
+            try (Wire leaving = new Wire(mirror.port())) {
+                leaving.send("GET " + left.path() + " HTTP/1.1\r\nHost: mirror\r\n\r\n");
+                // Time to be read; that it was, and that it left, the access log proves below.
+                Thread.sleep(200);
+            }
+            await(() -> access.lines().stream().anyMatch(line -> line.startsWith("GET " + left.path() + " 499 none ")));
+            held.countDown();
+            assertEquals(200, pull.get(60, TimeUnit.SECONDS).statusCode());
+            Image last = hot.image("library/app", "last");
+            assertArrayEquals(last.manifest(), mirror.get(last.path()).body());
+            assertEquals(List.of(), hot.calls("GET", left.path()));
+        }
+    }
+
+    @Test
     void fiveHundredPullsThatWaitForHotDelayNeitherHealthNorWhatColdServes() throws Exception {
         start("HOT_RESPONSE_TIMEOUT", "30s", "MIRROR_SERVER_WORKERS", "40", "MIRROR_SERVER_CALLS_PER_REGISTRY", "20");
         CountDownLatch held = new CountDownLatch(1);

@@ -19,6 +19,14 @@ class ListsTest {
         "</v2/a/tags/list>; rel=\"next\" | ''",
         "</v2/a/tags/list?n=2>; REL=NEXT | n=2",
         "</v2/a/tags/list?last=b>; rel=\"prev\" | -",
+        "</v2/a/tags/list?last=${x}>; rel=\"next\" | ''", "</v2/a/tags/list?last=b c>; rel=\"next\" | ''",
+        "</v2/a/tags/list?last=b\tc>; rel=\"next\" | ''", "</v2/a/tags/list?last=b\u0000>; rel=\"next\" | ''",
+        "</v2/a/tags/list?last=b\u007f>; rel=\"next\" | ''", "</v2/a/tags/list?last=\u00e4>; rel=\"next\" | ''",
+        "</v2/a/tags/list?last=b#c>; rel=\"next\" | ''", "</v2/a/tags/list?last=\"b\">; rel=\"next\" | ''",
+        "</v2/a/tags/list?last=<b>; rel=\"next\" | ''", "</v2/a/tags/list?last=b\\c>; rel=\"next\" | ''",
+        "</v2/a/tags/list?last=b^c>; rel=\"next\" | ''", "</v2/a/tags/list?last=b`c>; rel=\"next\" | ''",
+        "</v2/a/tags/list?>; rel=\"next\" | ''", "</v2/a/tags/list?last=%7B%7Bx%7D%7D>; rel=\"next\" | last=%7B%7Bx%7D%7D",
+        "</v2/a/tags/list?next_page=a%2Bb+c&n=2~!$'()*,;:@/?>; rel=\"next\" | next_page=a%2Bb+c&n=2~!$'()*,;:@/?",
         "nonsense | -", "<> | -", "> < | -"})
     void takesOnlyTheQueryOfTheNextPage(String link, String query) {
         assertEquals(query, Lists.nextQuery(link));

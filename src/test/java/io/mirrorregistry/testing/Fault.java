@@ -204,6 +204,16 @@ public final class Fault {
         return spoil(answer -> answer.with(Manner.ENDLESS));
     }
 
+    /** Spoils the answer: headers that never end. */
+    public static Fault endlessHead() {
+        return spoil(answer -> answer.with(Manner.ENDLESS_HEAD));
+    }
+
+    /** Spoils the answer: a header that never ends. */
+    public static Fault endlessLine() {
+        return spoil(answer -> answer.with(Manner.ENDLESS_LINE));
+    }
+
     /** Spoils the answer: Content-Length says this, whole body and end of connection follow. */
     public static Fault contentLength(String length) {
         return header("Content-Length", length);

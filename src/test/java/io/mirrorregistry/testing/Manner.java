@@ -45,6 +45,25 @@ public interface Manner {
         }
     };
 
+    /** A head without end, line by line, until one side closes. */
+    Manner ENDLESS_HEAD = (answer, call, connection) -> {
+        byte[] head = answer.head();
+        connection.out().write(head, 0, head.length - 2);
+        for (int i = 0; ; i++) {
+            connection.out().write(("X-" + i + ": " + "x".repeat(1000) + "\r\n").getBytes(StandardCharsets.US_ASCII));
+        }
+    };
+
+    /** A head with a line without end, until one side closes. */
+    Manner ENDLESS_LINE = (answer, call, connection) -> {
+        byte[] head = answer.head();
+        connection.out().write(head, 0, head.length - 2);
+        connection.out().write("X: ".getBytes(StandardCharsets.US_ASCII));
+        while (true) {
+            connection.out().write("x".repeat(1000).getBytes(StandardCharsets.US_ASCII));
+        }
+    };
+
     /** Not at all: the connection ends. */
     Manner CLOSE = (answer, call, connection) -> connection.end();
 
