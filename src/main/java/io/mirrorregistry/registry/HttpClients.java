@@ -15,8 +15,7 @@ import org.apache.hc.core5.util.Timeout;
 final class HttpClients {
 
     /** A head without end would fill the memory. */
-    private static final int MOST_HEADERS = 200;
-    private static final int LONGEST_LINE = 16 * 1024;
+    private static final Http1Config HEAD_LIMITS = Http1Config.custom().setMaxHeaderCount(200).setMaxLineLength(16 * 1024).build();
 
     private HttpClients() {
     }
@@ -28,8 +27,8 @@ final class HttpClients {
         return HttpClientBuilder.create()
                 .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
                         .setConnectionFactory(ManagedHttpClientConnectionFactory.builder()
-                                .http1Config(Http1Config.custom().setMaxHeaderCount(MOST_HEADERS).setMaxLineLength(LONGEST_LINE).build())
-                                .responseParserFactory(new Leftovers.Parsers())
+                                .http1Config(HEAD_LIMITS)
+                                .responseParserFactory(new Leftovers.Parsers(HEAD_LIMITS))
                                 .build())
                         .setMaxConnTotal(connections)
                         .setMaxConnPerRoute(connections)

@@ -64,9 +64,16 @@ final class Leftovers {
     /** Looks for what was read already, together with the end of the answer before. */
     static final class Parsers implements HttpMessageParserFactory<ClassicHttpResponse> {
 
+        private final Http1Config limits;
+
+        /** @param limits the limits of an answer's head; the HTTP client asks for parsers without */
+        Parsers(Http1Config limits) {
+            this.limits = limits;
+        }
+
         @Override
         public HttpMessageParser<ClassicHttpResponse> create(Http1Config config) {
-            return guarded(DefaultHttpResponseParserFactory.INSTANCE.create(config));
+            return guarded(DefaultHttpResponseParserFactory.INSTANCE.create(limits));
         }
 
         private static HttpMessageParser<ClassicHttpResponse> guarded(HttpMessageParser<ClassicHttpResponse> parser) {
