@@ -40,7 +40,7 @@ final class BlobDirectory {
             }
             if (found.size() != size) {
                 throw new DamagedImageException(
-                        "blob " + digest + " has " + found.size() + " bytes instead of " + size);
+                        "blob " + digest + " has " + found.size() + (found.size() == 1 ? " byte" : " bytes") + " instead of " + size);
             }
             return new StoredBlob(digest, file, size);
         } catch (NoSuchFileException e) {

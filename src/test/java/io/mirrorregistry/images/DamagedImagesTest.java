@@ -53,6 +53,8 @@ class DamagedImagesTest {
         JsonObject layer = manifest.getJsonArray("layers").getJsonObject(0);
         Files.writeString(builder.file(layer), "dam");
         assertLeftOut(builder.manifest(manifest), "blob " + layer.getString("digest") + " has 3 bytes instead of 7");
+        Files.writeString(builder.file(layer), "d");
+        assertLeftOut(builder.manifest(manifest), "blob " + layer.getString("digest") + " has 1 byte instead of 7");
     }
 
     @Test
