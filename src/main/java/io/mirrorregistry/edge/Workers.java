@@ -94,7 +94,8 @@ public final class Workers implements Executor, AutoCloseable {
         for (Runnable task = first; task != null; task = next()) {
             try {
                 task.run();
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
+                // A worker that ended here would be counted as busy for ever.
                 LOG.error("A request was left without an answer", e);
             }
         }

@@ -42,6 +42,10 @@ class WorkersTest {
                 request.response().end("failed");
                 throw new IllegalStateException("on purpose");
             }
+            if (request.request().path().equals("/overflows")) {
+                request.response().end("failed");
+                throw new StackOverflowError("on purpose");
+            }
             if (request.request().path().startsWith("/held")) {
                 await(held);
             }
@@ -178,8 +182,8 @@ class WorkersTest {
     @Test
     void aTaskThatFailsCostsNoWorker() throws Exception {
         start(1, 100, Duration.ofSeconds(30));
-        for (int i = 0; i < 5; i++) {
-            assertEquals("failed", ask("/fails").get(20, TimeUnit.SECONDS).body());
+        for (String path : List.of("/fails", "/overflows", "/fails", "/overflows")) {
+            assertEquals("failed", ask(path).get(20, TimeUnit.SECONDS).body());
         }
         assertEquals("done", ask("/after").get(20, TimeUnit.SECONDS).body());
     }
