@@ -172,6 +172,18 @@ class CacheTest {
     }
 
     @Test
+    void whatIsMissingIsAskedForAgainHoweverOftenClientsTry() throws Exception {
+        start("MIRROR_CACHE_MISS_TTL", "300ms");
+        assertEquals(404, mirror.get("/v2/library/app/manifests/1.0").status());
+        Image image = cold.image("library/app", "1.0");
+        long end = System.nanoTime() + 5_000_000_000L;
+        while (System.nanoTime() < end && mirror.get(image.path()).status() != 200) {
+            Thread.sleep(20);
+        }
+        served(image, mirror.get(image.path()));
+    }
+
+    @Test
     void anOutageIsNeverKept() {
         start();
         hot.fault(Fault.status(500));

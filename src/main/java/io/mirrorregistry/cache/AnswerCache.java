@@ -227,8 +227,11 @@ public final class AnswerCache {
         return (Crowd<Object>.Errand) exchange.getProperty(ERRAND);
     }
 
-    /** Remembers that no registry has what was asked for. */
+    /** Remembers that no registry has what was asked for, if they were asked for this exchange: what is remembered stays no longer. */
     public void keepMissing(Exchange exchange) {
+        if (exchange.getProperty(ERRAND) == null) {
+            return;
+        }
         Wish wish = wish(Pull.of(exchange).request());
         boolean listed = wish.path.kind() == ApiPath.Kind.MANIFEST || wish.path.kind() == ApiPath.Kind.BLOB;
         if (listed && (wish.accept == null || wish.accept.length() <= LONGEST_ACCEPT)) {
