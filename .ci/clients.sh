@@ -66,7 +66,8 @@ pull_with_docker() {
   local digest
   digest=$(digest_of "$2" "$3")
   docker_here pull "$mirror/$1"
-  same "digest" "$mirror/${1%:*}@$digest" "$(docker_here image inspect -f '{{index .RepoDigests 0}}' "$mirror/$1")"
+  # The image may be there under another mirror's name as well.
+  docker_here image inspect -f '{{json .RepoDigests}}' "$mirror/$1" | grep -F "\"$mirror/${1%:*}@$digest\""
   same "layers" "$(diffs_of "$2" "$digest")" "$(docker_here image inspect -f '{{json .RootFS.Layers}}' "$mirror/$1")"
   docker_here rmi "$mirror/$1"
 }
