@@ -39,12 +39,12 @@ public final class Blobs {
     private static final ByteBuffer NO_BYTES = ByteBuffer.allocate(0).asReadOnlyBuffer();
 
     /** Prepares the call that finds out whether the registry has the blob. */
-    public void askWhether(Exchange exchange) {
+    public void prepareHead(Exchange exchange) {
         new Call(true, Pull.of(exchange).request().path(), null, null, null).next(exchange);
     }
 
     /** Prepares the call for the blob itself, or the part of it that the client wants. */
-    public void ask(Exchange exchange) {
+    public void prepare(Exchange exchange) {
         ApiRequest request = Pull.of(exchange).request();
         new Call(false, request.path(), null, null, request.range()).next(exchange);
     }

@@ -52,7 +52,7 @@ abstract class Lists {
     }
 
     /** Prepares the call for the first page. */
-    public void ask(Exchange exchange) {
+    public void prepare(Exchange exchange) {
         gathered(exchange).pages = 0;
         gathered(exchange).bytes = 0;
         gathered(exchange).asked.clear();

@@ -26,7 +26,7 @@ public final class Manifests {
     private static final String WHOLE = "whole";
 
     /** Prepares the call for the manifest that the client asked for; a HEAD where it may be the one that is known already. */
-    public void ask(Exchange exchange) {
+    public void prepare(Exchange exchange) {
         ApiRequest request = Pull.of(exchange).request();
         new Call(request.head() || KeptManifest.of(exchange) != null, request.path(), null, accept(request.accept()), null).next(exchange);
     }
@@ -40,7 +40,7 @@ public final class Manifests {
     }
 
     /** Prepares the call for the manifest itself, where a HEAD did not tell enough. */
-    public void askWhole(Exchange exchange) {
+    public void prepareWhole(Exchange exchange) {
         Call head = Call.of(exchange);
         Call.get(head.path(), head.accept()).next(exchange);
     }

@@ -29,7 +29,7 @@ public final class Referrers extends Lists {
     }
 
     /** Prepares the call for what clients write where a registry has no referrers API: the tag {@code sha256-<hex>}. */
-    public void askTag(Exchange exchange) {
+    public void prepareTag(Exchange exchange) {
         ApiPath asked = Pull.of(exchange).request().path();
         Digest subject = (Digest) asked.reference();
         String tag = subject.algorithm() + "-" + subject.hex();

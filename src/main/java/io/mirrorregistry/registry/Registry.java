@@ -14,7 +14,7 @@ import org.apache.camel.Message;
 import org.apache.camel.http.common.HttpMethods;
 
 /**
- * One registry, as routes use it: a bean under the registry's name. Its {@code ask} prepares the call that camel-http then
+ * One registry, as routes use it: a bean under the registry's name. Its {@code prepare} readies the call that camel-http then
  * makes; {@code trouble} and {@code notHere} tell what the answer means.
  */
 public final class Registry {
@@ -74,7 +74,7 @@ public final class Registry {
     }
 
     /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
-    public CompletionStage<Void> ask(Exchange exchange) {
+    public CompletionStage<Void> prepare(Exchange exchange) {
         chosen(exchange);
         Call call = Call.of(exchange);
         Message message = exchange.getMessage();
