@@ -1,0 +1,110 @@
+package io.mirrorregistry.config;
+
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+
+/** Single settings with their types; each method throws {@link InvalidSettingException} for what is none of the type. */
+final class SettingValues {
+
+    static final long MEGABYTE = 1024 * 1024;
+
+    private final Map<String, String> text;
+
+    SettingValues(Map<String, String> text) {
+        this.text = text;
+    }
+
+    int port(String name) throws InvalidSettingException {
+        return number(name, 1, 65535);
+    }
+
+    int number(String name, int least, int most) throws InvalidSettingException {
+        try {
+            int number = Integer.parseInt(value(name));
+            if (number >= least && number <= most) {
+                return number;
+            }
+        } catch (NumberFormatException e) {
+            // refused below, like a number outside the bounds
+        }
+        throw invalid(name, "it is to be a number from " + least + " to " + most);
+    }
+
+    /** Reads a size in bytes. */
+    long bytes(String name) throws InvalidSettingException {
+        String value = value(name);
+        int digits = digits(value);
+        long unit = switch (value.substring(digits)) {
+            case "KB" -> 1024;
+            case "MB" -> MEGABYTE;
+            case "GB" -> 1024 * MEGABYTE;
+            case "" -> value.equals("0") ? 1 : 0;
+            default -> 0;
+        };
+        if (digits == 0 || unit == 0) {
+            throw invalid(name, "a size is a number with KB, MB or GB, such as " + SettingsSource.carried().get(name) + ", or 0");
+        }
+        return Long.parseLong(value.substring(0, digits)) * unit;
+    }
+
+    /** Reads a time that may be 0. */
+    Duration durationOrZero(String name) throws InvalidSettingException {
+        String value = value(name);
+        return value.equals("0") || value.equals("0s") ? Duration.ZERO : duration(name);
+    }
+
+    Duration duration(String name) throws InvalidSettingException {
+        return duration(name, SettingsSource.carried().get(name));
+    }
+
+    /** @param otherwise the default of a setting that the jar does not carry */
+    Duration duration(String name, String otherwise) throws InvalidSettingException {
+        String value = text.getOrDefault(name, otherwise);
+        int digits = digits(value);
+        TimeUnit unit = switch (value.substring(digits)) {
+            case "ms" -> TimeUnit.MILLISECONDS;
+            case "s" -> TimeUnit.SECONDS;
+            case "m" -> TimeUnit.MINUTES;
+            case "h" -> TimeUnit.HOURS;
+            default -> null;
+        };
+        if (digits == 0 || unit == null || Long.parseLong(value.substring(0, digits)) == 0) {
+            throw invalid(name, "a time is a number above 0 with ms, s, m or h, such as " + otherwise);
+        }
+        return Duration.of(Long.parseLong(value.substring(0, digits)), unit.toChronoUnit());
+    }
+
+    String oneOf(String name, Set<String> choices) throws InvalidSettingException {
+        return oneOf(name, choices, SettingsSource.carried().get(name));
+    }
+
+    /** @param otherwise the default of a setting that the jar does not carry */
+    String oneOf(String name, Set<String> choices, String otherwise) throws InvalidSettingException {
+        String value = text.getOrDefault(name, otherwise).toLowerCase(Locale.ROOT);
+        if (!choices.contains(value)) {
+            throw invalid(name, "it is one of " + String.join(", ", new TreeSet<>(choices)));
+        }
+        return value;
+    }
+
+    /** Returns the text; empty for none. */
+    String value(String name) {
+        return text.getOrDefault(name, "");
+    }
+
+    InvalidSettingException invalid(String name, String expected) {
+        return new InvalidSettingException(name, value(name).isEmpty() ? "(empty)" : value(name), expected);
+    }
+
+    private static int digits(String value) {
+        int digits = 0;
+        while (digits < value.length() && Character.isDigit(value.charAt(digits)) && digits < 9) {
+            digits++;
+        }
+        return digits;
+    }
+}
