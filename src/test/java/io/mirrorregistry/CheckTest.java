@@ -113,6 +113,14 @@ class CheckTest {
     }
 
     @Test
+    void looksIntoTheFilesOfCertificates() throws Exception {
+        Files.writeString(directory.resolve("ca.pem"), "hello");
+        String message = assertThrows(InvalidSettingException.class, () -> check("MIRROR_REGISTRY_HOT_CA_CERTIFICATE", "ca.pem")).getMessage();
+        assertEquals("mirror.registry.hot.ca-certificate=ca.pem cannot work: the file is to hold certificates in PEM, "
+                + "and cannot be read as such (No certificate data found)", message);
+    }
+
+    @Test
     void refusesAFolderWithoutRoutes() throws Exception {
         Path routes = directory.resolve("routes");
         try (Stream<Path> files = Files.list(routes)) {

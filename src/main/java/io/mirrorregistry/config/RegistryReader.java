@@ -17,20 +17,28 @@ final class RegistryReader {
     /** What their names begin with. */
     static final String REGISTRY = "mirror.registry.";
     private static final Set<String> SETTINGS = Set.of("url", "username", "password", "blobs", "public-url",
-            "connect-timeout", "response-timeout", "token-hosts");
+            "connect-timeout", "response-timeout", "token-hosts", "ca-certificate");
     /** What routes call their steps, and therefore no registry. */
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
             "cache", "folder", "vertx", "route-files");
 
     private final Map<String, String> text;
     private final SettingValues values;
+    private final CertificateFile certificates;
     private final String version;
+    private final List<String> warnings;
 
-    /** @param version this mirror's version, for the User-Agent */
-    RegistryReader(Map<String, String> text, SettingValues values, String version) {
+    /**
+     * @param certificates reads files of certificates
+     * @param version this mirror's version, for the User-Agent
+     * @param warnings gets a sentence for each setting that can work, but hardly as it was meant
+     */
+    RegistryReader(Map<String, String> text, SettingValues values, CertificateFile certificates, String version, List<String> warnings) {
         this.text = text;
         this.values = values;
+        this.certificates = certificates;
         this.version = version;
+        this.warnings = warnings;
     }
 
     /**
@@ -87,7 +95,8 @@ final class RegistryReader {
                 publicUrl.isEmpty() ? url : url(prefix + "public-url"),
                 values.duration(prefix + "connect-timeout", "2s"),
                 values.duration(prefix + "response-timeout", "8s"),
-                hosts(prefix + "token-hosts"));
+                hosts(prefix + "token-hosts"),
+                certificates.read(prefix + "ca-certificate", warnings));
     }
 
     private Credentials credentials(String prefix) throws InvalidSettingException {

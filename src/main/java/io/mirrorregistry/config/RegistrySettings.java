@@ -1,6 +1,7 @@
 package io.mirrorregistry.config;
 
 import java.net.URI;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,7 @@ import java.util.Map;
  * @param connectTimeout the longest time to connect
  * @param responseTimeout the longest time to the first byte of an answer, and between two of its bytes
  * @param tokenHosts further hosts that may see our credentials
+ * @param caCertificates authorities that are trusted beside those that Java knows, on calls for this registry
  */
 public record RegistrySettings(
         String name,
@@ -27,7 +29,8 @@ public record RegistrySettings(
         URI publicUrl,
         Duration connectTimeout,
         Duration responseTimeout,
-        List<String> tokenHosts) {
+        List<String> tokenHosts,
+        List<X509Certificate> caCertificates) {
 
     /** Returns whether this is the folder of images that comes with the mirror. */
     public boolean isFolder() {

@@ -1,5 +1,8 @@
 package io.mirrorregistry.config;
 
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
@@ -94,6 +97,23 @@ final class SettingValues {
     /** Returns the text; empty for none. */
     String value(String name) {
         return text.getOrDefault(name, "");
+    }
+
+    /**
+     * Reads the path of a file that is there.
+     *
+     * @param directory where relative paths start
+     */
+    Path file(String name, Path directory) throws InvalidSettingException {
+        try {
+            Path file = directory.resolve(value(name));
+            if (Files.isRegularFile(file)) {
+                return file;
+            }
+        } catch (InvalidPathException e) {
+            // refused below, like the path of a file that is not there
+        }
+        throw invalid(name, "there is no such file");
     }
 
     InvalidSettingException invalid(String name, String expected) {

@@ -52,7 +52,8 @@ public final class SettingsReader {
     }
 
     private Settings settings() throws InvalidSettingException {
-        Map<String, RegistrySettings> registries = new RegistryReader(text, values, version).read();
+        Map<String, RegistrySettings> registries = new RegistryReader(text, values, new CertificateFile(values, directory), version, warnings)
+                .read();
         warnOfUnknown();
         int port = values.port("mirror.server.port");
         int managementPort = values.port("mirror.management.port");

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.testing.TestCertificate;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -251,6 +252,38 @@ class SettingsReaderTest {
         assertTrue(message.contains("config.yaml"), message);
         assertTrue(message.length() < 400, () -> message.length() + " characters");
         assertEquals(1, message.lines().count(), message);
+    }
+
+    @Test
+    void readsCertificatesOfAuthorities() throws Exception {
+        assertEquals(List.of(), read().registries().get("hot").caCertificates());
+        TestCertificate one = TestCertificate.make();
+        Files.writeString(directory.resolve("ca.pem"), "# ours\n" + one.authorityPem() + one.pem());
+        environment.put("MIRROR_REGISTRY_HOT_CA_CERTIFICATE", "ca.pem");
+        assertEquals(List.of("CN=test authority", "CN=test registry"), read().registries().get("hot").caCertificates().stream()
+                .map(certificate -> certificate.getSubjectX500Principal().getName()).toList());
+        assertEquals(List.of(), read().warnings());
+    }
+
+    @Test
+    void stopsAtAFileThatHoldsNoCertificates() throws Exception {
+        environment.put("MIRROR_REGISTRY_HOT_CA_CERTIFICATE", "ca.pem");
+        assertStops("mirror.registry.hot.ca-certificate=ca.pem cannot work: there is no such file");
+        TestCertificate one = TestCertificate.make();
+        for (String text : List.of("", "hello", one.keyPem(), one.pem().replaceFirst("\n.*\n", "\n"), "-----BEGIN CERTIFICATE-----\nAAAA\n")) {
+            Files.writeString(directory.resolve("ca.pem"), text);
+            String message = assertThrows(InvalidSettingException.class, this::read, text).getMessage();
+            assertTrue(message.startsWith("mirror.registry.hot.ca-certificate=ca.pem cannot work: the file "), message);
+            assertEquals(1, message.lines().count(), message);
+        }
+    }
+
+    @Test
+    void warnsOfACertificateThatHasExpired() throws Exception {
+        Files.writeString(directory.resolve("ca.pem"), TestCertificate.make("-startdate", "2024/01/01 12:00:00", "-validity", "30").pem());
+        environment.put("MIRROR_REGISTRY_HOT_CA_CERTIFICATE", "ca.pem");
+        assertEquals(List.of("mirror.registry.hot.ca-certificate=ca.pem: the certificate of CN=test registry has expired on 2024-01-31"),
+                read().warnings());
     }
 
     @Test

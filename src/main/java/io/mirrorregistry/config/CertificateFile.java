@@ -1,0 +1,56 @@
+package io.mirrorregistry.config;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.List;
+
+/** A PEM file of certificates, which a setting names. */
+final class CertificateFile {
+
+    private final SettingValues values;
+    private final Path directory;
+
+    /** @param directory where relative paths start */
+    CertificateFile(SettingValues values, Path directory) {
+        this.values = values;
+        this.directory = directory;
+    }
+
+    /**
+     * Reads the certificates of the file that the setting names; none where it is empty.
+     *
+     * @param warnings gets a sentence for each certificate that has expired
+     * @throws InvalidSettingException when there is no such file, or it holds something else
+     */
+    List<X509Certificate> read(String setting, List<String> warnings) throws InvalidSettingException {
+        if (values.value(setting).isEmpty()) {
+            return List.of();
+        }
+        Path file = values.file(setting, directory);
+        try (InputStream in = Files.newInputStream(file)) {
+            List<X509Certificate> certificates = CertificateFactory.getInstance("X.509").generateCertificates(in).stream()
+                    .map(X509Certificate.class::cast).toList();
+            if (certificates.isEmpty()) {
+                throw values.invalid(setting, "the file is to hold certificates in PEM, and is empty");
+            }
+            for (X509Certificate certificate : certificates) {
+                Instant end = certificate.getNotAfter().toInstant();
+                if (end.isBefore(Instant.now())) {
+                    warnings.add(setting + "=" + values.value(setting) + ": the certificate of " + certificate.getSubjectX500Principal().getName()
+                            + " has expired on " + LocalDate.ofInstant(end, ZoneOffset.UTC));
+                }
+            }
+            return certificates;
+        } catch (IOException | CertificateException e) {
+            throw values.invalid(setting, "the file is to hold certificates in PEM, and cannot be read as such (" + e.getMessage() + ")");
+        }
+    }
+}
