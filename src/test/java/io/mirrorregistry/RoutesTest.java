@@ -77,7 +77,7 @@ class RoutesTest extends CamelTestSupport {
         camel.getRegistry().bind("cache", new AnswerCache(NOTHING_KEPT, Runnable::run));
         for (String name : List.of("hot", "cold")) {
             Registry registry = new Registry(new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
-                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of(), List.of()),
+                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of(), List.of(), null),
                     new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1), 1, Runnable::run);
             camel.getRegistry().bind(name, registry);
             camel.getRegistry().bind(name + "-client", registry.client());

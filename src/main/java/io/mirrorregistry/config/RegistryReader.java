@@ -17,7 +17,7 @@ final class RegistryReader {
     /** What their names begin with. */
     static final String REGISTRY = "mirror.registry.";
     private static final Set<String> SETTINGS = Set.of("url", "username", "password", "blobs", "public-url",
-            "connect-timeout", "response-timeout", "token-hosts", "ca-certificate");
+            "connect-timeout", "response-timeout", "token-hosts", "ca-certificate", "proxy");
     /** What routes call their steps, and therefore no registry. */
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
             "cache", "folder", "vertx", "route-files");
@@ -96,7 +96,8 @@ final class RegistryReader {
                 values.duration(prefix + "connect-timeout", "2s"),
                 values.duration(prefix + "response-timeout", "8s"),
                 hosts(prefix + "token-hosts"),
-                certificates.read(prefix + "ca-certificate", warnings));
+                certificates.read(prefix + "ca-certificate", warnings),
+                ProxySettings.read(values, prefix + "proxy"));
     }
 
     private Credentials credentials(String prefix) throws InvalidSettingException {

@@ -19,6 +19,7 @@ import java.util.Map;
  * @param responseTimeout the longest time to the first byte of an answer, and between two of its bytes
  * @param tokenHosts further hosts that may see our credentials
  * @param caCertificates authorities that are trusted beside those that Java knows, on calls for this registry
+ * @param proxy by way of which this registry is called; null for straight
  */
 public record RegistrySettings(
         String name,
@@ -30,7 +31,8 @@ public record RegistrySettings(
         Duration connectTimeout,
         Duration responseTimeout,
         List<String> tokenHosts,
-        List<X509Certificate> caCertificates) {
+        List<X509Certificate> caCertificates,
+        ProxySettings proxy) {
 
     /** Returns whether this is the folder of images that comes with the mirror. */
     public boolean isFolder() {
@@ -40,6 +42,7 @@ public record RegistrySettings(
     /** Tells the registry without its secrets: headers may carry some. */
     @Override
     public String toString() {
-        return name + " " + (isFolder() ? "folder" : url) + " as " + (credentials == null ? "anonymous" : credentials.username());
+        return name + " " + (isFolder() ? "folder" : url) + " as " + (credentials == null ? "anonymous" : credentials.username())
+                + (proxy == null ? "" : " by way of " + proxy);
     }
 }

@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry;
 
+import io.mirrorregistry.config.ProxySettings;
 import java.net.ConnectException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
@@ -16,6 +17,11 @@ final class Causes {
     private Causes() {
     }
 
+    /** @param proxy by way of which the call was made; null for straight */
+    static String describe(Exception e, ProxySettings proxy) {
+        return describe(e) + (proxy == null ? "" : " (by way of the proxy " + proxy.host() + ":" + proxy.port() + ")");
+    }
+
     static String describe(Exception e) {
         if (e instanceof ConnectTimeoutException) {
             return "connect timed out";
@@ -25,6 +31,8 @@ final class Causes {
             return "no answer in time";
         } else if (e instanceof UnknownHostException) {
             return "host name unknown";
+        } else if (e instanceof Proxies.NoTunnelException) {
+            return e.getMessage();
         } else if (e instanceof SSLException) {
             return "TLS failed: " + e.getMessage();
         } else if (e instanceof ConnectException) {

@@ -25,7 +25,7 @@ final class HttpClients {
     static CloseableHttpClient create(RegistrySettings registry, int connections) {
         Timeout connectTimeout = Timeout.of(registry.connectTimeout());
         Timeout responseTimeout = Timeout.of(registry.responseTimeout());
-        return HttpClientBuilder.create()
+        return Proxies.through(registry.proxy(), HttpClientBuilder.create())
                 .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
                         .setTlsSocketStrategy(new DefaultClientTlsStrategy(Trust.context(registry.caCertificates())))
                         .setConnectionFactory(ManagedHttpClientConnectionFactory.builder()
@@ -51,7 +51,6 @@ final class HttpClients {
                 .disableRedirectHandling()
                 .disableContentCompression()
                 .disableCookieManagement()
-                .disableAuthCaching()
                 .disableDefaultUserAgent()
                 .build();
     }

@@ -82,7 +82,7 @@ public final class RegistryClient extends CloseableHttpClient {
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + Causes.describe(e));
+            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + Causes.describe(e, registry.proxy()));
         }
     }
 
@@ -121,7 +121,7 @@ public final class RegistryClient extends CloseableHttpClient {
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), call + ": " + Causes.describe(e));
+            throw new RegistryTroubleException(registry.name(), call + ": " + Causes.describe(e, registry.proxy()));
         }
     }
 
@@ -142,7 +142,7 @@ public final class RegistryClient extends CloseableHttpClient {
             throw e;
         } catch (IOException e) {
             throw new RegistryTroubleException(registry.name(), method + " at " + location.getHost() + ", where it redirects: "
-                    + Causes.describe(e));
+                    + Causes.describe(e, registry.proxy()));
         }
     }
 

@@ -67,7 +67,7 @@ final class TokenService {
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw trouble(uri, Causes.describe(e));
+            throw trouble(uri, Causes.describe(e, registry.proxy()));
         } finally {
             answered.run();
         }

@@ -167,6 +167,17 @@ class SettingsReaderTest {
         "mirror.registry.hot.response-timeout | 0s | a number above 0 with ms, s, m or h",
         "mirror.registry.hot.response-timeout | soon | a number above 0 with ms, s, m or h",
         "mirror.registry.hot.token-hosts | https://auth.example.com | list of host names",
+        "mirror.registry.hot.proxy | proxy.example.com:3128 | no URL of a proxy",
+        "mirror.registry.hot.proxy | proxy.example.com | no URL of a proxy",
+        "mirror.registry.hot.proxy | http://proxy.example.com | no URL of a proxy",
+        "mirror.registry.hot.proxy | socks5://proxy.example.com:1080 | no URL of a proxy",
+        "mirror.registry.hot.proxy | http://proxy.example.com:99999 | no URL of a proxy",
+        "mirror.registry.hot.proxy | http://proxy.example.com:3128/path | no URL of a proxy",
+        "mirror.registry.hot.proxy | http://proxy.example.com:3128?x=1 | no URL of a proxy",
+        "mirror.registry.hot.proxy | mailto:me | no URL of a proxy",
+        "mirror.registry.hot.proxy | http://me:%zz@proxy.example.com:3128 | ***@proxy.example.com:3128 cannot work",
+        "mirror.registry.hot.proxy | http://me:%0D@proxy.example.com:3128 | ***@proxy.example.com:3128 cannot work",
+        "mirror.registry.hot.proxy | http://:secret@proxy.example.com:3128 | ***@proxy.example.com:3128 cannot work",
         "mirror.registry.hot.username | a:b | no colon",
         "mirror.logging.level | loud | one of debug, error, info, trace, warn",
         "mirror.logging.format | xml | one of console, json"})
@@ -189,6 +200,10 @@ class SettingsReaderTest {
         assertFalse(assertThrows(InvalidSettingException.class, this::read).getMessage().contains("ter2"));
         environment.remove("MIRROR_REGISTRY_HOT_PASSWORD");
         environment.remove("MIRROR_REGISTRY_HOT_URL");
+        environment.put("MIRROR_REGISTRY_HOT_PROXY", "http://me:hun#te@r2@proxy.example.com:3128");
+        message = assertThrows(InvalidSettingException.class, this::read).getMessage();
+        assertTrue(message.startsWith("mirror.registry.hot.proxy=***@proxy.example.com:3128 cannot work: "), message);
+        environment.remove("MIRROR_REGISTRY_HOT_PROXY");
         environment.put("MIRROR_REGISTRY_HOT_HEADERS_AUTHORIZATION", "hunter2");
         assertStops("mirror.registry.hot.headers.AUTHORIZATION=*** cannot work: the mirror sets that header itself");
     }
@@ -198,6 +213,7 @@ class SettingsReaderTest {
         environment.put("MIRROR_REGISTRY_HOT_USERNAME", "reader");
         environment.put("MIRROR_REGISTRY_HOT_PASSWORD", "hunter2");
         environment.put("MIRROR_REGISTRY_HOT_HEADERS_X_KEY", "hunter2");
+        environment.put("MIRROR_REGISTRY_HOT_PROXY", "http://me:hunter2@proxy.example.com:3128");
         assertFalse(read().placeholders().toString().contains("hunter2"));
         assertFalse(read().registries().get("hot").toString().contains("hunter2"));
         assertFalse(read().registries().get("hot").credentials().toString().contains("hunter2"));
@@ -252,6 +268,14 @@ class SettingsReaderTest {
         assertTrue(message.contains("config.yaml"), message);
         assertTrue(message.length() < 400, () -> message.length() + " characters");
         assertEquals(1, message.lines().count(), message);
+    }
+
+    @Test
+    void readsAProxyWithAnAccount() throws Exception {
+        assertNull(read().registries().get("hot").proxy());
+        environment.put("MIRROR_REGISTRY_HOT_PROXY", "HTTP://me:a%40b%3a+@proxy.example.com:3128/");
+        assertEquals(new ProxySettings("http", "proxy.example.com", 3128, new Credentials("me", "a@b:+")), read().registries().get("hot").proxy());
+        assertNull(read().registries().get("cold").proxy());
     }
 
     @Test

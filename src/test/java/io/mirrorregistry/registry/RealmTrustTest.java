@@ -39,7 +39,7 @@ class RealmTrustTest {
     })
     void credentialsGoOnlyToTheRegistrysOwn(URI registry, URI realm, boolean allowed) {
         RegistrySettings settings = new RegistrySettings("hot", registry, null, Map.of(), BlobsMode.AUTO, registry,
-                Duration.ofSeconds(1), Duration.ofSeconds(1), List.of("listed.elsewhere.net"), List.of());
+                Duration.ofSeconds(1), Duration.ofSeconds(1), List.of("listed.elsewhere.net"), List.of(), null);
         assertEquals(allowed, new RealmTrust(settings).mayHaveCredentials(realm));
     }
 }
