@@ -21,6 +21,6 @@ COPY application.properties ./
 EXPOSE 5000 9000
 # bash, as no base promises curl: it is in Debian's and Ubuntu's images, and costs no second JVM.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s CMD ["bash", "-c", \
-  "exec 3<>/dev/tcp/127.0.0.1/${MIRROR_SERVER_PORT:-5000} && printf 'GET /health HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && grep -q '\"healthy\"' <&3"]
+  "exec 3<>/dev/tcp/127.0.0.1/${MIRROR_MANAGEMENT_PORT:-9000} && printf 'GET /observe/health/live HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && grep -q '\"UP\"' <&3"]
 # Three quarters of the container's memory for the heap; out of it, end and be started again.
 ENTRYPOINT ["java", "-XX:MaxRAMPercentage=75", "-XX:+ExitOnOutOfMemoryError", "-jar", "/app/mirror-registry.jar"]

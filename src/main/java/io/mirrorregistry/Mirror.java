@@ -10,9 +10,11 @@ import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
 import io.mirrorregistry.edge.ClientsEngine;
 import io.mirrorregistry.edge.ClientsServer;
+import io.mirrorregistry.edge.ClientsTls;
 import io.mirrorregistry.edge.Requests;
 import io.mirrorregistry.edge.Shortcut;
 import io.mirrorregistry.edge.Workers;
+import io.mirrorregistry.health.CertificateHealthCheck;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.health.RoutesHealthCheck;
@@ -74,6 +76,8 @@ public final class Mirror implements AutoCloseable {
     private final SimpleRegistry beans = new SimpleRegistry();
     private final Path routes;
     private final LiveRoutes live = new LiveRoutes();
+    /** Null for plain http. */
+    private final ClientsTls tls;
     /** Null where the routes are those that the jar carries, or changes are not to be noticed. */
     private final RouteWatcher watcher;
 
@@ -89,6 +93,7 @@ public final class Mirror implements AutoCloseable {
         routes = directory.resolve("routes");
         settings = SettingsReader.read(directory, environment, version);
         Logs.apply(settings.logging());
+        tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
         vertx = Vertx.vertx(new VertxOptions()
                 // Requests have workers of their own.
                 .setWorkerPoolSize(VERTX_WORKERS)
@@ -121,7 +126,7 @@ public final class Mirror implements AutoCloseable {
     private void serveClients(CamelContext camel) {
         try {
             live.begin(camel, () -> Successor.of(camel, main.configure(), settings.placeholders()));
-            camel.addService(new ClientsServer(settings.server(), live));
+            camel.addService(new ClientsServer(settings.server(), tls, live));
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override
                 public void onContextStarted(CamelContext started) {
@@ -173,6 +178,9 @@ public final class Mirror implements AutoCloseable {
         if (watcher != null) {
             beans.bind("route-files", new RoutesHealthCheck(watcher));
         }
+        if (tls != null) {
+            beans.bind("server-certificate", new CertificateHealthCheck(tls));
+        }
         beans.keySet().forEach(name -> main.bind(name, beans.lookupByName(name)));
     }
 
@@ -215,11 +223,14 @@ public final class Mirror implements AutoCloseable {
     }
 
     /**
-     * Returns all that is wrong with the folder of images and the routes, a line each, without serving anything. What is wrong with
-     * settings the constructor has told.
+     * Returns all that is wrong with the certificate, the folder of images and the routes, a line each, without serving anything. What is
+     * wrong with settings the constructor has told.
      */
     public List<String> check() {
         List<String> faults = new ArrayList<>();
+        if (tls != null) {
+            tls.problem().ifPresent(faults::add);
+        }
         if (settings.registries().values().stream().anyMatch(RegistrySettings::isFolder)) {
             images.problem().ifPresent(problem -> faults.add("mirror.images.directory=" + settings.imagesDirectory() + ": " + problem));
         }

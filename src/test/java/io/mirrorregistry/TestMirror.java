@@ -75,6 +75,11 @@ final class TestMirror implements AutoCloseable {
         return "http://127.0.0.1:" + port;
     }
 
+    /** Returns the address of a mirror that serves TLS. */
+    String secureUrl() {
+        return "https://127.0.0.1:" + port;
+    }
+
     /** Sends a request to the clients' port; header names and values alternate. */
     Reply send(String method, String path, String... headers) {
         return new Reply(client.send(method, url() + path, headers));

@@ -20,7 +20,7 @@ final class RegistryReader {
             "connect-timeout", "response-timeout", "token-hosts", "ca-certificate", "proxy");
     /** What routes call their steps, and therefore no registry. */
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
-            "cache", "folder", "vertx", "route-files");
+            "cache", "folder", "vertx", "route-files", "server-certificate");
 
     private final Map<String, String> text;
     private final SettingValues values;

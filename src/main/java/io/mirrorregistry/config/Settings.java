@@ -43,9 +43,10 @@ public record Settings(
      * @param maxRequestLine the longest request line, in bytes
      * @param maxHeaders the longest headers together, in bytes
      * @param shutdownTimeout how long running requests may take to end when the mirror stops
+     * @param tls with what clients are served TLS; null for plain http
      */
     public record ServerSettings(int port, int workers, int requests, Duration queueTime, int callsPerRegistry, Duration idleTimeout, int maxRequestLine,
-            int maxHeaders, Duration shutdownTimeout) {
+            int maxHeaders, Duration shutdownTimeout, TlsSettings tls) {
     }
 
     /**

@@ -88,7 +88,8 @@ public final class SettingsReader {
                 values.duration("mirror.server.idle-timeout"),
                 values.number("mirror.server.max-request-line", 512, 1024 * 1024),
                 values.number("mirror.server.max-headers", 1024, 1024 * 1024),
-                values.duration("mirror.server.shutdown-timeout"));
+                values.duration("mirror.server.shutdown-timeout"),
+                TlsSettings.read(values, directory));
     }
 
     private Settings.BreakerSettings breaker() throws InvalidSettingException {

@@ -16,11 +16,14 @@ public final class ClientsServer extends VertxPlatformHttpServer {
 
     private final ServerSettings settings;
     private final LiveRoutes live;
+    private final ClientsTls tls;
     private volatile HttpServer server;
 
-    public ClientsServer(ServerSettings settings, LiveRoutes live) {
+    /** @param tls null for plain http */
+    public ClientsServer(ServerSettings settings, ClientsTls tls, LiveRoutes live) {
         super(configuration(settings.port()));
         this.settings = settings;
+        this.tls = tls;
         this.live = live;
     }
 
@@ -54,15 +57,24 @@ public final class ClientsServer extends VertxPlatformHttpServer {
                 .setMaxHeaderSize(settings.maxHeaders())
                 .setIdleTimeout((int) Math.max(1, settings.idleTimeout().toSeconds()))
                 .setHttp2ClearTextEnabled(false);
+        if (tls != null) {
+            tls.on(options, settings.idleTimeout());
+        }
         server = getVertx().createHttpServer(options)
                 .connectionHandler(patience::begin)
                 .invalidRequestHandler(ClientsServer::refuse)
                 .requestHandler(router);
         server.listen().toCompletionStage().toCompletableFuture().join();
+        if (tls != null) {
+            tls.watch(server, options);
+        }
     }
 
     @Override
     protected void stopServer() {
+        if (tls != null) {
+            tls.close();
+        }
         if (server != null) {
             server.close().toCompletionStage().toCompletableFuture().join();
             server = null;

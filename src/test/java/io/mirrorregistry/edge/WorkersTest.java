@@ -34,7 +34,7 @@ class WorkersTest {
     private HttpServer server;
 
     private void start(int most, int requests, Duration queueTime) {
-        workers = new Workers(vertx, new ServerSettings(0, most, requests, queueTime, most, Duration.ofMinutes(1), 4096, 16384, Duration.ofSeconds(1)));
+        workers = new Workers(vertx, new ServerSettings(0, most, requests, queueTime, most, Duration.ofMinutes(1), 4096, 16384, Duration.ofSeconds(1), null));
         Router router = Router.router(vertx);
         router.route().handler(request -> workers.run(request, () -> {
             begun.add(request.request().path());

@@ -37,17 +37,17 @@ public final class TestCertificate {
         return make("-validity", "30");
     }
 
-    /** Makes one; further arguments for keytool, such as {@code -startdate}, are those of the server's certificate. */
+    /** Makes one; further arguments for keytool, such as {@code -startdate} or {@code -keyalg}, are those of the server's certificate. */
     public static TestCertificate make(String... arguments) {
         try {
             Path directory = Files.createTempDirectory("test-tls");
             Path file = directory.resolve("keys.p12");
             directory.toFile().deleteOnExit();
             file.toFile().deleteOnExit();
-            generate(file, AUTHORITY, "EC", "-dname", "CN=test authority", "-ext", "bc:c", "-validity", "30");
+            generate(file, AUTHORITY, "-dname", "CN=test authority", "-ext", "bc:c", "-validity", "30");
             List<String> server = new ArrayList<>(List.of("-signer", AUTHORITY, "-dname", "CN=test registry", "-ext", "san=ip:127.0.0.1,dns:localhost"));
             server.addAll(Arrays.asList(arguments));
-            generate(file, SERVER, "EC", server.toArray(String[]::new));
+            generate(file, SERVER, server.toArray(String[]::new));
             // Only an entry marked as a certificate is trusted where the file is used as a trust store.
             KeyStore store = load(file);
             store.setCertificateEntry("trusted", store.getCertificate(AUTHORITY));
@@ -60,11 +60,14 @@ public final class TestCertificate {
         }
     }
 
-    private static void generate(Path file, String alias, String algorithm, String... arguments) throws IOException {
+    private static void generate(Path file, String alias, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair", "-alias", alias, "-keyalg", algorithm, "-storetype", "PKCS12", "-keystore", file.toString(),
+                "-genkeypair", "-alias", alias, "-storetype", "PKCS12", "-keystore", file.toString(),
                 "-storepass", PASSWORD));
         command.addAll(Arrays.asList(arguments));
+        if (!command.contains("-keyalg")) {
+            command.addAll(List.of("-keyalg", "EC"));
+        }
         try {
             int status = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
             if (status != 0) {
@@ -126,7 +129,10 @@ public final class TestCertificate {
             KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
             keys.init(server, PASSWORD.toCharArray());
             TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-            trust.init(store);
+            KeyStore authorities = KeyStore.getInstance("PKCS12");
+            authorities.load(null, null);
+            authorities.setCertificateEntry(AUTHORITY, store.getCertificate(AUTHORITY));
+            trust.init(authorities);
             SSLContext context = SSLContext.getInstance("TLS");
             context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
             return context;

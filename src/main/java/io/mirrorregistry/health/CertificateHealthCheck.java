@@ -1,0 +1,40 @@
+package io.mirrorregistry.health;
+
+import io.mirrorregistry.edge.ClientsTls;
+import java.util.Map;
+import org.apache.camel.health.HealthCheckResultBuilder;
+import org.apache.camel.impl.health.AbstractHealthCheck;
+
+/** Tells whether the certificate that clients are shown is the one in its file, and valid. The mirror is alive and ready all the same. */
+public final class CertificateHealthCheck extends AbstractHealthCheck {
+
+    private final ClientsTls tls;
+
+    public CertificateHealthCheck(ClientsTls tls) {
+        super("mirror-registry", "server-certificate");
+        this.tls = tls;
+    }
+
+    @Override
+    protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
+        String problem = tls.problem().orElse(null);
+        if (problem == null) {
+            builder.message("up: " + tls.certificate()).up();
+            return;
+        }
+        // Camel escapes messages twice, so that the file, with its slashes, is a detail.
+        builder.message((tls.isRenewalRefused() ? "a change is refused, the last good one serves: " : "") + tls.certificate());
+        builder.detail("certificate.problem", problem);
+        builder.down();
+    }
+
+    @Override
+    public boolean isLiveness() {
+        return false;
+    }
+
+    @Override
+    public boolean isReadiness() {
+        return false;
+    }
+}
