@@ -44,9 +44,10 @@ public record Settings(
      * @param maxHeaders the longest headers together, in bytes
      * @param shutdownTimeout how long running requests may take to end when the mirror stops
      * @param tls with what clients are served TLS; null for plain http
+     * @param trustedProxies which proxies are believed when they say whom they ask for
      */
     public record ServerSettings(int port, int workers, int requests, Duration queueTime, int callsPerRegistry, Duration idleTimeout, int maxRequestLine,
-            int maxHeaders, Duration shutdownTimeout, TlsSettings tls) {
+            int maxHeaders, Duration shutdownTimeout, TlsSettings tls, Networks trustedProxies) {
     }
 
     /**

@@ -89,7 +89,8 @@ public final class SettingsReader {
                 values.number("mirror.server.max-request-line", 512, 1024 * 1024),
                 values.number("mirror.server.max-headers", 1024, 1024 * 1024),
                 values.duration("mirror.server.shutdown-timeout"),
-                TlsSettings.read(values, directory));
+                TlsSettings.read(values, directory),
+                Networks.read(values, "mirror.server.trusted-proxies"));
     }
 
     private Settings.BreakerSettings breaker() throws InvalidSettingException {

@@ -4,7 +4,6 @@ import io.mirrorregistry.pull.Pull;
 import io.vertx.core.Handler;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
@@ -19,10 +18,16 @@ final class AccessLog implements Handler<RoutingContext> {
     private static final int LONGEST_VALUE = 512;
     private static final int CLIENT_LEFT = 499;
 
+    private final ClientAddress client;
+
+    AccessLog(ClientAddress client) {
+        this.client = client;
+    }
+
     /** Starts the line; the request goes on. */
     @Override
     public void handle(RoutingContext context) {
-        Line line = new Line(context.request(), context.response());
+        Line line = new Line(context.request(), context.response(), client);
         context.put(KEY, line);
         context.addEndHandler(result -> line.write(result.failed()));
         context.next();
@@ -47,12 +52,14 @@ final class AccessLog implements Handler<RoutingContext> {
         private final long start = System.nanoTime();
         private final HttpServerRequest request;
         private final HttpServerResponse response;
+        private final ClientAddress client;
         private volatile Pull pull;
         private volatile boolean gone;
 
-        private Line(HttpServerRequest request, HttpServerResponse response) {
+        private Line(HttpServerRequest request, HttpServerResponse response, ClientAddress client) {
             this.request = request;
             this.response = response;
+            this.client = client;
         }
 
         private void of(Pull understood) {
@@ -84,7 +91,6 @@ final class AccessLog implements Handler<RoutingContext> {
                     line = line.addKeyValue("reference", known.request().path().reference().value());
                 }
             }
-            SocketAddress remote = request.remoteAddress();
             // Where no head went out there was no status; 499 is what proxies write for a client that left before it.
             int status = response.headWritten() ? response.getStatusCode() : CLIENT_LEFT;
             line.addKeyValue("status", status)
@@ -92,7 +98,7 @@ final class AccessLog implements Handler<RoutingContext> {
                     .addKeyValue("milliseconds", milliseconds)
                     .addKeyValue("bytes", response.bytesWritten())
                     .addKeyValue("cut", cut)
-                    .addKeyValue("remote", remote == null ? null : remote.hostAddress())
+                    .addKeyValue("remote", client.of(request))
                     .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
                     .log(request.method().name() + ' ' + path + ' ' + status + ' ' + servedBy + ' ' + milliseconds + " ms");
         }

@@ -49,7 +49,8 @@ public final class ClientsServer extends VertxPlatformHttpServer {
         VertxPlatformHttpRouter router = VertxPlatformHttpRouter.lookup(getCamelContext(),
                 VertxPlatformHttpRouter.getRouterNameFromPort(settings.port()));
         Patience patience = new Patience(getVertx(), settings.idleTimeout());
-        new Frame(patience, () -> getCamelContext().getStatus().isStarted() && !live.closing()).around(router);
+        AccessLog accessLog = new AccessLog(new ClientAddress(settings.trustedProxies()));
+        new Frame(patience, accessLog, () -> getCamelContext().getStatus().isStarted() && !live.closing()).around(router);
         HttpServerOptions options = new HttpServerOptions()
                 .setPort(settings.port())
                 .setHost("0.0.0.0")

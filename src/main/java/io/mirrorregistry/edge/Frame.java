@@ -24,10 +24,14 @@ final class Frame {
 
     private final Patience patience;
     private final BooleanSupplier serving;
-    private final AccessLog accessLog = new AccessLog();
+    private final AccessLog accessLog;
 
-    /** @param serving whether the routes are all there; before and after that, what they do not answer is not missing */
-    Frame(Patience patience, BooleanSupplier serving) {
+    /**
+     * @param accessLog writes a line for each request
+     * @param serving whether the routes are all there; before and after that, what they do not answer is not missing
+     */
+    Frame(Patience patience, AccessLog accessLog, BooleanSupplier serving) {
+        this.accessLog = accessLog;
         this.serving = serving;
         this.patience = patience;
     }
