@@ -1,0 +1,176 @@
+package io.mirrorregistry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+
+/** The manifests of deploy/kubernetes agree with each other, the Dockerfile, the settings and the folder of routes. */
+class KubernetesTest {
+
+    private static final Path FOLDER = Path.of("deploy/kubernetes");
+    private static final Path ROUTES = Path.of("routes");
+
+    private final Map<String, Map<String, Object>> objects = new HashMap<>();
+
+    @BeforeEach
+    void read() throws IOException {
+        for (Object file : list(yaml(FOLDER.resolve("kustomization.yaml")), "resources")) {
+            Path path = FOLDER.resolve((String) file).normalize();
+            if (Files.isDirectory(path)) {
+                assertEquals(ROUTES, path);
+            } else {
+                Map<String, Object> object = yaml(path);
+                objects.put((String) object.get("kind"), object);
+            }
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> yaml(Path file) throws IOException {
+        return (Map<String, Object>) new Load(LoadSettings.builder().build()).loadFromString(Files.readString(file));
+    }
+
+    /** Returns what is at a path of keys, in which a number is a place in a list. */
+    private static Object at(Object from, String path) {
+        Object value = from;
+        for (String key : path.split(" ")) {
+            value = value instanceof List<?> all ? all.get(Integer.parseInt(key)) : ((Map<?, ?>) value).get(key);
+        }
+        return value;
+    }
+
+    private static List<?> list(Object from, String path) {
+        return (List<?>) at(from, path);
+    }
+
+    private Object pod(String path) {
+        return at(objects.get("Deployment"), "spec template spec " + path);
+    }
+
+    private Object container(String path) {
+        return pod("containers 0 " + path);
+    }
+
+    private static String dockerfile() throws IOException {
+        return Files.readString(Path.of("Dockerfile"));
+    }
+
+    @Test
+    void everyFileOfTheFolderIsUsed() throws IOException {
+        Map<String, Object> kustomization = yaml(FOLDER.resolve("kustomization.yaml"));
+        List<Object> used = new ArrayList<>(list(kustomization, "resources"));
+        used.addAll(list(kustomization, "configMapGenerator 0 files"));
+        used.addAll(list(kustomization, "secretGenerator 0 envs"));
+        used.remove("../../routes");
+        used.add("kustomization.yaml");
+        try (Stream<Path> files = Files.list(FOLDER)) {
+            assertEquals(new TreeSet<>(files.filter(Files::isRegularFile).map(file -> file.getFileName().toString()).toList()), new TreeSet<>(used));
+        }
+    }
+
+    @Test
+    void everyRouteIsInTheConfigMap() throws IOException {
+        Map<String, Object> kustomization = yaml(ROUTES.resolve("kustomization.yaml"));
+        try (Stream<Path> files = Files.list(ROUTES)) {
+            assertEquals(files.map(file -> file.getFileName().toString()).filter(file -> file.endsWith(".camel.yaml")).sorted().toList(),
+                    list(kustomization, "configMapGenerator 0 files"));
+        }
+        assertEquals(true, at(kustomization, "configMapGenerator 0 options disableNameSuffixHash"), "edits reach the running mirror");
+        assertEquals(at(kustomization, "configMapGenerator 0 name"), pod("volumes 0 configMap name"));
+        assertEquals("/app/routes", container("volumeMounts 0 mountPath"));
+        assertEquals(null, ((Map<?, ?>) container("volumeMounts 0")).get("subPath"), "a subPath is never changed over");
+    }
+
+    @Test
+    void theContainerHasNoRights() {
+        assertEquals(true, container("securityContext readOnlyRootFilesystem"));
+        assertEquals(false, container("securityContext allowPrivilegeEscalation"));
+        assertEquals(List.of("ALL"), container("securityContext capabilities drop"));
+        assertEquals(true, pod("securityContext runAsNonRoot"));
+        assertEquals("RuntimeDefault", pod("securityContext seccompProfile type"));
+        assertEquals(false, pod("automountServiceAccountToken"));
+        assertEquals(at(objects.get("ServiceAccount"), "metadata name"), pod("serviceAccountName"));
+        assertEquals(false, pod("enableServiceLinks"));
+        List<Object> writable = new ArrayList<>();
+        for (Object mount : (List<?>) container("volumeMounts")) {
+            if (((Map<?, ?>) mount).get("readOnly") == null) {
+                writable.add(at(mount, "mountPath"));
+            }
+        }
+        assertEquals(List.of("/tmp"), writable);
+    }
+
+    @Test
+    void agreesWithTheDockerfile() throws IOException {
+        assertTrue(dockerfile().contains("USER " + pod("securityContext runAsUser") + ":" + pod("securityContext runAsGroup") + "\n"));
+        assertTrue(dockerfile().contains("EXPOSE " + container("ports 0 containerPort") + " " + container("ports 1 containerPort") + "\n"));
+        assertTrue(dockerfile().contains("WORKDIR /app\n"));
+        assertEquals(container("image"), at(yaml(FOLDER.resolve("kustomization.yaml")), "images 0 name"));
+    }
+
+    @Test
+    void agreesWithTheSettings() throws IOException {
+        Properties defaults = properties(Path.of("application.properties"));
+        assertEquals(defaults.getProperty("mirror.server.port"), container("ports 0 containerPort").toString());
+        assertEquals(defaults.getProperty("mirror.management.port"), container("ports 1 containerPort").toString());
+        int drain = Integer.parseInt(defaults.getProperty("mirror.server.shutdown-timeout").replace("s", ""));
+        assertEquals((Integer) container("lifecycle preStop sleep seconds") + drain + 5, pod("terminationGracePeriodSeconds"));
+        for (String name : properties(FOLDER.resolve("application.properties")).stringPropertyNames()) {
+            assertTrue(defaults.containsKey(name), name);
+        }
+        for (String variable : properties(FOLDER.resolve("credentials.env")).stringPropertyNames()) {
+            assertTrue(defaults.stringPropertyNames().stream().anyMatch(name -> variable.equals(name.toUpperCase().replaceAll("[.-]", "_"))), variable);
+        }
+        assertTrue(properties(FOLDER.resolve("credentials.env")).values().stream().allMatch(""::equals), "no account is published");
+    }
+
+    private static Properties properties(Path file) throws IOException {
+        Properties all = new Properties();
+        try (var in = Files.newBufferedReader(file)) {
+            all.load(in);
+        }
+        return all;
+    }
+
+    @Test
+    void probesAskWhatTheMirrorAnswers() {
+        try (TestMirror mirror = TestMirror.start()) {
+            for (String probe : List.of("startupProbe", "livenessProbe", "readinessProbe")) {
+                assertEquals("management", container(probe + " httpGet port"), probe);
+                assertEquals(200, mirror.management((String) container(probe + " httpGet path")).status(), probe);
+            }
+        }
+        assertFalse(container("livenessProbe httpGet path").equals(container("readinessProbe httpGet path")));
+    }
+
+    @Test
+    void everyoneMeansTheSamePods() {
+        Object labels = at(objects.get("Deployment"), "spec template metadata labels");
+        assertEquals(labels, at(objects.get("Deployment"), "spec selector matchLabels"));
+        assertEquals(labels, at(objects.get("Service"), "spec selector"));
+        assertEquals(labels, at(objects.get("PodDisruptionBudget"), "spec selector matchLabels"));
+        assertEquals(labels, at(objects.get("NetworkPolicy"), "spec podSelector matchLabels"));
+        assertEquals(labels, pod("topologySpreadConstraints 0 labelSelector matchLabels"));
+        assertEquals(at(objects.get("Deployment"), "metadata name"), at(objects.get("HorizontalPodAutoscaler"), "spec scaleTargetRef name"));
+        assertEquals(at(objects.get("Deployment"), "spec replicas"), at(objects.get("HorizontalPodAutoscaler"), "spec minReplicas"));
+        for (int i = 0; i < 2; i++) {
+            assertEquals(container("ports " + i + " name"), at(objects.get("Service"), "spec ports " + i + " targetPort"));
+            assertEquals(container("ports " + i + " name"), at(objects.get("NetworkPolicy"), "spec ingress " + i + " ports 0 port"));
+        }
+    }
+}
