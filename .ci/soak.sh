@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 check_soak() {
-  local seconds=${SOAK_SECONDS:-300} seed=${SOAK_SEED:-$((RANDOM * 32768 + RANDOM))} folder=$work/soak java soak mirror_pid registry
+  local seconds=${SOAK_SECONDS:-300} seed=${SOAK_SEED:-2718281} folder=$work/soak java soak mirror_pid registry
   java=$(jdk 17 || jdk 25)/bin
   mkdir -p "$folder"
   fill_for_soak

@@ -88,8 +88,11 @@ def load(world, server, case, duration, tag):
         path = path.format(**{name: value for name, value in vars(content).items() if isinstance(value, str)})
         check(server.url + path, status, {"tag-hot": content.hot, "digest": content.hot, "tag-cold": content.cold}.get(case))
         result = wrk(server, path, duration)
-    if result["broken"] or (result["errors"] and status == 200) or (status != 200 and result["errors"] != result["requests"]):
+    wrong = result["broken"] + (result["errors"] if status == 200 else result["requests"] - result["errors"])
+    # What a peer gets wrong now and then is told beside its figures; more of it, or any of the mirror's, and nothing was measured.
+    if wrong > (0 if server.name == MIRROR else result["requests"] / 1000):
         raise SystemExit(f"{case} at {server.name}: {result}")
+    result["wrong"] = wrong
     return result
 
 

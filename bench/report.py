@@ -70,6 +70,11 @@ def markdown(results, root, seconds, rounds):
                 ratio = "" if peer == MIRROR else spread(ratios(results["loads"], name, peer))
                 lines.append(f"| {LOADS[name][0]} | {peer} | {median([f['rate'] for f in found]):,.0f} | {median([f['p50'] for f in found]) * 1e3:.2f} "
                              f"| {median([f['p99'] for f in found]) * 1e3:.2f} | {median([f['cpu'] for f in found]) * 1e6:.1f} | {ratio} |")
+    for name, peers in results["loads"].items():
+        for peer, found in peers.items():
+            wrong = sum(f["wrong"] for f in found)
+            if wrong:
+                lines += ["", f"{LOADS[name][0]}: {wrong} of {sum(f['requests'] for f in found):,} requests to {peer} were answered with an error."]
     lines += ["", "The mirror answers a blob with 307; the others send its 768 or 1,024 bytes.", "", "| | program | |", "|---|---|--:|"]
     lines += [f"| resident memory after all of that | {name} | {size / 2**20:.0f} MB |" for name, size in results["memory"].items()]
     for name, found in results.get("one-core", {}).items():
