@@ -7,9 +7,9 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.encoder.Encoder;
 import ch.qos.logback.core.filter.Filter;
+import ch.qos.logback.core.joran.spi.ConsoleTarget;
 import ch.qos.logback.core.spi.ContextAwareBase;
 import ch.qos.logback.core.spi.FilterReply;
 import io.mirrorregistry.config.Settings.LoggingSettings;
@@ -64,7 +64,7 @@ public final class Logs extends ContextAwareBase implements Configurator {
         // Nothing is dropped: where lines cannot be written as fast as they come, the mirror waits.
         later.setDiscardingThreshold(0);
         later.setMaxFlushTime(0);
-        ConsoleAppender<ILoggingEvent> appender = new ConsoleAppender<>();
+        StandardOutput appender = new StandardOutput(later::getNumberOfElementsInQueue, ConsoleTarget.SystemOut.getStream());
         appender.setContext(context);
         appender.setEncoder(encoder(context, settings.format()));
         appender.addFilter(WITHOUT_ROUTINE);
