@@ -3,14 +3,18 @@
 
 check_image() {
   # Names that lead nowhere: should one not be there, no registry outside of this machine is asked for it.
-  local base=127.0.0.1:1/jdk built=127.0.0.1:1/mirror
+  local base=127.0.0.1:1/jdk built=127.0.0.1:1/mirror begun
   start_dockerd
   check "base image from this machine's JDK" import_base "$base"
   $passing || return 0
   check "docker build" build "$base" "$built"
   $passing || return 0
   check "it runs as a user without rights" runs_without_rights "$built"
+  check "its AOT cache fits" aot_cache_fits "$built"
+  begun=$(date +%s%N)
   start_container "$built"
+  check "container gives a first manifest" wait_for_container first_manifest
+  echo "from docker run to the first manifest: $((($(date +%s%N) - begun) / 1000000)) ms"
   check "container answers /health" wait_for_container healthy "$mirror"
   if $passing; then
     check "its HEALTHCHECK says healthy" wait_for_container container_is_healthy
@@ -72,6 +76,17 @@ runs_without_rights() {
   [[ $user && ${user%%:*} != root && ${user%%:*} != 0 ]]
 }
 
+# aot_cache_fits TAG: Java refuses to start where it is told that it must use the cache and cannot.
+aot_cache_fits() {
+  [[ $(jdk 25) ]] || { echo "there is no JDK 25 on this machine, and an older one knows no AOT cache"; return; }
+  docker_here run --rm --network host --entrypoint java "$1" -XX:+UseSerialGC -XX:AOTMode=on -XX:AOTCache=/app/mirror-registry.aot \
+    -jar /app/mirror-registry.jar check
+}
+
+first_manifest() {
+  curl -sf -o "$work/first-manifest" "http://$mirror/v2/library/hello/manifests/latest" -H 'Accept: application/vnd.oci.image.index.v1+json'
+}
+
 start_container() {
   local port
   port=$(free_port)
@@ -82,10 +97,10 @@ start_container() {
 }
 
 wait_for_container() {
-  for _ in {1..300}; do
+  for _ in {1..600}; do
     if "$@"; then return; fi
     [[ $(docker_here inspect -f '{{.State.Running}}' mirror) == true ]] || break
-    sleep 0.2
+    sleep 0.05
   done
   docker_here inspect -f '{{json .State}}' mirror
   docker_here logs --tail 20 mirror
