@@ -79,11 +79,22 @@ final class Leftovers {
         private static HttpMessageParser<ClassicHttpResponse> guarded(HttpMessageParser<ClassicHttpResponse> parser) {
             // A final answer may come together with interim ones, for each of which there is a call.
             boolean[] interim = new boolean[1];
+            boolean[] kept = new boolean[1];
             return (buffer, in) -> {
                 if (!interim[0] && buffer.length() > 0) {
                     throw new LeftoverException();
                 }
-                ClassicHttpResponse head = parser.parse(buffer, in);
+                ClassicHttpResponse head;
+                try {
+                    head = parser.parse(buffer, in);
+                } catch (HttpException e) {
+                    // What no answer begins with, after an answer, is what came late of that one.
+                    if (kept[0] && !interim[0]) {
+                        throw new LeftoverException();
+                    }
+                    throw e;
+                }
+                kept[0] = true;
                 interim[0] = head != null && head.getCode() < 200;
                 return head;
             };
