@@ -1,5 +1,7 @@
 package io.mirrorregistry;
 
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.mirrorregistry.cache.AnswerCache;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.RegistrySettings;
@@ -21,6 +23,7 @@ import io.mirrorregistry.health.RoutesHealthCheck;
 import io.mirrorregistry.images.FolderRegistry;
 import io.mirrorregistry.images.ImageLayout;
 import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.pull.Failures;
 import io.mirrorregistry.pull.Manifests;
@@ -34,6 +37,7 @@ import io.mirrorregistry.routes.RouteCheck;
 import io.mirrorregistry.routes.RouteFault;
 import io.mirrorregistry.routes.RouteWatcher;
 import io.mirrorregistry.routes.Successor;
+import io.mirrorregistry.status.StatusPage;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -48,7 +52,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import org.apache.camel.CamelContext;
+import org.apache.camel.component.micrometer.MicrometerConstants;
 import org.apache.camel.component.platform.http.PlatformHttpConstants;
+import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
 import org.apache.camel.main.BaseMainSupport;
 import org.apache.camel.main.Main;
 import org.apache.camel.main.MainListenerSupport;
@@ -73,6 +79,8 @@ public final class Mirror implements AutoCloseable {
     private final RegistryProbes probes;
     private final Vertx vertx;
     private final Workers workers;
+    private final PrometheusMeterRegistry prometheus = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final Metrics metrics = new Metrics(prometheus);
     private final SimpleRegistry beans = new SimpleRegistry();
     private final Path routes;
     private final LiveRoutes live = new LiveRoutes();
@@ -99,11 +107,14 @@ public final class Mirror implements AutoCloseable {
                 .setWorkerPoolSize(VERTX_WORKERS)
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
         workers = new Workers(vertx, settings.server());
+        metrics.version(version);
+        metrics.requests(workers::working, workers::waiting);
         for (RegistrySettings registry : settings.registries().values()) {
-            registries.add(new Registry(registry, settings.breaker(), settings.server().workers(), workers));
+            registries.add(new Registry(registry, settings.breaker(), settings.server().workers(), workers, metrics));
         }
         images = new ImageLayout(settings.imagesDirectory());
         probes = new RegistryProbes(registries, images);
+        registries.forEach(registry -> metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker()));
 
         Properties placeholders = new Properties();
         placeholders.putAll(settings.placeholders());
@@ -113,7 +124,7 @@ public final class Mirror implements AutoCloseable {
         main.configure().setShutdownTimeout((int) Math.max(1, settings.server().shutdownTimeout().toSeconds()));
         main.configure().setShutdownLogInflightExchangesOnTimeout(false);
         watcher = settings.routes().reload() && Files.isDirectory(routes)
-                ? new RouteWatcher(routes, new RouteCheck(beans, settings.placeholders()), live) : null;
+                ? new RouteWatcher(routes, new RouteCheck(beans, settings.placeholders()), live, metrics) : null;
         bindBeans(images);
         main.addMainListener(new MainListenerSupport() {
             @Override
@@ -124,12 +135,15 @@ public final class Mirror implements AutoCloseable {
     }
 
     private void serveClients(CamelContext camel) {
+        StatusPage page = new StatusPage(version, settings, registries, probes, metrics, watcher);
         try {
             live.begin(camel, () -> Successor.of(camel, main.configure(), settings.placeholders()));
-            camel.addService(new ClientsServer(settings.server(), tls, live));
+            camel.addService(new ClientsServer(settings.server(), tls, live, metrics));
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override
                 public void onContextStarted(CamelContext started) {
+                    page.serve(VertxPlatformHttpRouter.lookup(started,
+                            VertxPlatformHttpRouter.getRouterNameFromPort(settings.managementPort())));
                     probes.start(settings.healthInterval(), settings.breaker().probeInterval());
                     if (watcher != null) {
                         watcher.start(settings.routes().interval());
@@ -154,7 +168,7 @@ public final class Mirror implements AutoCloseable {
         beans.bind("answer", new Answers());
         beans.bind("manifest", new Manifests());
         beans.bind("blob", new Blobs());
-        beans.bind("stream", new BlobStream());
+        beans.bind("stream", new BlobStream(metrics));
         beans.bind("tags", new Tags());
         beans.bind("referrers", new Referrers());
         beans.bind("failures", new Failures());
@@ -170,7 +184,8 @@ public final class Mirror implements AutoCloseable {
             beans.bind("registry-" + registry.name(), new RegistryHealthCheck(registry, probes));
         }
         beans.bind("vertx", vertx);
-        AnswerCache cache = new AnswerCache(settings.cache(), workers);
+        beans.bind(MicrometerConstants.METRICS_REGISTRY_NAME, prometheus);
+        AnswerCache cache = new AnswerCache(settings.cache(), workers, metrics);
         beans.bind("cache", cache);
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
                 new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size()),
@@ -309,6 +324,7 @@ public final class Mirror implements AutoCloseable {
         probes.close();
         workers.close();
         registries.forEach(Registry::close);
+        metrics.close();
         vertx.close().toCompletionStage().toCompletableFuture().join();
     }
 }

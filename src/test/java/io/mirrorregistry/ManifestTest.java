@@ -93,6 +93,8 @@ class ManifestTest {
     private static Map<String, List<String>> headers(Reply reply) {
         Map<String, List<String>> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         headers.putAll(reply.response().headers().map());
+        // Each request has one of its own.
+        assertNotNull(headers.remove("X-Request-ID"));
         return headers;
     }
 
@@ -241,7 +243,7 @@ class ManifestTest {
             assertEquals("", call.query() == null ? "" : call.query());
             Set<String> names = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
             call.headers().forEach(header -> names.add(header.getKey()));
-            names.removeAll(Set.of("Accept", "Accept-Encoding", "User-Agent", "Host", "Connection"));
+            names.removeAll(Set.of("Accept", "Accept-Encoding", "User-Agent", "Host", "Connection", "X-Request-ID"));
             assertEquals(Set.of(), names);
             assertTrue(call.header("User-Agent").startsWith("mirror-registry/"), call.header("User-Agent"));
             assertEquals("identity", call.header("Accept-Encoding"));
@@ -258,7 +260,7 @@ class ManifestTest {
         Set<String> names = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
         names.addAll(reply.response().headers().map().keySet());
         assertEquals(new TreeSet<>(Set.of("content-length", "content-type", "docker-content-digest",
-                "docker-distribution-api-version")), new TreeSet<>(names.stream().map(String::toLowerCase).toList()));
+                "docker-distribution-api-version", "x-request-id")), new TreeSet<>(names.stream().map(String::toLowerCase).toList()));
     }
 
     @Test

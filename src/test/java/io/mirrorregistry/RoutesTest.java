@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.mirrorregistry.cache.AnswerCache;
 import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
@@ -13,6 +14,7 @@ import io.mirrorregistry.edge.Answers;
 import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
 import io.mirrorregistry.edge.Requests;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.pull.Failures;
 import io.mirrorregistry.pull.Manifests;
@@ -54,6 +56,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The real files of {@code routes/}, with registries that are a status each: what is decided where. */
 class RoutesTest extends CamelTestSupport {
 
+    private static final Metrics METRICS = new Metrics(new SimpleMeterRegistry());
+
     private static final byte[] MANIFEST = "{\"schemaVersion\":2}".getBytes(StandardCharsets.UTF_8);
 
     private static final CacheSettings NOTHING_KEPT = new CacheSettings(0, Duration.ZERO, Duration.ZERO, Duration.ZERO, Duration.ZERO);
@@ -71,14 +75,14 @@ class RoutesTest extends CamelTestSupport {
         settings.put("mirror.server.calls-per-registry", "10");
         camel.getPropertiesComponent().setOverrideProperties(settings);
         Map<String, Object> beans = Map.of("request", new Requests(), "answer", new Answers(), "manifest", new Manifests(),
-                "blob", new Blobs(), "stream", new BlobStream(), "tags", new Tags(), "referrers", new Referrers(),
+                "blob", new Blobs(), "stream", new BlobStream(METRICS), "tags", new Tags(), "referrers", new Referrers(),
                 "failures", new Failures(), "client-headers", new ClientHeaders(), "registry-headers", new RegistryHeaders());
         beans.forEach(camel.getRegistry()::bind);
-        camel.getRegistry().bind("cache", new AnswerCache(NOTHING_KEPT, Runnable::run));
+        camel.getRegistry().bind("cache", new AnswerCache(NOTHING_KEPT, Runnable::run, METRICS));
         for (String name : List.of("hot", "cold")) {
             Registry registry = new Registry(new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
                     URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of(), List.of(), null),
-                    new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1), 1, Runnable::run);
+                    new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1), 1, Runnable::run, METRICS);
             camel.getRegistry().bind(name, registry);
             camel.getRegistry().bind(name + "-client", registry.client());
             camel.getRegistry().bind(name + "-breaker", registry.breaker());

@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
 import io.mirrorregistry.config.Settings.CacheSettings;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.pull.Blobs;
@@ -52,22 +53,30 @@ public final class AnswerCache {
     private final Cache<Wish, List<Exception>> misses;
     private final Crowd<Object> crowd = new Crowd<>();
     private final Executor workers;
+    private final Metrics metrics;
 
-    /** @param workers goes on with requests that have waited for another */
-    public AnswerCache(CacheSettings settings, Executor workers) {
-        this(settings, workers, Ticker.systemTicker());
+    /**
+     * @param workers goes on with requests that have waited for another
+     * @param metrics counts what comes of looking into memory
+     */
+    public AnswerCache(CacheSettings settings, Executor workers, Metrics metrics) {
+        this(settings, workers, metrics, Ticker.systemTicker());
     }
 
-    AnswerCache(CacheSettings settings, Executor workers, Ticker ticker) {
+    AnswerCache(CacheSettings settings, Executor workers, Metrics metrics, Ticker ticker) {
+        this.metrics = metrics;
         this.workers = workers;
         this.manifests = new ManifestMemory(settings, ticker);
         this.blobs = names(settings.blobTtl(), ticker).weigher((ApiPath path, KnownBlob blob) -> weight(path)).build();
         this.misses = names(settings.missTtl(), ticker).weigher((Wish wish, List<Exception> failures) ->
                 weight(wish.path) + (wish.accept == null ? 0 : wish.accept.length())).build();
+        manifests.measure(metrics);
+        metrics.cache("blobs", blobs);
+        metrics.cache("misses", misses);
     }
 
     private static Caffeine<Object, Object> names(Duration ttl, Ticker ticker) {
-        return Caffeine.newBuilder().ticker(ticker).expireAfterWrite(ttl).executor(Runnable::run)
+        return Caffeine.newBuilder().ticker(ticker).expireAfterWrite(ttl).executor(Runnable::run).recordStats()
                 .maximumWeight(ttl.isZero() ? 0 : NAMES_BYTES);
     }
 
@@ -97,11 +106,13 @@ public final class AnswerCache {
         }
         Object found = find(wish);
         if (found != null) {
+            metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.HIT);
             return take(exchange, wish, found);
         }
         Crowd<Object>.Errand own = crowd.errand(wish);
         Crowd<Object>.Errand other = crowd.join(own);
         if (other != null) {
+            metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.JOINED);
             CompletableFuture<Void> next = new OnWorker(workers);
             other.outcome().whenComplete((outcome, never) -> workers.execute(() -> follow(exchange, wish, outcome, next)));
             return next;
@@ -111,12 +122,14 @@ public final class AnswerCache {
         found = find(wish);
         if (found != null) {
             own.end(new Crowd.Outcome<>(found, List.of()));
+            metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.HIT);
             return take(exchange, wish, found);
         }
         KeptManifest last = manifest(wish) ? manifests.last(wish.path, wish.accept, wish.head) : null;
         if (last != null && !wish.head) {
             last.toBeConfirmed(exchange);
         }
+        metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.MISS);
         exchange.setVariable(KNOWN, false);
         return OnWorker.now(workers);
     }
@@ -262,6 +275,7 @@ public final class AnswerCache {
                 last.answer(exchange);
                 exchange.getMessage().setHeader("Warning", "299 - \"No registry could tell what the tag means now; this is what it meant last.\"");
                 pull.servedBy(NAME);
+                metrics.lookedUp(request.path().kind().asked(), Metrics.Lookup.STALE);
                 return;
             }
         }

@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
 import io.mirrorregistry.config.Settings.CacheSettings;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.RepositoryName;
@@ -48,6 +49,7 @@ final class ManifestMemory {
                 .maximumWeight(settings.size())
                 .weigher((ByDigest key, KeptManifest kept) -> ENTRY_BYTES + key.repository.value().length() + kept.bytes().length)
                 .executor(Runnable::run)
+                .recordStats()
                 .build();
         this.tags = Caffeine.newBuilder()
                 .maximumWeight(Math.min(settings.size(), TAGS_BYTES))
@@ -56,7 +58,14 @@ final class ManifestMemory {
                 .ticker(ticker)
                 .expireAfterWrite(Duration.ofNanos(tagTtl + staleIfError))
                 .executor(Runnable::run)
+                .recordStats()
                 .build();
+    }
+
+    /** Has it measured how much is kept. */
+    void measure(Metrics metrics) {
+        metrics.cache("manifests", manifests);
+        metrics.cache("tags", tags);
     }
 
     /** Returns what may be answered without asking a registry; null for nothing. */

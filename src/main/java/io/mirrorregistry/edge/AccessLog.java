@@ -1,10 +1,13 @@
 package io.mirrorregistry.edge;
 
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.Registry;
 import io.vertx.core.Handler;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.TimeUnit;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,17 +20,22 @@ final class AccessLog implements Handler<RoutingContext> {
     private static final String KEY = "mirror.access";
     private static final int LONGEST_VALUE = 512;
     private static final int CLIENT_LEFT = 499;
+    /** What is counted as asked for where a request was refused before that was known. */
+    private static final String NOT_UNDERSTOOD = "other";
 
     private final ClientAddress client;
+    private final Metrics metrics;
 
-    AccessLog(ClientAddress client) {
+    AccessLog(ClientAddress client, Metrics metrics) {
         this.client = client;
+        this.metrics = metrics;
     }
 
     /** Starts the line; the request goes on. */
     @Override
     public void handle(RoutingContext context) {
-        Line line = new Line(context.request(), context.response(), client);
+        Line line = new Line(context.request(), context.response(), client, metrics);
+        context.response().putHeader(RequestId.HEADER, line.id);
         context.put(KEY, line);
         context.addEndHandler(result -> line.write(result.failed()));
         context.next();
@@ -35,7 +43,9 @@ final class AccessLog implements Handler<RoutingContext> {
 
     /** Has the exchange tell more of the request. */
     static void on(Exchange exchange, RoutingContext context) {
-        exchange.setProperty(KEY, context.<Line>get(KEY));
+        Line line = context.get(KEY);
+        exchange.setProperty(KEY, line);
+        exchange.setProperty(Registry.REQUEST_ID, line.id);
     }
 
     /** Tells more of the request that the exchange works on. */
@@ -53,13 +63,17 @@ final class AccessLog implements Handler<RoutingContext> {
         private final HttpServerRequest request;
         private final HttpServerResponse response;
         private final ClientAddress client;
+        private final Metrics metrics;
+        private final String id;
         private volatile Pull pull;
         private volatile boolean gone;
 
-        private Line(HttpServerRequest request, HttpServerResponse response, ClientAddress client) {
+        private Line(HttpServerRequest request, HttpServerResponse response, ClientAddress client, Metrics metrics) {
             this.request = request;
             this.response = response;
             this.client = client;
+            this.metrics = metrics;
+            this.id = RequestId.of(request);
         }
 
         private void of(Pull understood) {
@@ -75,12 +89,30 @@ final class AccessLog implements Handler<RoutingContext> {
             if (cut && pull != null) {
                 pull.abandon();
             }
-            if (!LOG.isInfoEnabled()) {
-                return;
-            }
             Pull known = pull;
+            // Where no head went out there was no status; 499 is what proxies write for a client that left before it.
+            int status = response.headWritten() ? response.getStatusCode() : CLIENT_LEFT;
+            long nanos = System.nanoTime() - start;
+            measure(known, status, cut, nanos);
+            if (LOG.isInfoEnabled()) {
+                log(known, status, cut, TimeUnit.NANOSECONDS.toMillis(nanos));
+            }
+        }
+
+        private void measure(Pull known, int status, boolean cut, long nanos) {
+            if (known != null && known.request() != null) {
+                metrics.pulled(known.request().path().kind().asked(), known.servedBy(), status, cut, nanos);
+                Pull.Fallback fallback = known.fallback();
+                if (fallback != null) {
+                    metrics.fellBack(request.path(), fallback.registry(), fallback.reason(), fallback.message());
+                }
+            } else if (request.path() != null && request.path().startsWith("/v2")) {
+                metrics.pulled(NOT_UNDERSTOOD, null, status, cut, nanos);
+            }
+        }
+
+        private void log(Pull known, int status, boolean cut, long milliseconds) {
             String servedBy = known == null || known.servedBy() == null ? "none" : known.servedBy();
-            long milliseconds = (System.nanoTime() - start) / 1_000_000;
             String path = bounded(request.path());
             LoggingEventBuilder line = LOG.atInfo()
                     .addKeyValue("method", request.method().name())
@@ -91,8 +123,6 @@ final class AccessLog implements Handler<RoutingContext> {
                     line = line.addKeyValue("reference", known.request().path().reference().value());
                 }
             }
-            // Where no head went out there was no status; 499 is what proxies write for a client that left before it.
-            int status = response.headWritten() ? response.getStatusCode() : CLIENT_LEFT;
             line.addKeyValue("status", status)
                     .addKeyValue("registry", servedBy)
                     .addKeyValue("milliseconds", milliseconds)
@@ -100,6 +130,7 @@ final class AccessLog implements Handler<RoutingContext> {
                     .addKeyValue("cut", cut)
                     .addKeyValue("remote", client.of(request))
                     .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
+                    .addKeyValue("request_id", id)
                     .log(request.method().name() + ' ' + path + ' ' + status + ' ' + servedBy + ' ' + milliseconds + " ms");
         }
 

@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.images.StoredBlob;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
@@ -36,6 +37,13 @@ public final class BlobStream {
     private static final int BUFFERS = 4;
     private static final byte[] NOTHING = new byte[0];
 
+    private final Metrics metrics;
+
+    /** @param metrics counts what is written */
+    public BlobStream(Metrics metrics) {
+        this.metrics = metrics;
+    }
+
     /**
      * Writes the blob, or the part of it that was asked for.
      *
@@ -43,6 +51,15 @@ public final class BlobStream {
      * @throws ProtocolException RANGE_INVALID when the part lies outside the blob
      */
     public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
+        metrics.streamBegins();
+        try {
+            writeIt(exchange);
+        } finally {
+            metrics.streamEnds();
+        }
+    }
+
+    private void writeIt(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
         Message message = exchange.getMessage();
         if (message.getBody() instanceof StoredBlob blob) {
             sendFile(exchange, blob);
@@ -62,7 +79,7 @@ public final class BlobStream {
         stream(exchange, status, contentRange);
     }
 
-    private static void stream(Exchange exchange, int status, String contentRange)
+    private void stream(Exchange exchange, int status, String contentRange)
             throws RegistryTroubleException, InterruptedException {
         Message message = exchange.getMessage();
         InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
@@ -89,7 +106,7 @@ public final class BlobStream {
      * Copies the body, always a buffer behind: the last one goes out only when the whole has proved right, so that what a
      * registry cuts, or what is something else, never looks complete. Until the first one goes out another registry can be asked.
      */
-    private static void copy(Exchange exchange, InputStream body, Digest.Check check, Runnable head)
+    private void copy(Exchange exchange, InputStream body, Digest.Check check, Runnable head)
             throws IOException, InterruptedException {
         Pull pull = Pull.of(exchange);
         HttpServerResponse response = pull.response();
@@ -118,6 +135,7 @@ public final class BlobStream {
                 begun = true;
             }
             byte[] written = buffer;
+            metrics.streamed(Registry.lastAsked(exchange).name(), count);
             response.write(Buffer.buffer(Unpooled.wrappedBuffer(written, 0, count))).onComplete(done -> {
                 if (done.failed()) {
                     pull.abandon();
@@ -167,6 +185,7 @@ public final class BlobStream {
         try {
             pull.response().sendFile(blob.file().toString(), range.start(), range.length()).toCompletionStage()
                     .toCompletableFuture().join();
+            metrics.streamed(Registry.lastAsked(exchange).name(), range.length());
         } catch (CompletionException e) {
             if (!pull.abandoned()) {
                 LOG.warn("{} could not be sent: {}", blob.file(), e.getCause().getMessage());

@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.config.Settings.ServerSettings;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.routes.LiveRoutes;
 import io.netty.handler.codec.TooLongFrameException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
@@ -17,14 +18,16 @@ public final class ClientsServer extends VertxPlatformHttpServer {
     private final ServerSettings settings;
     private final LiveRoutes live;
     private final ClientsTls tls;
+    private final Metrics metrics;
     private volatile HttpServer server;
 
     /** @param tls null for plain http */
-    public ClientsServer(ServerSettings settings, ClientsTls tls, LiveRoutes live) {
+    public ClientsServer(ServerSettings settings, ClientsTls tls, LiveRoutes live, Metrics metrics) {
         super(configuration(settings.port()));
         this.settings = settings;
         this.tls = tls;
         this.live = live;
+        this.metrics = metrics;
     }
 
     private static VertxPlatformHttpServerConfiguration configuration(int port) {
@@ -49,7 +52,7 @@ public final class ClientsServer extends VertxPlatformHttpServer {
         VertxPlatformHttpRouter router = VertxPlatformHttpRouter.lookup(getCamelContext(),
                 VertxPlatformHttpRouter.getRouterNameFromPort(settings.port()));
         Patience patience = new Patience(getVertx(), settings.idleTimeout());
-        AccessLog accessLog = new AccessLog(new ClientAddress(settings.trustedProxies()));
+        AccessLog accessLog = new AccessLog(new ClientAddress(settings.trustedProxies()), metrics);
         new Frame(patience, accessLog, () -> getCamelContext().getStatus().isStarted() && !live.closing()).around(router);
         HttpServerOptions options = new HttpServerOptions()
                 .setPort(settings.port())

@@ -122,6 +122,16 @@ public final class Workers implements Executor, AutoCloseable {
         return true;
     }
 
+    /** Returns how many workers are at work. */
+    public synchronized int working() {
+        return working;
+    }
+
+    /** Returns how many requests wait for a worker. */
+    public synchronized int waiting() {
+        return queue.size() + begun.size();
+    }
+
     private synchronized void leave() {
         requests--;
     }

@@ -11,5 +11,5 @@ import java.time.Instant;
  * @param status what came back: an HTTP status, or what went wrong
  * @param at when
  */
-record Probe(String whom, String asked, boolean up, String status, Instant at) {
+public record Probe(String whom, String asked, boolean up, String status, Instant at) {
 }

@@ -69,8 +69,14 @@ public final class RegistryProbes implements AutoCloseable {
     }
 
     /** Returns the last answer of a registry; null before the first. */
-    Probe last(String registry) {
+    public Probe last(String registry) {
         return last.get(registry);
+    }
+
+    /** Returns whether a registry was up when it was last asked. */
+    public boolean isUp(String registry) {
+        Probe probe = last.get(registry);
+        return probe != null && probe.up();
     }
 
     /** Returns whether any registry can serve. */

@@ -1,6 +1,7 @@
 package io.mirrorregistry.pull;
 
 import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.util.List;
 import org.apache.camel.Exchange;
@@ -23,9 +24,12 @@ public final class Failures {
         }
         pull.failed(failure);
         if (failure instanceof RegistryTroubleException trouble) {
-            LOG.warn("{} is in trouble: {}", trouble.registry(), trouble.getMessage());
+            LOG.atWarn().addKeyValue("request_id", exchange.getProperty(Registry.REQUEST_ID))
+                    .log("{} is in trouble: {}", trouble.registry(), trouble.getMessage());
+            pull.failedFirst(new Pull.Fallback(trouble.registry(), trouble.kind().label(), trouble.getMessage()));
         } else if (failure instanceof NotHereException missing) {
             LOG.debug("{} has not got it: {}", missing.registry(), missing.getMessage());
+            pull.failedFirst(new Pull.Fallback(missing.registry(), "not-here", missing.getMessage()));
         }
     }
 

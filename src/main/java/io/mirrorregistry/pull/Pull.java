@@ -24,6 +24,17 @@ public final class Pull {
     private volatile String servedBy;
     private volatile boolean abandoned;
     private volatile Runnable whenAbandoned;
+    private volatile Fallback first;
+
+    /**
+     * Why a registry could not serve.
+     *
+     * @param registry its name
+     * @param reason in a word
+     * @param message what was asked and what happened
+     */
+    public record Fallback(String registry, String reason, String message) {
+    }
 
     /**
      * @param client the request as it came in
@@ -103,6 +114,19 @@ public final class Pull {
         if (!failures.contains(failure)) {
             failures.add(failure);
         }
+    }
+
+    /** Remembers that a registry was asked for this pull and could not serve it. */
+    void failedFirst(Fallback failure) {
+        if (first == null) {
+            first = failure;
+        }
+    }
+
+    /** Returns why the first registry could not serve, once another has been asked; null otherwise. */
+    public Fallback fallback() {
+        Fallback failure = first;
+        return failure != null && (servedBy != null || failures.size() > 1) ? failure : null;
     }
 
     /** Returns what {@link NotHereException} and {@link RegistryTroubleException} there were, in the order of asking. */

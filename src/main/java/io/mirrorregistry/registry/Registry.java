@@ -3,6 +3,7 @@ package io.mirrorregistry.registry;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings.BreakerSettings;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import java.io.IOException;
 import java.io.InputStream;
@@ -22,6 +23,9 @@ public final class Registry {
     /** The most that registries have to accept for a manifest, so the most that is to be expected of one. */
     public static final int MOST_BYTES = 4 * 1024 * 1024;
 
+    /** The exchange property for what tells one request from all others. */
+    public static final String REQUEST_ID = "mirror.request-id";
+
     private static final String PROPERTY = "mirror.registry";
 
     private final RegistrySettings settings;
@@ -32,11 +36,12 @@ public final class Registry {
     /**
      * @param connections the most connections at a time
      * @param workers makes calls, where a route has run on the event loop so far
+     * @param metrics counts and times calls
      */
-    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers) {
+    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers, Metrics metrics) {
         this.workers = workers;
         this.settings = settings;
-        this.client = settings.isFolder() ? null : new RegistryClient(settings, connections);
+        this.client = settings.isFolder() ? null : new RegistryClient(settings, connections, metrics);
         this.breaker = Breakers.create(settings.name(), breaker);
     }
 
@@ -90,6 +95,10 @@ public final class Registry {
         }
         if (call.range() != null) {
             message.setHeader("Range", call.range());
+        }
+        Object id = exchange.getProperty(REQUEST_ID);
+        if (id != null) {
+            message.setHeader(RegistryHeaders.REQUEST_ID, id);
         }
         return OnWorker.now(workers);
     }
@@ -190,7 +199,7 @@ public final class Registry {
         }
         boolean open = breaker.getState() != CircuitBreaker.State.CLOSED;
         throw new RegistryTroubleException(name(), Call.of(exchange) + " was not asked: "
-                + (open ? "it has failed too often" : "too many calls are under way"));
+                + (open ? "it has failed too often" : "too many calls are under way"), RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
     /** Says that the registry is not to be asked for this; to those who ask next that is the same as not having it. */

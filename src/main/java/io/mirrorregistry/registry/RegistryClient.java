@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry;
 
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.protocol.RepositoryName;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpResponse;
@@ -49,19 +51,24 @@ public final class RegistryClient extends CloseableHttpClient {
     private static final Set<String> TOLD_TO_STRANGERS = Set.of("accept", "accept-encoding", "range", "user-agent");
 
     private final RegistrySettings registry;
+    private final Metrics metrics;
     private final CloseableHttpClient http;
     private final Authorizer authorizer;
     private final URI base;
     /** The longest time from the call to the end of the answer's head. */
     private final Duration headTime;
 
-    /** @param connections the most connections at a time */
-    RegistryClient(RegistrySettings registry, int connections) {
+    /**
+     * @param connections the most connections at a time
+     * @param metrics counts and times calls
+     */
+    RegistryClient(RegistrySettings registry, int connections, Metrics metrics) {
         this.registry = registry;
+        this.metrics = metrics;
         this.base = registry.url();
         this.http = HttpClients.create(registry, connections);
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
-        this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http),
+        this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http, metrics),
                 headTime.plus(registry.responseTimeout()).toMillis());
     }
 
@@ -137,7 +144,7 @@ public final class RegistryClient extends CloseableHttpClient {
         ClassicHttpRequest request = new HttpUriRequestBase(method, location);
         headers.forEach(request::setHeader);
         try {
-            return follow(location, null, request, send(request, location, true, null));
+            return follow(location, null, request, send(request, location, ApiPath.Kind.BLOB, null));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -149,14 +156,13 @@ public final class RegistryClient extends CloseableHttpClient {
     private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request) throws IOException {
         RepositoryName repository = path.repository();
         String authorization = authorizer.known(repository);
-        boolean blob = path.kind() == ApiPath.Kind.BLOB;
-        ClassicHttpResponse response = send(request, uri, blob, authorization);
+        ClassicHttpResponse response = send(request, uri, path.kind(), authorization);
         if (response.getCode() == 401) {
             List<String> lines = Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList();
             String next = authorizer.answer(Challenge.parse(lines), repository, authorization);
             if (next != null) {
                 authorization = next;
-                response = send(request, uri, blob, authorization);
+                response = send(request, uri, path.kind(), authorization);
             }
         }
         if (response.getCode() == 401) {
@@ -179,7 +185,7 @@ public final class RegistryClient extends CloseableHttpClient {
                 throw new RegistryTroubleException(registry.name(), "redirects more than " + MOST_REDIRECTS + " times");
             }
             response.close();
-            response = path != null && isOwn(uri) ? askRegistry(uri, path, request) : send(request, uri, path == null, null);
+            response = path != null && isOwn(uri) ? askRegistry(uri, path, request) : send(request, uri, path == null ? ApiPath.Kind.BLOB : path.kind(), null);
         }
         return response;
     }
@@ -191,13 +197,13 @@ public final class RegistryClient extends CloseableHttpClient {
      *
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1">RFC 9112, Retrying Requests</a>
      */
-    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, boolean blob, String authorization) throws IOException {
+    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, ApiPath.Kind kind, String authorization) throws IOException {
         long end = System.nanoTime() + headTime.toNanos();
         int stale = 0;
         while (true) {
             HttpClientContext context = HttpClientContext.create();
             try {
-                return send(template, uri, blob, authorization, context, Duration.ofNanos(end - System.nanoTime()));
+                return send(template, uri, kind, authorization, context, Duration.ofNanos(end - System.nanoTime()));
             } catch (Leftovers.LeftoverException e) {
                 LOG.debug("{} has sent more than it said; its connection is dropped", registry.name());
                 if (System.nanoTime() > end) {
@@ -213,7 +219,7 @@ public final class RegistryClient extends CloseableHttpClient {
         }
     }
 
-    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, boolean blob, String authorization,
+    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, ApiPath.Kind kind, String authorization,
             HttpClientContext context, Duration time) throws IOException {
         HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), uri);
         boolean own = isOwn(uri);
@@ -223,7 +229,8 @@ public final class RegistryClient extends CloseableHttpClient {
             request.setHeader(HttpHeaders.USER_AGENT, registry.headers().get(HttpHeaders.USER_AGENT));
         }
         for (Header header : template.getHeaders()) {
-            if (TOLD_TO_STRANGERS.contains(header.getName().toLowerCase(Locale.ROOT))) {
+            boolean id = own && header.getName().equalsIgnoreCase(RegistryHeaders.REQUEST_ID);
+            if (id || TOLD_TO_STRANGERS.contains(header.getName().toLowerCase(Locale.ROOT))) {
                 request.setHeader(header);
             }
         }
@@ -232,7 +239,8 @@ public final class RegistryClient extends CloseableHttpClient {
             request.setHeader(HttpHeaders.AUTHORIZATION, authorization);
         }
         Runnable answered = Deadlines.set(request, time);
-        ClassicHttpResponse response;
+        long start = System.nanoTime();
+        ClassicHttpResponse response = null;
         try {
             response = http.executeOpen(null, request, context);
         } catch (IllegalStateException e) {
@@ -243,10 +251,11 @@ public final class RegistryClient extends CloseableHttpClient {
             throw e;
         } finally {
             answered.run();
+            tell(template, uri, own, kind, response == null ? 0 : response.getCode(), System.nanoTime() - start);
         }
         if (response.getEntity() != null) {
             // A blob may take as long as its client reads.
-            boolean whole = !blob || response.getCode() >= 300;
+            boolean whole = kind != ApiPath.Kind.BLOB || response.getCode() >= 300;
             Runnable received = whole ? Deadlines.set(request, registry.responseTimeout()) : () -> { };
             if (response.getEntity().getContentLength() < 0) {
                 // Beside a chunked body a Content-Length means nothing, and is not to be handed on.
@@ -258,6 +267,17 @@ public final class RegistryClient extends CloseableHttpClient {
             }
         }
         return response;
+    }
+
+    /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, so only the host is told. */
+    private void tell(ClassicHttpRequest template, URI uri, boolean own, ApiPath.Kind kind, int status, long nanos) {
+        metrics.called(registry.name(), kind.asked(), status, nanos);
+        if (LOG.isDebugEnabled()) {
+            Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);
+            LOG.atDebug().addKeyValue("request_id", id == null ? "none" : id.getValue())
+                    .log("{}: {} {}://{}{} {} in {} ms", registry.name(), template.getMethod(), uri.getScheme(), uri.getAuthority(),
+                            own ? uri.getPath() : "/…", status == 0 ? "failed" : status, TimeUnit.NANOSECONDS.toMillis(nanos));
+        }
     }
 
     /** Reads a short body to its end, so that the connection can be used again. A broken one is no loss: nobody wants it. */

@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry;
 
 import java.io.IOException;
+import java.util.Locale;
 
 /** A registry could not be asked, or its answer cannot be used: nothing is known about what was asked for. */
 public final class RegistryTroubleException extends IOException {
@@ -12,7 +13,14 @@ public final class RegistryTroubleException extends IOException {
         /** It said 429. */
         THROTTLED,
         /** It, or its token service, refused this call; others may do well. */
-        REFUSED
+        REFUSED,
+        /** It was not asked, as it failed too often or too many calls were under way. */
+        NOT_ASKED;
+
+        /** Returns its name in metrics. */
+        public String label() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 
     private final String registry;

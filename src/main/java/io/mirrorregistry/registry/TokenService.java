@@ -2,6 +2,7 @@ package io.mirrorregistry.registry;
 
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.metrics.Metrics;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -22,10 +23,12 @@ final class TokenService {
     private static final int MAX_ANSWER = 1024 * 1024;
 
     private final RegistrySettings registry;
+    private final Metrics metrics;
     private final RealmTrust trust;
     private final HttpClient http;
 
-    TokenService(RegistrySettings registry, HttpClient http) {
+    TokenService(RegistrySettings registry, HttpClient http, Metrics metrics) {
+        this.metrics = metrics;
         this.registry = registry;
         this.trust = new RealmTrust(registry);
         this.http = http;
@@ -53,15 +56,19 @@ final class TokenService {
                         + "account, name it in mirror.registry.{}.token-hosts", registry.name(), uri.getHost(), registry.name());
             }
         }
+        Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
         Runnable answered = Deadlines.set(request, registry.connectTimeout().plus(registry.responseTimeout()));
         try (ClassicHttpResponse response = http.executeOpen(null, request, null)) {
             if (response.getEntity() != null) {
                 response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, answered));
             }
             if (response.getCode() != 200) {
+                came = response.getCode() == 401 || response.getCode() == 403 ? Metrics.TokenAnswer.REFUSED : came;
                 throw rejected(uri, response);
             }
-            return Token.parse(body(uri, response));
+            Token token = Token.parse(body(uri, response));
+            came = Metrics.TokenAnswer.GIVEN;
+            return token;
         } catch (IllegalArgumentException e) {
             throw trouble(uri, e.getMessage());
         } catch (RegistryTroubleException e) {
@@ -70,6 +77,7 @@ final class TokenService {
             throw trouble(uri, Causes.describe(e, registry.proxy()));
         } finally {
             answered.run();
+            metrics.askedForToken(registry.name(), came);
         }
     }
 

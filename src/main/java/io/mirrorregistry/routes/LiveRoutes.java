@@ -100,6 +100,11 @@ public final class LiveRoutes {
         return files.equals(served());
     }
 
+    /** Returns the names of the files whose routes serve; none where they are not from files of a folder. For any thread. */
+    Set<String> names() {
+        return new TreeSet<>(current.files().keySet());
+    }
+
     private Map<String, RouteFile> served() {
         Map<String, RouteFile> served = new HashMap<>();
         current.files().forEach((name, loaded) -> served.put(name, loaded.file()));

@@ -1,10 +1,12 @@
 package io.mirrorregistry.routes;
 
+import io.mirrorregistry.metrics.Metrics;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +29,7 @@ public final class RouteWatcher {
     private final RouteFolder folder;
     private final RouteCheck check;
     private final LiveRoutes live;
+    private final Metrics metrics;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread named = new Thread(task, THREAD);
         named.setDaemon(true);
@@ -39,10 +42,12 @@ public final class RouteWatcher {
     private int unreadable;
     private volatile List<RouteFault> refused = List.of();
 
-    public RouteWatcher(Path folder, RouteCheck check, LiveRoutes live) {
+    public RouteWatcher(Path folder, RouteCheck check, LiveRoutes live, Metrics metrics) {
         this.folder = new RouteFolder(folder);
         this.check = check;
         this.live = live;
+        this.metrics = metrics;
+        metrics.routeFaults(() -> refused.size());
     }
 
     /**
@@ -65,6 +70,11 @@ public final class RouteWatcher {
     /** Returns what is wrong with files that do not serve for that reason; nothing while what is in the folder serves. */
     public List<RouteFault> refused() {
         return refused;
+    }
+
+    /** Returns the names of the files whose routes serve. */
+    public Set<String> serving() {
+        return live.names();
     }
 
     private void look() {
@@ -106,6 +116,7 @@ public final class RouteWatcher {
         if (faults.isEmpty()) {
             try {
                 LOG.info("Routes changed over: {}", String.join(", ", live.change(files)));
+                metrics.routesChanged();
             } catch (Exception e) {
                 LOG.debug("Routes cannot be started", e);
                 faults = List.of(RouteFault.ofFolder("the routes cannot be started: " + Causes.describe(e)));
@@ -116,6 +127,7 @@ public final class RouteWatcher {
 
     private void refuse(List<RouteFault> faults) {
         if (!faults.isEmpty()) {
+            metrics.routesRefused();
             LOG.error("Routes refused, the last good ones go on serving: {}{}", faults.get(0),
                     faults.size() == 1 ? "" : " (and " + (faults.size() - 1) + " more; the command check tells them all)");
         }

@@ -1,0 +1,293 @@
+package io.mirrorregistry.metrics;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntSupplier;
+
+/**
+ * All that is measured, with its names and labels. A label has few values that the mirror itself gives: none is the name of a
+ * repository, a tag, a digest or anything else that a client sends.
+ *
+ * @see <a href="https://prometheus.io/docs/practices/naming/">Prometheus, metric and label naming</a>
+ */
+public final class Metrics implements AutoCloseable {
+
+    /** Who served, where nobody did. */
+    private static final String NOBODY = "none";
+    /** Who served, where the answer is made from those of several. */
+    private static final String SEVERAL = "both";
+
+    private static final Duration[] BUCKETS = {
+        Duration.ofMillis(1), Duration.ofMillis(5), Duration.ofMillis(10), Duration.ofMillis(25), Duration.ofMillis(50),
+        Duration.ofMillis(100), Duration.ofMillis(250), Duration.ofMillis(500), Duration.ofSeconds(1), Duration.ofMillis(2500),
+        Duration.ofSeconds(5), Duration.ofSeconds(10), Duration.ofSeconds(30)};
+
+    /** What came of looking into memory. */
+    public enum Lookup {
+        /** It was there. */
+        HIT,
+        /** It was not, and the registries are asked. */
+        MISS,
+        /** It was not, and another client's question is waited for. */
+        JOINED,
+        /** What a tag meant last was given, as no registry could tell. */
+        STALE
+    }
+
+    /** What came of asking a token service. */
+    public enum TokenAnswer {
+        /** There is a token. */
+        GIVEN,
+        /** It will not give us one. */
+        REFUSED,
+        /** It could not be asked, or answered something else. */
+        FAILED
+    }
+
+    private record Labels(String first, String second, String third) {
+    }
+
+    private final MeterRegistry meters;
+    private final RecentPulls recent = new RecentPulls();
+    private final Map<String, Cache<?, ?>> caches = new ConcurrentSkipListMap<>();
+    private final JvmGcMetrics garbage = new JvmGcMetrics();
+    private final Map<Labels, Counter> pulls = new ConcurrentHashMap<>();
+    private final Map<String, Timer> times = new ConcurrentHashMap<>();
+    private final Map<Labels, Timer> calls = new ConcurrentHashMap<>();
+    private final Map<Labels, Counter> lookups = new ConcurrentHashMap<>();
+    private final Map<String, Counter> streamed = new ConcurrentHashMap<>();
+    private final AtomicInteger streams = new AtomicInteger();
+    private final Counter routesChanged;
+    private final Counter routesRefused;
+
+    /** @param meters where all of it is kept and read */
+    public Metrics(MeterRegistry meters) {
+        this.meters = meters;
+        new JvmMemoryMetrics().bindTo(meters);
+        new JvmThreadMetrics().bindTo(meters);
+        garbage.bindTo(meters);
+        new ProcessorMetrics().bindTo(meters);
+        new FileDescriptorMetrics().bindTo(meters);
+        new UptimeMetrics().bindTo(meters);
+        Gauge.builder("mirror.streams.running", streams, AtomicInteger::get)
+                .description("Blobs that are written to clients now").register(meters);
+        String edits = "Changes of route files, by whether they serve now or were refused";
+        routesChanged = Counter.builder("mirror.route.changes").description(edits).tag("result", "changed").register(meters);
+        routesRefused = Counter.builder("mirror.route.changes").description(edits).tag("result", "refused").register(meters);
+    }
+
+    /** Tells which version this is. */
+    public void version(String version) {
+        Gauge.builder("mirror.build.info", () -> 1).description("Always 1; the version is a label").tag("version", version).register(meters);
+    }
+
+    /** Tells how many requests there are at a time. */
+    public void requests(IntSupplier running, IntSupplier waiting) {
+        Gauge.builder("mirror.requests.running", running::getAsInt).description("Requests that have a worker now").register(meters);
+        Gauge.builder("mirror.requests.waiting", waiting::getAsInt).description("Requests that wait for a worker now").register(meters);
+    }
+
+    /** Tells how a registry is. */
+    public void registry(String registry, BooleanSupplier up, CircuitBreaker breaker) {
+        Gauge.builder("mirror.registry.up", up, found -> found.getAsBoolean() ? 1 : 0)
+                .description("1 if the last probe found the registry up").tag("registry", registry).register(meters);
+        for (CircuitBreaker.State state : new CircuitBreaker.State[] {
+            CircuitBreaker.State.CLOSED, CircuitBreaker.State.HALF_OPEN, CircuitBreaker.State.OPEN}) {
+            Gauge.builder("mirror.breaker.state", breaker, now -> now.getState() == state ? 1 : 0)
+                    .description("1 for the state that the registry's circuit breaker is in; open: it is not asked")
+                    .tag("registry", registry).tag("state", label(state)).register(meters);
+        }
+        for (TokenAnswer answer : TokenAnswer.values()) {
+            token(registry, answer);
+        }
+    }
+
+    /** Tells what is in a cache that is bounded by bytes. */
+    public void cache(String name, Cache<?, ?> cache) {
+        caches.put(name, cache);
+        Gauge.builder("mirror.cache.entries", cache, Cache::estimatedSize)
+                .description("Entries in memory").tag("cache", name).register(meters);
+        Gauge.builder("mirror.cache.size", cache, Metrics::size)
+                .description("What the entries in memory take").baseUnit("bytes").tag("cache", name).register(meters);
+        FunctionCounter.builder("mirror.cache.evictions", cache, kept -> kept.stats().evictionCount())
+                .description("Entries that went to make room, or because their time was over").tag("cache", name).register(meters);
+    }
+
+    /**
+     * Counts a request.
+     *
+     * @param kind what was asked for, as the variable {@code asked} of routes tells it
+     * @param servedBy who served it; null for nobody
+     * @param status the answer's
+     * @param cut whether the client had gone, or was cut off, before its answer was whole
+     * @param nanos from the request's head to the end of its answer
+     */
+    public void pulled(String kind, String servedBy, int status, boolean cut, long nanos) {
+        String registry = servedBy == null ? NOBODY : servedBy.indexOf(',') < 0 ? servedBy : SEVERAL;
+        Labels labels = new Labels(kind, registry, outcome(status, cut));
+        Counter counter = pulls.get(labels);
+        if (counter == null) {
+            counter = pulls.computeIfAbsent(labels, some -> Counter.builder("mirror.pulls").description("Requests under /v2")
+                    .tag("kind", some.first).tag("registry", some.second).tag("outcome", some.third).register(meters));
+        }
+        counter.increment();
+        recent.served(registry);
+        Timer timer = times.get(kind);
+        if (timer == null) {
+            timer = times.computeIfAbsent(kind, some -> Timer.builder("mirror.pull.duration")
+                    .description("From a request's head to the end of its answer").tag("kind", some)
+                    .serviceLevelObjectives(BUCKETS).register(meters));
+        }
+        timer.record(nanos, TimeUnit.NANOSECONDS);
+    }
+
+    private static String outcome(int status, boolean cut) {
+        if (cut) {
+            return "cut";
+        } else if (status < 300) {
+            return "served";
+        } else if (status < 400) {
+            return "redirected";
+        }
+        return switch (status) {
+            case 404 -> "missing";
+            case 429 -> "throttled";
+            case 503 -> "unavailable";
+            default -> status < 500 ? "refused" : "failed";
+        };
+    }
+
+    /**
+     * Counts that another registry is asked because one could not serve.
+     *
+     * @param path what was asked for
+     * @param registry the one that could not
+     * @param reason why not, in a word
+     * @param message what was asked and what happened
+     */
+    public void fellBack(String path, String registry, String reason, String message) {
+        recent.fellBack(path, registry, reason, message);
+        Counter.builder("mirror.fallbacks").description("Pulls that went on to the next registry, by the one that could not serve and why")
+                .tag("registry", registry).tag("reason", reason).register(meters).increment();
+    }
+
+    /**
+     * Counts and times one call to a registry.
+     *
+     * @param status what was answered; 0 for nothing
+     */
+    public void called(String registry, String kind, int status, long nanos) {
+        String result = status == 0 ? "failed" : status / 100 + "xx";
+        calls.computeIfAbsent(new Labels(registry, kind, result), some -> Timer.builder("mirror.registry.calls")
+                .description("Calls to registries, until the head of the answer; failed: there was none").tag("registry", some.first)
+                .tag("kind", some.second).tag("result", some.third).serviceLevelObjectives(BUCKETS).register(meters))
+                .record(nanos, TimeUnit.NANOSECONDS);
+    }
+
+    /** Counts what a token service said. */
+    public void askedForToken(String registry, TokenAnswer answer) {
+        token(registry, answer).increment();
+    }
+
+    private Counter token(String registry, TokenAnswer answer) {
+        return Counter.builder("mirror.tokens").description("Answers of registries' token services")
+                .tag("registry", registry).tag("result", label(answer)).register(meters);
+    }
+
+    /** Counts what came of looking into memory for something of this kind. */
+    public void lookedUp(String kind, Lookup lookup) {
+        Labels labels = new Labels(kind, label(lookup), null);
+        Counter counter = lookups.get(labels);
+        if (counter == null) {
+            counter = lookups.computeIfAbsent(labels, some -> Counter.builder("mirror.cache.lookups")
+                    .description("What clients asked of memory").tag("kind", some.first).tag("result", some.second).register(meters));
+        }
+        counter.increment();
+    }
+
+    /** Tells that a blob begins to be written to a client. */
+    public void streamBegins() {
+        streams.incrementAndGet();
+    }
+
+    /** Tells that it is over. */
+    public void streamEnds() {
+        streams.decrementAndGet();
+    }
+
+    /** Counts bytes of a registry's blobs that were written to clients. */
+    public void streamed(String registry, long bytes) {
+        streamed.computeIfAbsent(registry, some -> Counter.builder("mirror.streamed").baseUnit("bytes")
+                .description("Bytes of blobs written to clients").tag("registry", some).register(meters)).increment(bytes);
+    }
+
+    /** Tells how many faults keep the routes in the folder from serving. */
+    public void routeFaults(IntSupplier faults) {
+        Gauge.builder("mirror.route.faults", faults::getAsInt)
+                .description("What is wrong with the routes in the folder; 0 while they serve").register(meters);
+    }
+
+    /** Counts that changed routes serve. */
+    public void routesChanged() {
+        routesChanged.increment();
+    }
+
+    /** Counts that changed routes were refused. */
+    public void routesRefused() {
+        routesRefused.increment();
+    }
+
+    /** Returns who served lately. */
+    public RecentPulls recent() {
+        return recent;
+    }
+
+    /**
+     * What a cache has.
+     *
+     * @param name its name
+     * @param entries how many
+     * @param bytes what they take
+     */
+    public record Kept(String name, long entries, long bytes) {
+    }
+
+    /** Returns what is in the caches, by their names. */
+    public List<Kept> kept() {
+        return caches.entrySet().stream().map(one -> new Kept(one.getKey(), one.getValue().estimatedSize(), size(one.getValue()))).toList();
+    }
+
+    private static long size(Cache<?, ?> cache) {
+        return cache.policy().eviction().map(bound -> bound.weightedSize().orElse(0)).orElse(0L);
+    }
+
+    private static String label(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    @Override
+    public void close() {
+        garbage.close();
+        meters.close();
+    }
+}

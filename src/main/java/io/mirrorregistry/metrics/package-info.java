@@ -1,0 +1,2 @@
+/** What the mirror counts and times. */
+package io.mirrorregistry.metrics;

@@ -1,0 +1,135 @@
+package io.mirrorregistry.status;
+
+import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.health.Probe;
+import io.mirrorregistry.health.RegistryProbes;
+import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.metrics.RecentPulls;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.routes.RouteFault;
+import io.mirrorregistry.routes.RouteWatcher;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * The page at {@code /} of the management port, one file that asks nobody but {@code /status.json} beside it. What it tells of
+ * requests and registries is also in the log.
+ */
+public final class StatusPage {
+
+    private static final String POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
+            + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+    private final String version;
+    private final Settings settings;
+    private final List<Registry> registries;
+    private final RegistryProbes probes;
+    private final Metrics metrics;
+    private final RouteWatcher routes;
+    private final Instant start = Instant.now();
+    private final Buffer page;
+
+    /** @param routes null where the routes are not those of a folder, or changes are not noticed */
+    public StatusPage(String version, Settings settings, List<Registry> registries, RegistryProbes probes, Metrics metrics, RouteWatcher routes) {
+        this.version = version;
+        this.settings = settings;
+        // In the order of asking.
+        this.registries = registries.stream().sorted(Comparator.comparing((Registry registry) -> !registry.name().equals("hot"))).toList();
+        this.probes = probes;
+        this.metrics = metrics;
+        this.routes = routes;
+        try (InputStream in = StatusPage.class.getResourceAsStream("status.html")) {
+            page = Buffer.buffer(in.readAllBytes());
+        } catch (IOException e) {
+            throw new IllegalStateException("the jar carries no status.html", e);
+        }
+    }
+
+    /** Serves the page there. */
+    public void serve(Router router) {
+        router.route("/").method(HttpMethod.GET).method(HttpMethod.HEAD).handler(context -> answer(context, "text/html; charset=utf-8", page));
+        router.route("/status.json").method(HttpMethod.GET).method(HttpMethod.HEAD)
+                .handler(context -> answer(context, "application/json", state().toBuffer()));
+    }
+
+    private static void answer(RoutingContext context, String type, Buffer body) {
+        HttpServerResponse response = context.response()
+                .putHeader("Content-Type", type)
+                .putHeader("Content-Security-Policy", POLICY)
+                .putHeader("X-Content-Type-Options", "nosniff")
+                .putHeader("Referrer-Policy", "no-referrer")
+                .putHeader("Cache-Control", "no-store")
+                .putHeader("Content-Length", String.valueOf(body.length()));
+        if (context.request().method() == HttpMethod.HEAD) {
+            response.end();
+        } else {
+            response.end(body);
+        }
+    }
+
+    private JsonObject state() {
+        Instant now = Instant.now();
+        return new JsonObject()
+                .put("version", version)
+                .put("upSeconds", Duration.between(start, now).toSeconds())
+                .put("port", settings.server().port())
+                .put("tls", settings.server().tls() != null)
+                .put("registries", new JsonArray(registries.stream().map(registry -> state(registry, now)).toList()))
+                .put("pulls", pulls())
+                .put("fallbacks", new JsonArray(metrics.recent().fallbacks().stream().map(StatusPage::state).toList()))
+                .put("cache", new JsonArray(metrics.kept().stream().map(StatusPage::state).toList()))
+                .put("routes", routes());
+    }
+
+    private JsonObject state(Registry registry, Instant now) {
+        Probe probe = probes.last(registry.name());
+        String where = registry.settings().isFolder() ? "the folder of images" : registry.settings().url().getRawAuthority();
+        return new JsonObject()
+                .put("name", registry.name())
+                .put("where", where)
+                .put("up", probe == null ? null : probe.up())
+                .put("status", probe == null ? null : probe.status())
+                .put("secondsAgo", probe == null ? null : Duration.between(probe.at(), now).toSeconds())
+                .put("breaker", registry.breaker().getState().name().toLowerCase(Locale.ROOT).replace('_', '-'));
+    }
+
+    private JsonObject pulls() {
+        JsonObject counts = new JsonObject();
+        for (Map.Entry<String, List<Integer>> entry : metrics.recent().counts().entrySet()) {
+            counts.put(entry.getKey(), new JsonArray(entry.getValue()));
+        }
+        return new JsonObject().put("seconds", RecentPulls.SECONDS).put("counts", counts);
+    }
+
+    private static JsonObject state(RecentPulls.Fallback fallback) {
+        return new JsonObject()
+                .put("path", fallback.path())
+                .put("registry", fallback.registry())
+                .put("reason", fallback.reason())
+                .put("message", fallback.message())
+                .put("secondsAgo", fallback.secondsAgo());
+    }
+
+    private static JsonObject state(Metrics.Kept kept) {
+        return new JsonObject().put("name", kept.name()).put("entries", kept.entries()).put("bytes", kept.bytes());
+    }
+
+    private JsonObject routes() {
+        return new JsonObject()
+                .put("files", new JsonArray(routes == null ? List.of() : List.copyOf(routes.serving())))
+                .put("refused", new JsonArray(routes == null ? List.of() : routes.refused().stream().map(RouteFault::toString).toList()));
+    }
+}

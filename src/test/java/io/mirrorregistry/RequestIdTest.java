@@ -1,0 +1,67 @@
+package io.mirrorregistry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.Kind;
+import io.mirrorregistry.testing.TestRegistry;
+import java.util.HashSet;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** One request can be followed from the client to the registries. */
+class RequestIdTest {
+
+    private final TestRegistry hot = TestRegistry.start("hot");
+    private final TestRegistry cold = TestRegistry.start("cold");
+    private final TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url());
+
+    @AfterEach
+    void stop() {
+        mirror.close();
+        hot.close();
+        cold.close();
+    }
+
+    @Test
+    void theClientsIsInTheAnswerAndInCallsToBothRegistries() {
+        Image image = cold.image("library/app", "1.0");
+        assertEquals("build-17/pull_3", mirror.get(image.path(), "X-Request-ID", "build-17/pull_3").header("X-Request-ID"));
+        assertEquals("build-17/pull_3", hot.calls("GET", Kind.MANIFEST).get(0).header("X-Request-ID"));
+        assertEquals("build-17/pull_3", cold.calls("GET", Kind.MANIFEST).get(0).header("X-Request-ID"));
+        assertEquals("a", mirror.get("/v2/library/none/manifests/1.0", "X-Request-ID", "a").header("X-Request-ID"));
+        assertEquals("b", mirror.get("/v2/NONE/manifests/1.0", "X-Request-ID", "b").header("X-Request-ID"));
+        assertEquals("c", mirror.get("/nothing", "X-Request-ID", "c").header("X-Request-ID"));
+        assertEquals("d", mirror.get("/health", "X-Request-ID", "d").header("X-Request-ID"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", " ", "with space", "quote\"d", "{{mirror.registry.hot.password}}", "${env:PATH}", "a;b", "tab\tbed"})
+    void oneThatCannotStandInLogsIsReplaced(String given) {
+        Image image = hot.image("library/app", "1.0");
+        String id = mirror.get(image.path(), "X-Request-ID", given).header("X-Request-ID");
+        assertTrue(id.matches("[0-9a-f]{32}"), id);
+        assertEquals(id, hot.calls("GET", Kind.MANIFEST).get(0).header("X-Request-ID"));
+    }
+
+    @Test
+    void oneThatIsTooLongIsReplaced() {
+        String longest = "x".repeat(128);
+        assertEquals(longest, mirror.get("/v2/", "X-Request-ID", longest).header("X-Request-ID"));
+        assertNotEquals(longest + "x", mirror.get("/v2/", "X-Request-ID", longest + "x").header("X-Request-ID"));
+    }
+
+    @Test
+    void everyRequestWithoutGetsOneOfItsOwn() {
+        Set<String> ids = new HashSet<>();
+        for (int i = 0; i < 50; i++) {
+            ids.add(mirror.get("/v2/").header("X-Request-ID"));
+        }
+        assertEquals(50, ids.size());
+    }
+}
