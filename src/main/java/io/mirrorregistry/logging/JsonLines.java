@@ -10,6 +10,10 @@ import org.slf4j.event.KeyValuePair;
 /** Logback's JSON with what collectors expect: an ISO time, the message as {@code message}, and fields side by side. */
 final class JsonLines extends JsonEncoder {
 
+    /** The time that was written last, without what is below a second. Lines are written one at a time. */
+    private long second = Long.MIN_VALUE;
+    private String upToSecond;
+
     JsonLines() {
         setWithSequenceNumber(false);
         setWithNanoseconds(false);
@@ -25,16 +29,38 @@ final class JsonLines extends JsonEncoder {
     @Override
     protected void appenderMemberWithLongValue(StringBuilder line, String key, long value) {
         if (key.equals(TIMESTAMP_ATTR_NAME)) {
-            appenderMember(line, key, Instant.ofEpochMilli(value).toString());
+            appendTime(line, key, value);
         } else {
             super.appenderMemberWithLongValue(line, key, value);
         }
     }
 
+    private void appendTime(StringBuilder line, String key, long millis) {
+        long now = Math.floorDiv(millis, 1000L);
+        if (now != second) {
+            second = now;
+            upToSecond = Instant.ofEpochSecond(now).toString().replace("Z", ".");
+        }
+        int rest = Math.floorMod(millis, 1000);
+        line.append('"').append(key).append("\":\"").append(upToSecond).append((char) ('0' + rest / 100)).append((char) ('0' + rest / 10 % 10))
+                .append((char) ('0' + rest % 10)).append("Z\"");
+    }
+
+    /** Nearly no text has anything to be escaped. */
+    private static String escaped(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c < ' ' || c == '"' || c == '\\' || c > '~') {
+                return JsonEscapeUtil.jsonEscapeString(text);
+            }
+        }
+        return text;
+    }
+
     /** Collectors take a slash without the backslash that logback puts before it, and so do people. */
     @Override
     protected void appenderMember(StringBuilder line, String key, String value) {
-        super.appenderMember(line, key, value.replace("\\/", "/"));
+        super.appenderMember(line, key, value.indexOf('\\') < 0 ? value : value.replace("\\/", "/"));
     }
 
     @Override
@@ -55,7 +81,7 @@ final class JsonLines extends JsonEncoder {
                 if (pair.value instanceof Number || pair.value instanceof Boolean) {
                     line.append('"').append(pair.key).append("\":").append(pair.value);
                 } else {
-                    appenderMember(line, pair.key, JsonEscapeUtil.jsonEscapeString(pair.value.toString()));
+                    appenderMember(line, pair.key, escaped(pair.value.toString()));
                 }
             }
         }
@@ -64,6 +90,6 @@ final class JsonLines extends JsonEncoder {
     @Override
     protected void appendCustomFields(StringBuilder line, ILoggingEvent event) {
         line.append(',');
-        appenderMember(line, "message", JsonEscapeUtil.jsonEscapeString(String.valueOf(event.getFormattedMessage())));
+        appenderMember(line, "message", escaped(String.valueOf(event.getFormattedMessage())));
     }
 }
