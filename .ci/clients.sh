@@ -76,7 +76,7 @@ pull_with_podman() {
   local digest podman=(limit podman --root "$work/podman" --runroot "$work/podman-run" --tmpdir "$work/podman-tmp"
     --storage-driver vfs --cgroup-manager cgroupfs --events-backend none)
   digest=$(digest_of "$2" "$3")
-  "${podman[@]}" pull --quiet --tls-verify=false "$mirror/$1"
+  "${podman[@]}" pull --quiet "${podman_tls[@]:---tls-verify=false}" "$mirror/$1"
   "${podman[@]}" image inspect -f '{{json .RepoDigests}}' "$mirror/$1" | grep -F "@$digest\""
   same "layers" "$(diffs_of "$2" "$digest")" "$("${podman[@]}" image inspect -f '{{json .RootFS.Layers}}' "$mirror/$1")"
   "${podman[@]}" rmi -f "$mirror/$1"

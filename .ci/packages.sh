@@ -5,9 +5,11 @@ packages=(
   docker-registry apache2-utils          # the registries, and htpasswd for the cold one
   docker.io containerd runc podman skopeo umoci # the clients
   nginx wrk                              # what bench/ compares with, and by
+  caddy openssl                          # TLS before the mirror, with nginx
+  prometheus chromium                    # what watches it
   jq curl perl-base ca-certificates gzip
 )
-programs=(docker-registry htpasswd docker dockerd containerd ctr runc podman skopeo umoci nginx wrk jq curl perl)
+programs=(docker-registry htpasswd docker dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium jq curl perl)
 
 install_packages() {
   if ((EUID != 0)); then

@@ -92,14 +92,14 @@ repositories() {
   curl -s -u "$cold_account" "http://${!1}/v2/_catalog" | jq -r '.repositories | join(" ")'
 }
 
-# start_mirror NAME [VARIABLE=VALUE...]: the packaged program. Sets `mirror` to its address and `pid`.
+# start_mirror NAME [VARIABLE=VALUE...]: the packaged program. Sets `mirror` to its address, `management` to that of its other port, and `pid`.
 # Its heap is smaller than the large layer, which must pass through all the same.
 start_mirror() {
-  local name=$1 port management java
+  local name=$1 port java
   shift
-  port=$(free_port) management=$(free_port)
+  port=$(free_port) management=127.0.0.1:$(free_port)
   java=$(jdk 17 || jdk 25)/bin/java
-  start "mirror-$name" env MIRROR_SERVER_PORT="$port" MIRROR_MANAGEMENT_PORT="$management" MIRROR_LOGGING_FORMAT=console \
+  start "mirror-$name" env MIRROR_SERVER_PORT="$port" MIRROR_MANAGEMENT_PORT="${management#*:}" MIRROR_LOGGING_FORMAT=console \
     "$@" "$java" -Xmx256m -jar target/mirror-registry.jar
   mirror=127.0.0.1:$port
   wait_for "mirror-$name" healthy "$mirror"
@@ -113,5 +113,5 @@ start_mirror_of_both() {
 }
 
 healthy() {
-  [[ $(curl -s --max-time 5 "http://$1/health") == '{"status":"healthy"}' ]]
+  [[ $(curl -sk --max-time 5 "${scheme:-http}://$1/health") == '{"status":"healthy"}' ]]
 }
