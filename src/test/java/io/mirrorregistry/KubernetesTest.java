@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -81,6 +82,22 @@ class KubernetesTest {
         try (Stream<Path> files = Files.list(FOLDER)) {
             assertEquals(new TreeSet<>(files.filter(Files::isRegularFile).map(file -> file.getFileName().toString()).toList()), new TreeSet<>(used));
         }
+    }
+
+    @Test
+    void theOverlayHasTheManagementPortScraped() throws IOException {
+        Path overlay = FOLDER.resolve("monitoring");
+        for (Object resource : list(yaml(overlay.resolve("kustomization.yaml")), "resources")) {
+            assertTrue(Files.exists(overlay.resolve((String) resource)), resource.toString());
+        }
+        Map<String, Object> monitor = yaml(overlay.resolve("service-monitor.yaml"));
+        assertEquals("management", at(monitor, "spec endpoints 0 port"));
+        assertEquals("/observe/metrics", at(monitor, "spec endpoints 0 path"));
+        Map<String, Object> service = yaml(FOLDER.resolve("service.yaml"));
+        assertTrue(list(service, "spec ports").stream().anyMatch(port -> "management".equals(((Map<?, ?>) port).get("name"))), "the service has that port");
+        Path dashboard = Path.of("deploy/grafana");
+        String file = (String) at(yaml(dashboard.resolve("kustomization.yaml")), "configMapGenerator 0 files 0");
+        assertTrue(new JsonObject(Files.readString(dashboard.resolve(file))).getJsonArray("panels").size() > 20);
     }
 
     @Test

@@ -1,0 +1,97 @@
+# What operators watch with: a real Prometheus scrapes two mirrors and evaluates every query of the dashboard and the alert rules,
+# and a real browser opens the status page.
+# shellcheck shell=bash
+
+check_watching() {
+  local sound away page=$work/status prometheus
+  prometheus=127.0.0.1:$(free_port)
+  watched_mirror sound MIRROR_REGISTRY_HOT_URL="http://$hot"
+  sound="$mirror $management"
+  watched_mirror away MIRROR_REGISTRY_HOT_URL=http://127.0.0.1:1
+  away="$mirror $management"
+  check "the alert rules are valid"     promtool check rules deploy/prometheus/mirror-registry.rules.yml
+  check "each alert fires when it must" promtool test rules deploy/prometheus/mirror-registry.rules.test.yml
+
+  sed -e "s/127.0.0.1:9000/${sound#* }\", \"${away#* }/" -e 's/_interval: 15s/_interval: 1s/' \
+    -e "s|mirror-registry.rules.yml|$PWD/deploy/prometheus/&|" deploy/prometheus/prometheus.yml >"$work/prometheus.yml"
+  start prometheus prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/prometheus" --web.listen-address="$prometheus"
+  wait_for prometheus curl -sf "http://$prometheus/-/ready"
+  pull_for_a_while "${sound% *}" "${away% *}"
+  check "Prometheus reads both mirrors" reads_both
+  check "every query of the dashboard returns data" every_query_returns deploy/grafana/mirror-registry.json
+  check "every alert asks for what is there" every_alert_asks
+  check "the registry that is away is about to be told" is_pending MirrorRegistryAway
+  check "the status page shows it all in a browser" shows "${sound#* }" "closed: it is asked" "not-here: " "the cache: " "highest column: " "manifest.camel.yaml"
+  check "the status page shows a registry that is away" shows "${away#* }" "open: it is not asked" "not-asked: " "connection refused"
+}
+
+watched_mirror() {
+  start_mirror "watched-$1" "${@:2}" MIRROR_REGISTRY_COLD_URL="http://$cold" MIRROR_HEALTH_INTERVAL=1s MIRROR_CACHE_TAG_TTL=2s MIRROR_CACHE_MISS_TTL=2s \
+    MIRROR_REGISTRY_COLD_USERNAME="${cold_account%%:*}" MIRROR_REGISTRY_COLD_PASSWORD="${cold_account#*:}"
+}
+
+pull_for_a_while() {
+  local until=$((SECONDS + 12)) one path
+  while ((SECONDS < until)); do
+    for one; do
+      for path in team/both/manifests/1 team/hot-only/manifests/1 team/cold-only/manifests/1 team/nowhere/manifests/1 \
+        "team/hot-only/blobs/$(layer_of hot-only)" "team/cold-only/blobs/$(layer_of cold-only)" team/both/tags/list; do
+        ask -o "$work/body" "http://$one/v2/$path"
+      done
+    done
+    sleep 0.2
+  done
+}
+
+# query EXPRESSION: what Prometheus finds now.
+query() {
+  curl -sS --data-urlencode "query=$1" "http://$prometheus/api/v1/query"
+}
+
+returns_data() {
+  query "$1" | jq -e '[.data.result[]? | .value[1] | select(. != "NaN")] | length > 0' >/dev/null || { echo "no data: $1"; query "$1"; return 1; }
+}
+
+reads_both() {
+  same "mirrors" 2 "$(query 'sum(up{job="mirror-registry"})' | jq -r '.data.result[0].value[1]')"
+}
+
+every_query_returns() {
+  local expression count=0 without=0
+  while IFS= read -r expression; do
+    expression=${expression//'$__rate_interval'/10s} expression=${expression//'$job'/.*} expression=${expression//'$instance'/.*}
+    returns_data "$expression" || without=$((without + 1))
+    count=$((count + 1))
+  done < <(jq -r '.. | .expr? // empty' "$1")
+  echo "$count queries, $without without data"
+  ((count > 30 && without == 0))
+}
+
+# Without its comparison, the expression of an alert has to find something even while all is well.
+every_alert_asks() {
+  local expression
+  while IFS= read -r expression; do
+    returns_data "$(sed -E 's/ (==|>) [0-9.]+$//' <<<"$expression")"
+  done < <(curl -sS "http://$prometheus/api/v1/rules" | jq -re '.data.groups[].rules[].query')
+}
+
+is_pending() {
+  curl -sS "http://$prometheus/api/v1/alerts" | jq -e --arg name "$1" '.data.alerts[] | select(.labels.alertname == $name)'
+}
+
+# shows MANAGEMENT TEXT...: the texts are on the page once its script has run; a picture of it is kept.
+shows() {
+  local address=$1 text chromium
+  chromium=(timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$work/chromium" --virtual-time-budget=3000)
+  shift
+  for _ in 1 2 3; do
+    # What is in the script is not on the page.
+    "${chromium[@]}" --dump-dom "http://$address/" 2>"$work/logs/chromium.log" | sed '/<script>/,/<\/script>/d' >"$page.html"
+    [[ -s $page.html ]] && break
+  done
+  "${chromium[@]}" --window-size=1100,1500 --screenshot="$page-${address##*:}.png" "http://$address/" >>"$work/logs/chromium.log" 2>&1
+  for text; do
+    grep -qF -- "$text" "$page.html" || { echo "the page has no \"$text\""; sed -n "/<main/,\$p" "$page.html"; return 1; }
+  done
+  ! grep -F "tells nothing new" "$page.html" || return 1
+}
