@@ -110,7 +110,9 @@ public final class Metrics implements AutoCloseable {
     /** Tells how a registry is. */
     public void registry(String registry, BooleanSupplier up, CircuitBreaker breaker) {
         Gauge.builder("mirror.registry.up", up, found -> found.getAsBoolean() ? 1 : 0)
-                .description("1 if the last probe found the registry up").tag("registry", registry).register(meters);
+                .description("1 if the last probe found the registry up").tag("registry", registry)
+                // Nothing else keeps it.
+                .strongReference(true).register(meters);
         for (CircuitBreaker.State state : new CircuitBreaker.State[] {
             CircuitBreaker.State.CLOSED, CircuitBreaker.State.HALF_OPEN, CircuitBreaker.State.OPEN}) {
             Gauge.builder("mirror.breaker.state", breaker, now -> now.getState() == state ? 1 : 0)
