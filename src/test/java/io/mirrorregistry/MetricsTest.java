@@ -85,7 +85,7 @@ class MetricsTest {
         counts("mirror_registry_calls_seconds_count{kind=\"manifest\",registry=\"hot\",result=\"2xx\"}", 1);
         counts("mirror_registry_calls_seconds_count{kind=\"manifest\",registry=\"hot\",result=\"4xx\"}", 2);
         assertTrue(metrics().contains("mirror_build_info{version=\"" + version() + "\"} 1"), this::metrics);
-        for (String name : List.of("jvm_memory_used_bytes", "jvm_gc_pause", "jvm_threads_live_threads", "process_cpu_usage", "process_files_open_files",
+        for (String name : List.of("jvm_memory_used_bytes", "jvm_gc_max_data_size_bytes", "jvm_threads_live_threads", "process_cpu_usage", "process_files_open_files",
                 "process_uptime_seconds", "mirror_requests_running", "mirror_requests_waiting")) {
             assertTrue(metrics().contains(name), name);
         }
