@@ -77,6 +77,11 @@ public final class Networks {
         }
     }
 
+    /** Returns whether there are none. */
+    public boolean isEmpty() {
+        return ranges.isEmpty();
+    }
+
     /** Returns whether an address is in one of the ranges; null is in none. */
     public boolean contain(InetAddress address) {
         return address != null && ranges.stream().anyMatch(range -> range.contains(address.getAddress()));

@@ -26,7 +26,7 @@ final class ClientAddress {
     String of(HttpServerRequest request) {
         SocketAddress remote = request.remoteAddress();
         String peer = remote == null ? null : remote.hostAddress();
-        if (peer == null || !trusted.contain(Networks.address(peer))) {
+        if (peer == null || trusted.isEmpty() || !trusted.contain(Networks.address(peer))) {
             return peer;
         }
         String client = peer;

@@ -60,6 +60,9 @@ public final class ClientsServer extends VertxPlatformHttpServer {
                 .setMaxInitialLineLength(settings.maxRequestLine())
                 .setMaxHeaderSize(settings.maxHeaders())
                 .setIdleTimeout((int) Math.max(1, settings.idleTimeout().toSeconds()))
+                // Each would be a handler that every request and answer passes.
+                .setPerFrameWebSocketCompressionSupported(false)
+                .setPerMessageWebSocketCompressionSupported(false)
                 .setHttp2ClearTextEnabled(false);
         if (tls != null) {
             tls.on(options, settings.idleTimeout());
