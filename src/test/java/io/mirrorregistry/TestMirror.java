@@ -10,9 +10,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A mirror inside the test, with the real routes of this repository, on free ports. */
 final class TestMirror implements AutoCloseable {
+
+    private static final int LAST_PORT = 32_000;
+    private static final AtomicInteger NEXT_PORT = new AtomicInteger(12_000 + new Random().nextInt(10_000));
 
     private final Mirror mirror;
     private final int port;
@@ -59,11 +64,17 @@ final class TestMirror implements AutoCloseable {
         return new TestMirror(directory, environment);
     }
 
+    /** Never the same twice, and below those that connections of this machine begin with, which might take it in the meantime. */
     private static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        while (true) {
+            int port = NEXT_PORT.getAndIncrement();
+            try (ServerSocket socket = new ServerSocket(port)) {
+                return socket.getLocalPort();
+            } catch (IOException e) {
+                if (port > LAST_PORT) {
+                    throw new UncheckedIOException(e);
+                }
+            }
         }
     }
 
