@@ -2,6 +2,7 @@ import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
@@ -116,7 +117,7 @@ public final class Soak {
 
         say("warming up");
         warmUp(address, judge);
-        settle();
+        settle(process);
         Vitals before = Vitals.of(pid, option("jcmd"));
         tally.reset();
 
@@ -143,21 +144,21 @@ public final class Soak {
         }
         long stuck = clients.stream().filter(Thread::isAlive).count();
         long took = now() - begun;
-        int settled = settle();
+        int settled = settle(process);
         boolean alive = Files.exists(process);
         Vitals after = alive ? Vitals.of(pid, option("jcmd")) : before;
 
         Map<String, Object> figures = tally.report(took, registries.values());
         figures.put("stuck", stuck);
         figures.put("alive", alive ? 1 : 0);
-        System.out.println("  idle connections of the mirror to registries were gone after " + settled + " s");
+        System.out.println("  idle connections of the mirror to registries, and idle workers, were gone after " + settled + " s");
         before.compare(after, figures);
         tally.explain();
         Files.writeString(Path.of(option("figures")), figures.entrySet().stream()
                 .map(figure -> figure.getKey() + "=" + figure.getValue() + "\n").collect(Collectors.joining()));
     }
 
-    /** Asks for everything once and often enough for all of the mirror's worker threads, but with one client only. */
+    /** Asks for everything once, and often enough for what a mirror makes only when it is needed. */
     private void warmUp(InetSocketAddress address, Judge judge) throws InterruptedException {
         Thread.sleep(RECOVERY);
         AtomicInteger left = new AtomicInteger(800);
@@ -165,14 +166,26 @@ public final class Soak {
         client.pullUntil(() -> left.decrementAndGet() < 0, 1);
     }
 
-    /** Waits until the mirror has let go of idle connections, all but those that probes use. Returns the seconds it took. */
-    private int settle() throws InterruptedException {
+    /**
+     * Waits until the mirror has let go of idle connections, all but those that probes use, and of idle workers, which it keeps
+     * for 30 s; a minute at most. Returns the seconds it took.
+     */
+    private int settle(Path process) throws InterruptedException {
         long begun = now();
         Thread.sleep(3_000);
-        while (now() - begun < 60_000 && registries.values().stream().anyMatch(registry -> registry.proxy.connections.size() > 2)) {
+        while (now() - begun < 60_000 && (workers(process) > 2
+                || registries.values().stream().anyMatch(registry -> registry.proxy.connections.size() > 2))) {
             Thread.sleep(200);
         }
         return (int) ((now() - begun) / 1000);
+    }
+
+    private static long workers(Path process) {
+        try {
+            return Vitals.threads(process).getOrDefault("worker", 0L);
+        } catch (IOException | UncheckedIOException e) {
+            return 0; // the process is gone
+        }
     }
 
     private String option(String name) {
@@ -1529,18 +1542,28 @@ public final class Soak {
             long heap = USED.matcher(run(jcmd, String.valueOf(pid), "GC.heap_info")).results()
                     .mapToLong(used -> Long.parseLong(used.group(1))).sum();
             Path process = Path.of("/proc/" + pid);
-            Map<String, Long> threads = new TreeMap<>();
-            for (Path task : list(process.resolve("task"))) {
-                String name = Files.readString(task.resolve("comm")).strip();
-                if (!JVM.matcher(name).matches()) {
-                    threads.merge(name.replaceAll("[-#0-9]+$", ""), 1L, Long::sum);
-                }
-            }
+            Map<String, Long> threads = threads(process);
             List<Path> files = list(process.resolve("fd"));
             long sockets = files.stream().filter(Vitals::isSocket).count();
             long memory = Files.readAllLines(process.resolve("status")).stream().filter(line -> line.startsWith("VmRSS:"))
                     .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).sum();
             return new Vitals(threads, files.size(), (int) sockets, heap, memory);
+        }
+
+        static Map<String, Long> threads(Path process) throws IOException {
+            Map<String, Long> threads = new TreeMap<>();
+            for (Path task : list(process.resolve("task"))) {
+                String name;
+                try {
+                    name = Files.readString(task.resolve("comm")).strip();
+                } catch (IOException e) {
+                    continue; // a thread that ended meanwhile
+                }
+                if (!JVM.matcher(name).matches()) {
+                    threads.merge(name.replaceAll("[-#0-9]+$", ""), 1L, Long::sum);
+                }
+            }
+            return threads;
         }
 
         private static List<Path> list(Path folder) throws IOException {
