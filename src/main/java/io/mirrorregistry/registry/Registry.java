@@ -12,7 +12,7 @@ import java.util.concurrent.Executor;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Message;
-import org.apache.camel.http.common.HttpMethods;
+import org.apache.camel.component.http.HttpMethods;
 
 /**
  * One registry, as routes use it: a bean under the registry's name. Its {@code prepare} readies the call that camel-http then
