@@ -1,6 +1,5 @@
 package io.mirrorregistry.logging;
 
-import ch.qos.logback.classic.AsyncAppender;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
@@ -19,7 +18,6 @@ import org.slf4j.LoggerFactory;
 /** Sets up logback in code: its XML parser costs a tenth of the start. Logback finds this class as a service. */
 public final class Logs extends ContextAwareBase implements Configurator {
 
-    private static final int QUEUED_LINES = 4096;
     /** A line stays one line, and what a client sends moves no cursor: control characters become question marks. */
     private static final String CONSOLE =
             "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level %logger{0} %replace(%msg %kvp){'[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]','?'}%n";
@@ -58,20 +56,11 @@ public final class Logs extends ContextAwareBase implements Configurator {
     private static void apply(LoggerContext context, LoggingSettings settings) {
         Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
         root.detachAndStopAllAppenders();
-        AsyncAppender later = new AsyncAppender();
-        later.setContext(context);
-        later.setQueueSize(QUEUED_LINES);
-        // Nothing is dropped: where lines cannot be written as fast as they come, the mirror waits.
-        later.setDiscardingThreshold(0);
-        later.setMaxFlushTime(0);
-        StandardOutput appender = new StandardOutput(later::getNumberOfElementsInQueue, ConsoleTarget.SystemOut.getStream());
-        appender.setContext(context);
-        appender.setEncoder(encoder(context, settings.format()));
-        appender.addFilter(WITHOUT_ROUTINE);
-        appender.start();
-        later.addAppender(appender);
-        later.start();
-        root.addAppender(later);
+        StandardOutput output = new StandardOutput(encoder(context, settings.format()), ConsoleTarget.SystemOut.getStream());
+        output.setContext(context);
+        output.addFilter(WITHOUT_ROUTINE);
+        output.start();
+        root.addAppender(output);
         Level level = Level.toLevel(settings.level());
         root.setLevel(level);
         // The HTTP client writes whole headers at these levels, with Authorization among them.

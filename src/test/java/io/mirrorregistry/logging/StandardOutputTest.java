@@ -1,22 +1,54 @@
 package io.mirrorregistry.logging;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.LoggingEvent;
 import ch.qos.logback.classic.util.LogbackMDCAdapter;
-import java.io.ByteArrayOutputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
+@Timeout(20)
 class StandardOutputTest {
 
+    /** More than may wait, so that who logs them has to. */
+    private static final int MANY = 10_000;
+
     private final LoggerContext context = new LoggerContext();
-    private final ByteArrayOutputStream written = new ByteArrayOutputStream();
-    private int waiting;
-    private final StandardOutput output = new StandardOutput(() -> waiting, written);
+    private final BlockingQueue<String> goes = new LinkedBlockingQueue<>();
+    private final CountDownLatch taking = new CountDownLatch(1);
+    private StandardOutput output;
+
+    /** Tells what each go writes; takes nothing while {@link #taking} is closed. */
+    private final class Target extends OutputStream {
+
+        @Override
+        public void write(int b) {
+            write(new byte[] {(byte) b}, 0, 1);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) {
+            try {
+                taking.await();
+            } catch (InterruptedException e) {
+                // The end does not wait, either.
+            }
+            goes.add(new String(bytes, offset, length, StandardCharsets.UTF_8));
+        }
+    }
 
     @BeforeEach
     void start() {
@@ -25,33 +57,108 @@ class StandardOutputTest {
         encoder.setContext(context);
         encoder.setPattern("%msg|");
         encoder.start();
+        output = new StandardOutput(encoder, new Target());
         output.setContext(context);
-        output.setEncoder(encoder);
         output.start();
     }
 
-    @Test
-    void aLineIsWrittenAtOnceWhereNoneWaits() {
-        log("one");
-        assertEquals("one|", written.toString());
+    @AfterEach
+    void stop() {
+        taking.countDown();
+        output.stop();
     }
 
     @Test
-    void linesThatWaitTogetherAreWrittenInOneGo() {
-        waiting = 1;
+    void aLineThatIsAloneIsWrittenAtOnce() throws Exception {
+        taking.countDown();
         log("one");
-        assertEquals("", written.toString());
-        waiting = 0;
+        assertEquals("one|", goes.take());
         log("two");
-        assertEquals("one|two|", written.toString());
+        assertEquals("two|", goes.take());
+    }
+
+    @Test
+    void linesThatComeTogetherAreWrittenInOneGo() throws Exception {
+        log("one");
+        untilTheWriterIsAtWork();
+        log("two");
+        log("three");
+        taking.countDown();
+        assertEquals("one|", goes.take());
+        assertEquals("two|three|", goes.take());
     }
 
     @Test
     void nothingIsLostAtTheEnd() {
-        waiting = 1;
-        log("one");
+        taking.countDown();
+        for (int i = 0; i < 100; i++) {
+            log("a");
+        }
         output.stop();
-        assertEquals("one|", written.toString());
+        assertEquals("a|".repeat(100), String.join("", goes));
+    }
+
+    @Test
+    void whoLogsWaitsRatherThanThatALineIsDropped() throws Exception {
+        Thread logging = new Thread(() -> {
+            for (int i = 0; i < MANY; i++) {
+                log("a");
+            }
+        });
+        logging.start();
+        while (logging.getState() != Thread.State.WAITING) {
+            Thread.onSpinWait();
+        }
+        taking.countDown();
+        logging.join();
+        output.stop();
+        assertEquals("a|".repeat(MANY), String.join("", goes));
+    }
+
+    @Test
+    void anInterruptedThreadLogsAndStaysInterrupted() throws Exception {
+        taking.countDown();
+        Thread.currentThread().interrupt();
+        log("one");
+        assertTrue(Thread.interrupted());
+        assertEquals("one|", goes.take());
+    }
+
+    @Test
+    void aLineThatCannotBeToldTakesNoOthersWithIt() throws Exception {
+        log("one");
+        untilTheWriterIsAtWork();
+        output.doAppend(new LoggingEvent("", context.getLogger("test"), Level.INFO, "{}", null, new Object[] {"two"}) {
+            @Override
+            public String getFormattedMessage() {
+                if (Thread.currentThread().getName().equals("log-writer")) {
+                    throw new IllegalStateException("for this test");
+                }
+                return super.getFormattedMessage();
+            }
+        });
+        log("three");
+        taking.countDown();
+        assertEquals("one|", goes.take());
+        String rest = goes.take();
+        assertTrue(rest.endsWith("three|"), rest);
+        assertFalse(rest.contains("two"), rest);
+    }
+
+    private void untilTheWriterIsAtWork() throws InterruptedException {
+        while (taking.getCount() > 0 && Thread.getAllStackTraces().keySet().stream()
+                .noneMatch(thread -> thread.getName().equals("log-writer") && isIn(thread, "Target"))) {
+            TimeUnit.MILLISECONDS.sleep(1);
+        }
+    }
+
+    private static boolean isIn(Thread thread, String type) {
+        for (StackTraceElement frame : thread.getStackTrace()) {
+            if (frame.getClassName().endsWith("$" + type)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void log(String message) {
