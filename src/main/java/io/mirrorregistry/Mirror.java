@@ -103,6 +103,8 @@ public final class Mirror implements AutoCloseable {
         Logs.apply(settings.logging());
         tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
         vertx = Vertx.vertx(new VertxOptions()
+                // Linux's epoll, where its library can be loaded: less work for each answer than Java's own way.
+                .setPreferNativeTransport(true)
                 // Requests have workers of their own.
                 .setWorkerPoolSize(VERTX_WORKERS)
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
