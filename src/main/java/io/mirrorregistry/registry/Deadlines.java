@@ -1,7 +1,9 @@
 package io.mirrorregistry.registry;
 
+import io.netty.util.HashedWheelTimer;
+import io.netty.util.Timeout;
+import io.netty.util.Timer;
 import java.time.Duration;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 
@@ -11,22 +13,20 @@ import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
  */
 final class Deadlines {
 
-    private static final ScheduledThreadPoolExecutor TIMER = new ScheduledThreadPoolExecutor(1, task -> {
+    /** A deadline may come so much late; nearly all are called off, which costs next to nothing here. */
+    private static final int TICK_MILLIS = 20;
+    private static final Timer TIMER = new HashedWheelTimer(task -> {
         Thread thread = new Thread(task, "registry-deadlines");
         thread.setDaemon(true);
         return thread;
-    });
-
-    static {
-        TIMER.setRemoveOnCancelPolicy(true);
-    }
+    }, TICK_MILLIS, TimeUnit.MILLISECONDS);
 
     private Deadlines() {
     }
 
     /** Ends the request after a time. Returns what calls that off. */
     static Runnable set(HttpUriRequestBase request, Duration time) {
-        var pending = TIMER.schedule(request::cancel, time.toMillis(), TimeUnit.MILLISECONDS);
-        return () -> pending.cancel(false);
+        Timeout pending = TIMER.newTimeout(over -> request.cancel(), time.toMillis(), TimeUnit.MILLISECONDS);
+        return pending::cancel;
     }
 }
