@@ -60,7 +60,8 @@ def goals(results):
 def markdown(results, root, seconds, rounds):
     lines = ["# How fast the mirror is", "",
              "Made by `bench/run`, which says how: all programs on one machine, side by side on the same upstream, in interleaved rounds, "
-             "one wrk thread with 32 connections, access logs on. Compare the ratios; the absolute figures depend on the machine.", "",
+             "one wrk thread with 32 connections, access logs on, after a warm-up that lasts until Java has compiled what is hot. Compare the ratios; the absolute "
+             "figures depend on the machine.", "",
              f"{machine(root)}; {rounds} rounds of {seconds:g} s", "", "| goal | median (lowest–highest) | |", "|---|---|---|"]
     lines += [f"| {goal} | {found} | {'reached' if reached else '**not reached**'} |" for goal, found, reached in goals(results)]
     if results["loads"]:
@@ -95,7 +96,7 @@ def picture(results):
     names = [name for name in ("tag-hot", "tag-cold", "digest", "blob-cold", "missing", "distinct") if name in results["loads"]]
     colours = {MIRROR: "#2f81f7", PROXY: "#8b949e", CACHE: "#b0b8c1", REGISTRY: "#d29922"}
     top = max(median([f["rate"] for f in found]) for name in names for found in results["loads"][name].values())
-    out, y = [], 24
+    out, y = ['<text x="8" y="20" class="title">Requests per second: more is better</text>'], 48
     for name in names:
         out.append(f'<text x="8" y="{y}" class="case">{escape(LOADS[name][0])}</text>')
         for peer, found in results["loads"][name].items():
@@ -106,6 +107,6 @@ def picture(results):
                        f'<rect x="170" y="{y - 11}" width="{width:.0f}" height="14" rx="2" fill="{colours[peer]}"/>'
                        f'<text x="{176 + width:.0f}" y="{y}">{rate:,.0f}</text>')
         y += 32
-    style = "text{font:12px sans-serif;fill:#57606a}.case{font-weight:bold}@media(prefers-color-scheme:dark){text{fill:#c9d1d9}}"
+    style = "text{font:12px sans-serif;fill:#57606a}.case{font-weight:bold}.title{font-size:15px;font-weight:bold}@media(prefers-color-scheme:dark){text{fill:#c9d1d9}}"
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {y}" width="680" height="{y}" role="img" '
             f'aria-label="Requests per second of the mirror and of what it is compared with"><style>{style}</style>\n' + "\n".join(out) + "\n</svg>\n")
