@@ -7,9 +7,10 @@ packages=(
   nginx wrk                              # what bench/ compares with, and by
   caddy openssl                          # TLS before the mirror, with nginx
   prometheus chromium                    # what watches it
+  python3-venv                           # for the check of what is given to Kubernetes
   jq curl perl-base ca-certificates gzip
 )
-programs=(docker-registry htpasswd docker dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium jq curl perl)
+programs=(docker-registry htpasswd docker dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl perl)
 
 install_packages() {
   if ((EUID != 0)); then
