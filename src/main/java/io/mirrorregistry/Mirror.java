@@ -33,6 +33,7 @@ import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryHeaders;
 import io.mirrorregistry.routes.LiveRoutes;
+import io.mirrorregistry.routes.Placeholders;
 import io.mirrorregistry.routes.RouteCheck;
 import io.mirrorregistry.routes.RouteFault;
 import io.mirrorregistry.routes.RouteWatcher;
@@ -131,6 +132,7 @@ public final class Mirror implements AutoCloseable {
         main.addMainListener(new MainListenerSupport() {
             @Override
             public void beforeConfigure(BaseMainSupport starting) {
+                Placeholders.set(starting.getCamelContext(), settings.placeholders());
                 serveClients(starting.getCamelContext());
             }
         });

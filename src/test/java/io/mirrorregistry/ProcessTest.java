@@ -246,6 +246,19 @@ class ProcessTest {
         assertTrue(read("err").startsWith("mirror.server.port=0 cannot work: "), read("err"));
     }
 
+    /** Camel would look at variables itself, and so past what the mirror keeps from routes. */
+    @Test
+    void noRouteLearnsAPasswordFromAVariable() throws Exception {
+        Path routes = TestRoutes.copyTo(directory);
+        Path health = routes.resolve("health.camel.yaml");
+        Files.writeString(health, Files.readString(health).replace("id: health", "id: \"{{mirror.registry.hot.password}}\""));
+        for (List<String> arguments : List.of(List.of("check"), List.<String>of())) {
+            launch(arguments, "MIRROR_REGISTRY_HOT_USERNAME", "reader", "MIRROR_REGISTRY_HOT_PASSWORD", "hunter2", "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
+            assertEquals(1, exitCode());
+            assertTrue(read("err").startsWith("routes/health.camel.yaml:2:9: Property with key [mirror.registry.hot.password] not found"), read("err"));
+        }
+    }
+
     @Test
     void stopsWithOneLineAtARouteThatCannotWork() throws Exception {
         Path routes = TestRoutes.copyTo(directory);

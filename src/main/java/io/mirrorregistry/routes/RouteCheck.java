@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Properties;
 import java.util.TreeMap;
 import org.apache.camel.RouteConfigurationsBuilder;
 import org.apache.camel.StartupSummaryLevel;
@@ -52,8 +51,6 @@ public final class RouteCheck {
 
     /** Returns what is wrong, file by file; nothing for a set that is sound. */
     List<RouteFault> faults(Map<String, RouteFile> files) {
-        Properties properties = new Properties();
-        properties.putAll(placeholders);
         DefaultCamelContext camel = new DefaultCamelContext(new Layer(beans));
         try (camel) {
             camel.disableJMX();
@@ -61,7 +58,7 @@ public final class RouteCheck {
             camel.setLoadHealthChecks(false);
             camel.setAutoStartup(false);
             camel.setStartupSummaryLevel(StartupSummaryLevel.Off);
-            camel.getPropertiesComponent().setOverrideProperties(properties);
+            Placeholders.set(camel, placeholders);
             camel.start();
             return new Run(camel, files).faults();
         } catch (Exception e) {

@@ -1,7 +1,6 @@
 package io.mirrorregistry.routes;
 
 import java.util.Map;
-import java.util.Properties;
 import org.apache.camel.CamelContext;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.main.DefaultConfigurationConfigurer;
@@ -29,9 +28,7 @@ public final class Successor {
             throw new IllegalStateException("Camel cannot be set up for routes that have changed", e);
         }
         camel.setLoadHealthChecks(false);
-        Properties properties = new Properties();
-        properties.putAll(placeholders);
-        camel.getPropertiesComponent().setOverrideProperties(properties);
+        Placeholders.set(camel, placeholders);
         first.getRoutePolicyFactories().forEach(camel::addRoutePolicyFactory);
         camel.getCamelContextExtension().setReactiveExecutor(new Shared(first.getCamelContextExtension().getReactiveExecutor()));
         return camel;
