@@ -7,6 +7,7 @@ import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
+import io.mirrorregistry.config.TlsSettings;
 import io.mirrorregistry.edge.Answers;
 import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
@@ -49,9 +50,11 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.camel.CamelContext;
 import org.apache.camel.component.micrometer.MicrometerConstants;
 import org.apache.camel.component.platform.http.PlatformHttpConstants;
@@ -98,9 +101,13 @@ public final class Mirror implements AutoCloseable {
      * @throws InvalidSettingException when a setting cannot work
      */
     public Mirror(Path directory, Map<String, String> environment) throws InvalidSettingException {
+        this(directory, environment, Set.of());
+    }
+
+    private Mirror(Path directory, Map<String, String> environment, Set<String> broken) throws InvalidSettingException {
         version = version();
         routes = directory.resolve("routes");
-        settings = SettingsReader.read(directory, environment, version);
+        settings = SettingsReader.read(directory, environment, version, broken);
         Logs.apply(settings.logging());
         tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
         vertx = Vertx.vertx(new VertxOptions()
@@ -257,9 +264,36 @@ public final class Mirror implements AutoCloseable {
         return faults;
     }
 
-    /** Returns what is found in settings and has no meaning, a line each. */
-    List<String> warnings() {
-        return settings.warnings();
+    /**
+     * What a check finds, a line each.
+     *
+     * @param faults what keeps the mirror from working as it is meant to
+     * @param warnings what is found in settings and has no meaning
+     */
+    record Findings(List<String> faults, List<String> warnings) {
+    }
+
+    /** Returns all that is wrong with the settings, the certificates, the folder of images and the routes, without serving anything. */
+    static Findings check(Path directory, Map<String, String> environment) {
+        List<String> faults = new ArrayList<>();
+        Set<String> broken = new HashSet<>();
+        while (true) {
+            try {
+                Mirror mirror = new Mirror(directory, environment, broken);
+                Logs.silence();
+                faults.addAll(mirror.check());
+                return new Findings(faults, mirror.settings.warnings());
+            } catch (InvalidSettingException e) {
+                faults.add(e.getMessage());
+                if (e.setting() == null || !broken.add(e.setting())) {
+                    return new Findings(faults, List.of());
+                }
+                if (TlsSettings.BOTH.contains(e.setting())) {
+                    // Where one is at fault, nothing can be said of the other.
+                    broken.addAll(TlsSettings.BOTH);
+                }
+            }
+        }
     }
 
     private List<RouteFault> routeFaults() {

@@ -29,8 +29,8 @@ public final class MirrorRegistry {
             System.setProperty(NO_UNSAFE, "true");
         }
         try {
-            Mirror mirror = new Mirror(Path.of(""), System.getenv());
-            System.exit(check ? check(mirror) : mirror.run());
+            Path here = Path.of("");
+            System.exit(check ? check(here) : new Mirror(here, System.getenv()).run());
         } catch (InvalidSettingException e) {
             stop(e.getMessage());
         } catch (Exception e) {
@@ -40,15 +40,14 @@ public final class MirrorRegistry {
     }
 
     /** Tells what is wrong, a line each. Returns the exit code. */
-    private static int check(Mirror mirror) {
-        Logs.silence();
-        mirror.warnings().forEach(warning -> say("warning: " + warning));
-        List<String> faults = mirror.check();
-        faults.forEach(MirrorRegistry::say);
-        if (faults.isEmpty()) {
-            System.out.println("The settings, the folder of images and the routes are sound.");
+    private static int check(Path directory) {
+        Mirror.Findings found = Mirror.check(directory, System.getenv());
+        found.warnings().forEach(warning -> say("warning: " + warning));
+        found.faults().forEach(MirrorRegistry::say);
+        if (found.faults().isEmpty()) {
+            System.out.println("The settings, the certificates, the folder of images and the routes are sound.");
         }
-        return faults.isEmpty() ? 0 : 1;
+        return found.faults().isEmpty() ? 0 : 1;
     }
 
     private static void stop(String why) {

@@ -246,6 +246,23 @@ class ProcessTest {
         assertTrue(read("err").startsWith("mirror.server.port=0 cannot work: "), read("err"));
     }
 
+    @Test
+    void checkSaysAllThatIsWrongWithSettingsCertificatesAndRoutesAtOnce() throws Exception {
+        Path routes = TestRoutes.copyTo(directory);
+        Files.writeString(routes.resolve("health.camel.yaml"), "- route: {");
+        launch(List.of("check"), "MIRROR_SERVER_PORT", "0", "MIRROR_CACHE_SIZE", "much", "MIRROR_REGISTRY_HOT_PASSWORD", "hunter2",
+                "MIRROR_REGISTRY_HOT_HEADERS_HOST", "elsewhere", "MIRROR_REGISTRY_COLD_URL", "cold", "MIRROR_REGISTRY_COLD_CA_CERTIFICATE", "none.pem",
+                "MIRROR_SERVER_TLS_CERTIFICATE", "none.crt", "MIRROR_SERVER_TLS_KEY", "none.key");
+        assertEquals(1, exitCode());
+        List<String> lines = read("err").lines().sorted().toList();
+        assertEquals(List.of(
+                "mirror.cache.size=much cannot work", "mirror.registry.cold.ca-certificate=none.pem cannot work",
+                "mirror.registry.cold.url=cold cannot work", "mirror.registry.hot.headers.HOST=*** cannot work", "mirror.registry.hot.password=*** cannot work",
+                "mirror.server.port=0 cannot work", "mirror.server.tls.certificate=none.crt cannot work", "routes/health.camel.yaml"),
+                lines.stream().map(line -> line.substring(0, line.indexOf(':'))).toList());
+        assertFalse(read("err").contains("hunter2"), read("err"));
+    }
+
     /** Camel would look at variables itself, and so past what the mirror keeps from routes. */
     @Test
     void noRouteLearnsAPasswordFromAVariable() throws Exception {

@@ -3,6 +3,8 @@ package io.mirrorregistry.config;
 /** A setting that cannot work; its message is the one line that the person who starts the mirror reads. */
 public final class InvalidSettingException extends Exception {
 
+    private final String setting;
+
     /**
      * @param name the setting, as it is written where it was found
      * @param value what it was set to, with secrets masked
@@ -10,10 +12,17 @@ public final class InvalidSettingException extends Exception {
      */
     public InvalidSettingException(String name, String value, String expected) {
         super(name + "=" + value + " cannot work: " + expected);
+        this.setting = name;
     }
 
     /** Makes one for what is no single setting, such as a file that cannot be read. */
     public InvalidSettingException(String message) {
         super(message);
+        this.setting = null;
+    }
+
+    /** Returns the setting that cannot work; null where it is no single one. */
+    public String setting() {
+        return setting;
     }
 }

@@ -107,7 +107,7 @@ final class RegistryReader {
             return null;
         }
         if (username.isEmpty()) {
-            throw new InvalidSettingException(prefix + "password=*** cannot work: " + prefix + "username is empty");
+            throw new InvalidSettingException(prefix + "password", "***", prefix + "username is empty");
         }
         if (username.indexOf(':') >= 0) {
             throw values.invalid(prefix + "username", "a user name has no colon");
@@ -125,11 +125,11 @@ final class RegistryReader {
             if (setting.getKey().startsWith(prefix)) {
                 String header = setting.getKey().substring(prefix.length());
                 if (!isToken(header) || hasControlCharacter(setting.getValue())) {
-                    throw new InvalidSettingException(setting.getKey() + "=*** cannot work: it is no HTTP header");
+                    throw new InvalidSettingException(setting.getKey(), "***", "it is no HTTP header");
                 }
                 if (Set.of("authorization", "host", "content-length", "transfer-encoding", "connection", "accept", "range")
                         .contains(header.toLowerCase(Locale.ROOT))) {
-                    throw new InvalidSettingException(setting.getKey() + "=*** cannot work: the mirror sets that header itself");
+                    throw new InvalidSettingException(setting.getKey(), "***", "the mirror sets that header itself");
                 }
                 headers.put(header, setting.getValue());
             }

@@ -1,6 +1,7 @@
 package io.mirrorregistry.config;
 
 import java.nio.file.Path;
+import java.util.Set;
 
 /**
  * With what clients are served TLS. Whether the files hold what they should shows when they are read.
@@ -14,6 +15,8 @@ public record TlsSettings(Path certificate, Path key) {
     public static final String CERTIFICATE = "mirror.server.tls.certificate";
     /** What the key's setting is called. */
     public static final String KEY = "mirror.server.tls.key";
+    /** Those that work only together. */
+    public static final Set<String> BOTH = Set.of(CERTIFICATE, KEY);
 
     /**
      * Reads both settings; null where both are empty.
