@@ -10,7 +10,7 @@ import org.slf4j.LoggerFactory;
 /** What a package logs while a test runs, as far as the level of the mirror in the test lets it through. */
 final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseable {
 
-    private final List<String> lines = new CopyOnWriteArrayList<>();
+    private final List<ILoggingEvent> lines = new CopyOnWriteArrayList<>();
     private final Logger logger;
 
     private LogLines(Logger logger) {
@@ -27,12 +27,19 @@ final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseabl
 
     /** Returns the messages so far. */
     List<String> lines() {
-        return List.copyOf(lines);
+        return lines.stream().map(ILoggingEvent::getFormattedMessage).toList();
+    }
+
+    /** Returns the messages so far of one request, by the id that its lines have beside them. */
+    List<String> linesOf(String requestId) {
+        return lines.stream().filter(line -> line.getKeyValuePairs() != null
+                && line.getKeyValuePairs().stream().anyMatch(pair -> pair.key.equals("request_id") && pair.value.equals(requestId)))
+                .map(ILoggingEvent::getFormattedMessage).toList();
     }
 
     @Override
     protected void append(ILoggingEvent event) {
-        lines.add(event.getFormattedMessage());
+        lines.add(event);
     }
 
     @Override

@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -54,6 +56,25 @@ class RequestIdTest {
         String longest = "x".repeat(128);
         assertEquals(longest, mirror.get("/v2/", "X-Request-ID", longest).header("X-Request-ID"));
         assertNotEquals(longest + "x", mirror.get("/v2/", "X-Request-ID", longest + "x").header("X-Request-ID"));
+    }
+
+    @Test
+    void theAccessLineAndALineForEachCallHaveIt() throws Exception {
+        Image image = cold.image("library/app", "1.0");
+        hot.fault(Fault.status(500).on(Kind.MANIFEST));
+        try (LogLines access = LogLines.of("access"); LogLines calls = LogLines.of("io.mirrorregistry");
+                TestMirror debugging = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_LOGGING_LEVEL", "debug")) {
+            debugging.get(image.path(), "X-Request-ID", "pull-1");
+            for (int i = 0; i < 500 && access.linesOf("pull-1").isEmpty(); i++) {
+                Thread.sleep(10);
+            }
+            assertEquals(1, access.linesOf("pull-1").size(), access.lines().toString());
+            List<String> lines = calls.linesOf("pull-1");
+            assertEquals(3, lines.size(), lines.toString());
+            assertTrue(lines.get(0).matches("hot: GET " + hot.url() + image.path() + " 500 in \\d+ ms"), lines.get(0));
+            assertTrue(lines.get(1).contains("hot") && lines.get(1).contains("500"), lines.get(1));
+            assertTrue(lines.get(2).matches("cold: GET " + cold.url() + image.path() + " 200 in \\d+ ms"), lines.get(2));
+        }
     }
 
     @Test
