@@ -7,11 +7,15 @@ import java.io.Reader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /**
  * Gathers the settings as text, the strongest last: what the jar carries, {@code application.properties} in the working
@@ -23,6 +27,8 @@ final class SettingsSource {
     private static final String VARIABLE_PREFIX = "MIRROR_";
     private static final String HEADERS = ".headers.";
     private static final String CONFIG_VARIABLE = "MIRROR_CONFIG";
+    /** Kubernetes and docker set these for a service or container that is called mirror-something. */
+    private static final Pattern SERVICE_LINK = Pattern.compile("[^=]*_(SERVICE_HOST|SERVICE_PORT(_[^=]*)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_[^=]*)?)=.*|[^=]*_PORT=(tcp|udp|sctp)://.*");
     static final String FILE = "application.properties";
 
     private final Path directory;
@@ -56,6 +62,7 @@ final class SettingsSource {
             throw new InvalidSettingException(CONFIG_VARIABLE, config, "there is no such file");
         }
         overrideFromEnvironment(all);
+        warnOfUnknownVariables(all, warnings);
         all.replaceAll((name, value) -> value.strip());
         return all;
     }
@@ -87,6 +94,15 @@ final class SettingsSource {
             }
         }
         environment.forEach((variable, value) -> addHeader(all, variable, value));
+    }
+
+    /** A variable with a slip of the pen in its name would silently change nothing. */
+    private void warnOfUnknownVariables(Map<String, String> all, List<String> warnings) {
+        Set<String> known = new HashSet<>(Set.of(CONFIG_VARIABLE));
+        all.keySet().forEach(name -> known.add(variable(name)));
+        new TreeSet<>(environment.keySet()).stream()
+                .filter(name -> name.startsWith(VARIABLE_PREFIX) && !known.contains(name) && !SERVICE_LINK.matcher(name + "=" + environment.get(name)).matches())
+                .forEach(name -> warnings.add(name + " is the variable of no setting of this mirror and is ignored"));
     }
 
     /** Headers have names of their own choice, so their variables are not found by asking for known settings. */

@@ -128,6 +128,21 @@ class SettingsReaderTest {
     }
 
     @Test
+    void warnsOfVariablesThatHaveNoMeaning() throws Exception {
+        environment.put("MIRROR_REGISTRY_HOT_USRNAME", "reader");
+        environment.put("MIRROR_MANAGMENT_PORT", "9001");
+        environment.put("MIRROR_REGISTRY_HOT_HEADERS_X_KEY", "a header");
+        environment.put("MIRRORS", "none of ours");
+        // Of Kubernetes, for a Service that is called mirror-registry.
+        environment.put("MIRROR_REGISTRY_SERVICE_HOST", "10.0.0.1");
+        environment.put("MIRROR_REGISTRY_SERVICE_PORT_PULL", "5000");
+        environment.put("MIRROR_REGISTRY_PORT", "tcp://10.0.0.1:5000");
+        environment.put("MIRROR_REGISTRY_PORT_5000_TCP_ADDR", "10.0.0.1");
+        assertEquals(List.of("MIRROR_MANAGMENT_PORT is the variable of no setting of this mirror and is ignored",
+                "MIRROR_REGISTRY_HOT_USRNAME is the variable of no setting of this mirror and is ignored"), read().warnings());
+    }
+
+    @Test
     void warnsOfWhatHasNoMeaning() throws Exception {
         properties("mirror.registry.hot.ulr=http://x", "mirror.colour=blue");
         config("server:", "  host: 0.0.0.0");
