@@ -17,6 +17,7 @@ check_tls() {
     check "docker refuses a certificate of an authority it does not know" refuses_unknown_authority
   fi
   check_https "the mirror's own TLS"
+  check "the mirror's own TLS: 1.0 and 1.1 are refused" refuses_old_tls
 
   scheme=http
   start_mirror behind MIRROR_REGISTRY_HOT_URL="http://$hot" MIRROR_SERVER_TRUSTED_PROXIES=127.0.0.1
@@ -32,7 +33,7 @@ check_tls() {
       "$(secure_ask -o "$work/body" -w '%{http_code}' "https://$mirror/observe/health")"
     secure_ask -o "$work/body" -A "by-$front" "https://$mirror/v2/"
     check "$front: the access line has the client's address" has_line "remote=\"$address\" user_agent=\"by-$front\""
-    check "$front: TLS 1.1 is refused" refuses_old_tls
+    check "$front: TLS 1.0 and 1.1 are refused" refuses_old_tls
   done
 }
 
@@ -110,6 +111,11 @@ has_line() {
   return 1
 }
 
+# It has to be the server that refuses: a client that cannot speak the old version either would show nothing.
 refuses_old_tls() {
-  ! secure_ask --tlsv1.1 --tls-max 1.1 --ciphers 'DEFAULT@SECLEVEL=0' "https://$mirror/v2/"
+  local version
+  for version in 1.0 1.1; do
+    if secure_ask --tlsv$version --tls-max $version --ciphers 'DEFAULT@SECLEVEL=0' "https://$mirror/v2/" 2>"$work/refused"; then return 1; fi
+    grep "alert protocol version" "$work/refused" || { cat "$work/refused"; return 1; }
+  done
 }
