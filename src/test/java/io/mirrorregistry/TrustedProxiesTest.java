@@ -1,10 +1,13 @@
 package io.mirrorregistry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
+import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.TestRegistry;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -96,14 +99,24 @@ class TrustedProxiesTest {
         }
     }
 
-    /** Whoever asks: the mirror's own addresses are paths, so no header can bend them. */
+    /** Whoever asks: the mirror's own addresses are paths, and registries' come from the settings, so no header can bend them. */
     @Test
     void hostAndProtoOfAProxyBendNoAddress() throws Exception {
-        hot.image("library/app", "1.0");
+        Image image = hot.image("library/app", "1.0");
         hot.image("library/app", "2.0");
-        try (TestMirror mirror = mirror("127.0.0.1")) {
-            assertEquals("</v2/library/app/tags/list?n=1&last=1.0>; rel=\"next\"", mirror.get("/v2/library/app/tags/list?n=1",
-                    "X-Forwarded-Host", "elsewhere.example.com", "X-Forwarded-Proto", "https").header("Link"));
+        for (String trusted : new String[] {"", "127.0.0.1"}) {
+            try (TestMirror mirror = mirror(trusted); Wire wire = new Wire(mirror.port())) {
+                for (String path : new String[] {"/v2/library/app/tags/list?n=1", image.path(image.config()), image.path(), "/v2/", "/v2"}) {
+                    Wire.Answer answer = wire.send("GET " + path + " HTTP/1.1\r\nHost: elsewhere.example.com\r\nX-Forwarded-Host: elsewhere.example.com\r\n"
+                            + "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\nX-Forwarded-Prefix: /elsewhere\r\n"
+                            + "Forwarded: host=elsewhere.example.com;proto=https\r\n\r\n").answer();
+                    assertTrue(answer.status() == 200 || answer.status() == 307, answer.toString());
+                    assertFalse(answer.toString().contains("elsewhere"), answer.toString());
+                }
+                String[] headers = {"X-Forwarded-Host", "elsewhere.example.com", "X-Forwarded-Proto", "https"};
+                assertEquals("</v2/library/app/tags/list?n=1&last=1.0>; rel=\"next\"", mirror.get("/v2/library/app/tags/list?n=1", headers).header("Link"));
+                assertEquals(hot.url() + image.path(image.config()), mirror.get(image.path(image.config()), headers).header("Location"));
+            }
         }
     }
 }
