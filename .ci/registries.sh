@@ -93,14 +93,14 @@ repositories() {
 }
 
 # start_mirror NAME [VARIABLE=VALUE...]: the packaged program. Sets `mirror` to its address, `management` to that of its other port, and `pid`.
-# Its heap is smaller than the large layer, which must pass through all the same.
+# It runs in the folder `mirror_in`, if that is set. Its heap is smaller than the large layer, which must pass through all the same.
 start_mirror() {
   local name=$1 port java
   shift
   port=$(free_port) management=127.0.0.1:$(free_port)
   java=$(jdk 17 || jdk 25)/bin/java
-  start "mirror-$name" env MIRROR_SERVER_PORT="$port" MIRROR_MANAGEMENT_PORT="${management#*:}" MIRROR_LOGGING_FORMAT=console \
-    "$@" "$java" -Xmx256m -jar target/mirror-registry.jar
+  start "mirror-$name" env -C "${mirror_in:-$PWD}" MIRROR_SERVER_PORT="$port" MIRROR_MANAGEMENT_PORT="${management#*:}" MIRROR_LOGGING_FORMAT=console \
+    "$@" "$java" -Xmx256m -jar "$PWD/target/mirror-registry.jar"
   mirror=127.0.0.1:$port
   wait_for "mirror-$name" healthy "$mirror"
   echo "mirror: http://$mirror ($name)"

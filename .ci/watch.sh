@@ -3,12 +3,14 @@
 # shellcheck shell=bash
 
 check_watching() {
-  local sound away page=$work/status prometheus
+  local sound away edited page=$work/status prometheus
   prometheus=127.0.0.1:$(free_port)
   watched_mirror sound MIRROR_REGISTRY_HOT_URL="http://$hot"
   sound="$mirror $management"
   watched_mirror away MIRROR_REGISTRY_HOT_URL=http://127.0.0.1:1
   away="$mirror $management"
+  edited_mirror
+  edited="$mirror $management"
   check "the alert rules are valid"     promtool check rules deploy/prometheus/mirror-registry.rules.yml
   check "each alert fires when it must" promtool test rules deploy/prometheus/mirror-registry.rules.test.yml
 
@@ -21,13 +23,24 @@ check_watching() {
   check "every query of the dashboard returns data" every_query_returns deploy/grafana/mirror-registry.json
   check "every alert asks for what is there" every_alert_asks
   check "the registry that is away is about to be told" is_pending MirrorRegistryAway
-  check "the status page shows it all in a browser" shows "${sound#* }" "closed: it is asked" "not-here: " "the cache: " "highest column: " "manifest.camel.yaml"
-  check "the status page shows a registry that is away" shows "${away#* }" "open: it is not asked" "not-asked: " "connection refused"
+  check "the status page shows it all in a browser" shows "${sound#* }" "All is well" "closed: it is asked" "not-here: answered 404" "the cache: " " in 10 s" "manifest.camel.yaml"
+  check "the status page shows a registry that is away" shows "${away#* }" "hot is down (connection refused): what the other has is served by it" "open: it is not asked" "not-asked: "
+  check "the status page shows an edit that is refused, as text" shows "${edited#* }" "An edit of the routes is refused, the last good ones serve: routes/health.camel.yaml:" \
+    "registry for: &lt;img src=x onerror=document.title=1&gt;"
 }
 
 watched_mirror() {
   start_mirror "watched-$1" "${@:2}" MIRROR_REGISTRY_COLD_URL="http://$cold" MIRROR_HEALTH_INTERVAL=1s MIRROR_CACHE_TAG_TTL=2s MIRROR_CACHE_MISS_TTL=2s \
     MIRROR_REGISTRY_COLD_USERNAME="${cold_account%%:*}" MIRROR_REGISTRY_COLD_PASSWORD="${cold_account#*:}"
+}
+
+# A mirror with routes of its own, in which something stands that a page must not take for HTML.
+edited_mirror() {
+  local mirror_in=$work/edited
+  mkdir -p "$mirror_in"
+  cp -r routes "$mirror_in"
+  watched_mirror edited MIRROR_REGISTRY_HOT_URL="http://$hot"
+  sed -i 's|ref: answer|ref: "<img src=x onerror=document.title=1>"|' "$mirror_in/routes/health.camel.yaml"
 }
 
 pull_for_a_while() {

@@ -146,7 +146,7 @@ public final class Mirror implements AutoCloseable {
     }
 
     private void serveClients(CamelContext camel) {
-        StatusPage page = new StatusPage(version, settings, registries, probes, metrics, watcher);
+        StatusPage page = new StatusPage(version, settings, registries, probes, metrics, watcher, tls);
         try {
             live.begin(camel, () -> Successor.of(camel, main.configure(), settings.placeholders()));
             camel.addService(new ClientsServer(settings.server(), tls, live, metrics));

@@ -2,15 +2,19 @@ package io.mirrorregistry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.TestMirror.Reply;
 import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.TestCertificate;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
+import java.nio.file.Path;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The page for a person who looks; CI looks at it with a browser. */
 class StatusPageTest {
@@ -60,6 +64,17 @@ class StatusPageTest {
         assertTrue(state.getJsonObject("routes").getJsonArray("files").size() > 5, state::encodePrettily);
         assertFalse(state.encode().contains("geheim"));
         assertFalse(state.encode().contains("somebody"));
+        assertNull(state.getString("certificate"));
+    }
+
+    @Test
+    void tellsOfACertificateThatClientsRefuse(@TempDir Path directory) {
+        TestCertificate over = TestCertificate.make("-startdate", "2024/01/01 12:00:00", "-validity", "30");
+        try (TestMirror secure = TestMirror.start("HOT_URL", hot.url(), "MIRROR_SERVER_TLS_CERTIFICATE", TestCertificate.write(directory, "tls.crt", over.pem()),
+                "MIRROR_SERVER_TLS_KEY", TestCertificate.write(directory, "tls.key", over.keyPem()))) {
+            String certificate = new JsonObject(secure.management("/status.json").text()).getString("certificate");
+            assertTrue(certificate.contains("expired on 2024-01-31"), certificate);
+        }
     }
 
     @Test

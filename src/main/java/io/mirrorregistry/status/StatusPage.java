@@ -1,6 +1,7 @@
 package io.mirrorregistry.status;
 
 import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.edge.ClientsTls;
 import io.mirrorregistry.health.Probe;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.metrics.Metrics;
@@ -39,11 +40,16 @@ public final class StatusPage {
     private final RegistryProbes probes;
     private final Metrics metrics;
     private final RouteWatcher routes;
+    private final ClientsTls tls;
     private final Instant start = Instant.now();
     private final Buffer page;
 
-    /** @param routes null where the routes are not those of a folder, or changes are not noticed */
-    public StatusPage(String version, Settings settings, List<Registry> registries, RegistryProbes probes, Metrics metrics, RouteWatcher routes) {
+    /**
+     * @param routes null where the routes are not those of a folder, or changes are not noticed
+     * @param tls null for plain http
+     */
+    public StatusPage(String version, Settings settings, List<Registry> registries, RegistryProbes probes, Metrics metrics, RouteWatcher routes,
+            ClientsTls tls) {
         this.version = version;
         this.settings = settings;
         // In the order of asking.
@@ -51,6 +57,7 @@ public final class StatusPage {
         this.probes = probes;
         this.metrics = metrics;
         this.routes = routes;
+        this.tls = tls;
         try (InputStream in = StatusPage.class.getResourceAsStream("status.html")) {
             page = Buffer.buffer(in.readAllBytes());
         } catch (IOException e) {
@@ -86,7 +93,8 @@ public final class StatusPage {
                 .put("version", version)
                 .put("upSeconds", Duration.between(start, now).toSeconds())
                 .put("port", settings.server().port())
-                .put("tls", settings.server().tls() != null)
+                .put("tls", tls != null)
+                .put("certificate", tls == null ? null : tls.problem().orElse(null))
                 .put("registries", new JsonArray(registries.stream().map(registry -> state(registry, now)).toList()))
                 .put("pulls", pulls())
                 .put("fallbacks", new JsonArray(metrics.recent().fallbacks().stream().map(StatusPage::state).toList()))
