@@ -8,6 +8,7 @@ import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
+import io.mirrorregistry.testing.TokenService;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -74,6 +75,19 @@ class RequestIdTest {
             assertTrue(lines.get(0).matches("hot: GET " + hot.url() + image.path() + " 500 in \\d+ ms"), lines.get(0));
             assertTrue(lines.get(1).contains("hot") && lines.get(1).contains("500"), lines.get(1));
             assertTrue(lines.get(2).matches("cold: GET " + cold.url() + image.path() + " 200 in \\d+ ms"), lines.get(2));
+        }
+    }
+
+    @Test
+    void aTokenServiceHasALineOfItsOwn() {
+        Image image = hot.image("library/app", "1.0");
+        try (TokenService tokens = TokenService.start(); LogLines calls = LogLines.of("io.mirrorregistry.registry")) {
+            hot.requireBearer(tokens);
+            try (TestMirror debugging = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_LOGGING_LEVEL", "debug")) {
+                assertEquals(200, debugging.get(image.path()).status());
+            }
+            assertTrue(calls.lines().stream().anyMatch(line -> line.matches("hot: token service 127.0.0.1 for repository:library/app:pull: given in \\d+ ms")),
+                    calls.lines().toString());
         }
     }
 

@@ -8,6 +8,8 @@ import java.io.InputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.HttpClient;
 import org.apache.hc.client5.http.classic.methods.HttpGet;
 import org.apache.hc.core5.http.ClassicHttpResponse;
@@ -57,6 +59,7 @@ final class TokenService {
             }
         }
         Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
+        long start = System.nanoTime();
         Runnable answered = Deadlines.set(request, registry.connectTimeout().plus(registry.responseTimeout()));
         try (ClassicHttpResponse response = http.executeOpen(null, request, null)) {
             if (response.getEntity() != null) {
@@ -78,6 +81,9 @@ final class TokenService {
         } finally {
             answered.run();
             metrics.askedForToken(registry.name(), came);
+            // Without a request's id: one token is for all that wait for it.
+            LOG.debug("{}: token service {} for {}: {} in {} ms", registry.name(), uri.getHost(), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
+                    TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
         }
     }
 
