@@ -65,7 +65,7 @@ public final class SettingsReader {
     /** Returns the same as text for Camel, for placeholders in routes: Camel's own settings, and the mirror's without secrets. */
     private Map<String, String> placeholders(Settings.ServerSettings server, Map<String, RegistrySettings> registries) {
         Map<String, String> all = new TreeMap<>(text);
-        all.keySet().removeIf(name -> name.startsWith(RegistryReader.REGISTRY) && (name.contains(".headers.") || name.endsWith(".password") || name.endsWith(".proxy")));
+        all.keySet().removeIf(name -> name.startsWith(RegistryReader.REGISTRY) && (name.contains(".headers.") || name.endsWith(".username") || name.endsWith(".password") || name.endsWith(".proxy")));
         all.put("mirror.server.calls-per-registry", String.valueOf(server.callsPerRegistry()));
         for (RegistrySettings registry : registries.values()) {
             all.put(RegistryReader.REGISTRY + registry.name() + ".url", registry.isFolder() ? "" : registry.url().toString());

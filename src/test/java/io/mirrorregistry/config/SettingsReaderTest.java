@@ -120,11 +120,15 @@ class SettingsReaderTest {
 
     @Test
     void givesRoutesWhatTheSettingsCameTo() throws Exception {
-        properties("mirror.server.workers=9", "mirror.registry.hot.url=HTTPS://Hot.example.com/base//");
+        properties("mirror.server.workers=9", "mirror.registry.hot.url=HTTPS://Hot.example.com/base//", "mirror.registry.hot.username=reader",
+                "mirror.registry.hot.password=hunter2", "mirror.registry.hot.headers.X-Key=secret", "mirror.registry.hot.proxy=http://me:mine@proxy:3128");
         Map<String, String> placeholders = read().placeholders();
         assertEquals("https://Hot.example.com/base", placeholders.get("mirror.registry.hot.url"));
         assertEquals("", placeholders.get("mirror.registry.cold.url"));
         assertEquals("4", placeholders.get("mirror.server.calls-per-registry"));
+        for (String secret : List.of("reader", "hunter2", "secret", "mine")) {
+            assertFalse(placeholders.values().stream().anyMatch(value -> value.contains(secret)), secret);
+        }
     }
 
     @Test
