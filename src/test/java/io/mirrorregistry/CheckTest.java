@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.config.InvalidSettingException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -118,6 +119,73 @@ class CheckTest {
         String message = assertThrows(InvalidSettingException.class, () -> check("MIRROR_REGISTRY_HOT_CA_CERTIFICATE", "ca.pem")).getMessage();
         assertEquals("mirror.registry.hot.ca-certificate=ca.pem cannot work: the file is to hold certificates in PEM, "
                 + "and cannot be read as such (No certificate data found)", message);
+    }
+
+    static Stream<Arguments> steps() {
+        return Stream.of(
+                Arguments.of("wireTap: {uri: 'direct:nowhere'}", "6:26: no route begins with direct:nowhere"),
+                Arguments.of("toD: {uri: 'direct:nowhere'}", "6:22: no route begins with direct:nowhere"),
+                Arguments.of("toD: {uri: 'foo:bar'}", "6:22: No endpoint could be found for: foo"),
+                Arguments.of("toD: {uri: 'direct:${header.x}'}", null),
+                Arguments.of("enrich: {expression: {constant: {expression: 'direct:nowhere'}}}", "6:56: no route begins with direct:nowhere"),
+                Arguments.of("enrich: {expression: {constant: {expression: 'direct:manifest'}}}", null),
+                Arguments.of("doTry: {steps: [{to: {uri: 'direct:blob'}}], doCatch: [{exception: [io.mirrorregistry.NoSuchException], steps: []}]}",
+                        "6:79: there is no class io.mirrorregistry.NoSuchException"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("steps")
+    void looksAtWhereStepsLead(String step, String fault) throws Exception {
+        write("zextra.camel.yaml", "- route:\n    id: extra\n    from:\n      uri: direct:extra\n      steps:\n        - " + step + "\n");
+        List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
+        assertEquals(fault == null ? 0 : 1, faults.size(), faults.toString());
+        assertTrue(fault == null || faults.get(0).startsWith("routes/zextra.camel.yaml:" + fault), faults.toString());
+    }
+
+    @Test
+    void refusesASecondRouteForTheSamePath() throws Exception {
+        write("zextra.camel.yaml", ROUTE.replace("uri: direct:extra", "uri: platform-http:/v2"));
+        List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
+        assertEquals(List.of("routes/zextra.camel.yaml:4:12: another route begins with platform-http:/v2 already, in front-door.camel.yaml"), faults);
+    }
+
+    /** Every pull would be told 404. */
+    @Test
+    void refusesRoutesOfWhichNoneAnswersPulls() throws Exception {
+        Files.delete(directory.resolve("routes/front-door.camel.yaml"));
+        assertEquals(List.of("routes/: no route takes what clients pull: the front door is missing"), check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"));
+    }
+
+    static Stream<Arguments> unreadable() {
+        return Stream.of(
+                Arguments.of("- route:\n    id: \u00ff", "zextra.camel.yaml:1:3: the route has no from"),
+                Arguments.of("- route:\n    id: x\n    from: {steps: []}", "zextra.camel.yaml:"),
+                Arguments.of("- route:\n", "zextra.camel.yaml:1:3: "),
+                Arguments.of("- nothing: {}", "zextra.camel.yaml:1:3: "),
+                Arguments.of("- route: " + "[".repeat(50_000) + "]".repeat(50_000), "zextra.camel.yaml:1:"),
+                Arguments.of("- route:\n\tid: x\n", "zextra.camel.yaml:2:1: "),
+                Arguments.of("a: &a [x, x]\nb: *c\n", "zextra.camel.yaml:2:"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("unreadable")
+    void saysWhichFileIsNoYaml(String text, String place) throws Exception {
+        Files.writeString(directory.resolve("routes/zextra.camel.yaml"), text, StandardCharsets.ISO_8859_1);
+        List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
+        assertEquals(1, faults.size(), faults.toString());
+        assertTrue(faults.get(0).startsWith("routes/" + place), faults.get(0));
+        assertEquals(1, faults.get(0).lines().count());
+    }
+
+    @Test
+    void saysWhatInTheFolderIsNoFile() throws Exception {
+        Files.createDirectory(directory.resolve("routes/folder.camel.yaml.d"));
+        assertEquals(List.of(), check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"));
+        Files.createDirectory(directory.resolve("routes/z.camel.yaml"));
+        assertEquals(List.of("routes/: the folder cannot be read: z.camel.yaml (Is a directory)"), check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"));
+        Files.delete(directory.resolve("routes/z.camel.yaml"));
+        Files.createSymbolicLink(directory.resolve("routes/z.camel.yaml"), Path.of("nowhere"));
+        assertEquals(List.of("routes/: the folder cannot be read: z.camel.yaml (there is no such file)"), check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"));
     }
 
     @Test

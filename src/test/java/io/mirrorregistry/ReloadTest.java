@@ -198,10 +198,20 @@ class ReloadTest {
         assertEquals(200, mirror.get(image.path()).status());
         Files.move(away, routes);
         await(() -> !refused());
+        write("front-door", frontDoorThatSays("back"));
+        await(() -> !refused() && "back".equals(edit()));
+    }
+
+    @Test
+    void withoutAFrontDoorTheLastOneGoesOnServing() throws Exception {
+        start();
         for (String name : List.of("front-door", "tags")) {
             Files.delete(routes.resolve(name + ".camel.yaml"));
         }
-        await(() -> !refused() && mirror.get("/v2/").status() == 404);
+        await(this::refused);
+        assertEquals("refused, the last good routes serve: no route takes what clients pull: the front door is missing", health().getString("message"));
+        assertEquals(200, mirror.get(image.path()).status());
+        assertEquals(200, mirror.get("/v2/library/app/tags/list").status());
     }
 
     @Test

@@ -34,6 +34,9 @@ final class Causes {
     /** Returns what is wrong: the innermost message, since those around it repeat the route. */
     static String describe(Throwable failure) {
         Throwable root = root(failure);
+        if (root instanceof ClassNotFoundException) {
+            return "there is no class " + root.getMessage();
+        }
         String message = root instanceof MarkedYamlEngineException marked && marked.getProblem() != null ? marked.getProblem() : root.getMessage();
         return message == null ? root.getClass().getSimpleName() : OBJECT.matcher(message.replaceFirst("\\s*location:\\s.*", "")).replaceAll("");
     }
@@ -54,6 +57,8 @@ final class Causes {
             if (cause instanceof NoSuchBeanException bean && bean.getName() != null) {
                 tokens.add(bean.getName());
                 tokens.add("#" + bean.getName());
+            } else if (cause instanceof ClassNotFoundException) {
+                tokens.add(cause.getMessage());
             } else if (cause instanceof SimpleIllegalSyntaxException syntax) {
                 tokens.add(syntax.getExpression());
             }

@@ -13,9 +13,11 @@ import org.apache.camel.RouteConfigurationsBuilder;
 import org.apache.camel.StartupSummaryLevel;
 import org.apache.camel.builder.RouteBuilder;
 import org.apache.camel.impl.DefaultCamelContext;
+import org.apache.camel.model.EnrichDefinition;
 import org.apache.camel.model.ProcessorDefinitionHelper;
 import org.apache.camel.model.RouteDefinition;
 import org.apache.camel.model.ToDefinition;
+import org.apache.camel.model.ToDynamicDefinition;
 import org.apache.camel.spi.Registry;
 import org.apache.camel.support.PluginHelper;
 
@@ -27,6 +29,8 @@ import org.apache.camel.support.PluginHelper;
 public final class RouteCheck {
 
     private static final String DIRECT = "direct:";
+    private static final String CLIENTS = "platform-http:";
+    private static final String PULLS = "platform-http:/v2";
 
     private final Registry beans;
     private final Map<String, String> placeholders;
@@ -114,6 +118,9 @@ public final class RouteCheck {
             if (!unread) {
                 // Otherwise nobody knows which beginnings are really missing.
                 built.forEach((route, file) -> follow(file, route));
+                if (beginnings.keySet().stream().noneMatch(from -> from.startsWith(PULLS) || from.equals("platform-http:/"))) {
+                    faults.add(RouteFault.ofFolder("no route takes what clients pull: the front door is missing"));
+                }
             }
             return faults;
         }
@@ -131,6 +138,11 @@ public final class RouteCheck {
                 faults.add(texts.get(file).duplicate(id, "the id " + id + " is that of another route already, in " + other));
                 return false;
             }
+            if (route.getInput() == null || route.getInput().getEndpointUri() == null) {
+                faults.add(texts.get(file).fault(id, Optional.empty(), List.of("from", "route"), "the route has no from with a uri"));
+                unread = true;
+                return false;
+            }
             try {
                 camel.addRouteDefinition(route);
             } catch (Exception e) {
@@ -144,7 +156,7 @@ public final class RouteCheck {
             }
             String from = address(route.getInput().getEndpointUri());
             String first = beginnings.putIfAbsent(from, file);
-            if (first != null && from.startsWith(DIRECT)) {
+            if (first != null && (from.startsWith(DIRECT) || from.startsWith(CLIENTS))) {
                 faults.add(texts.get(file).fault(id, Optional.empty(), List.of(from), "another route begins with " + from + " already, in " + first));
             }
             return true;
@@ -154,10 +166,35 @@ public final class RouteCheck {
         private void follow(String file, RouteDefinition route) {
             String id = route.hasCustomIdAssigned() ? route.getId() : null;
             for (ToDefinition step : ProcessorDefinitionHelper.filterTypeInOutputs(route.getOutputs(), ToDefinition.class)) {
-                String to = address(step.getEndpointUri());
-                if (to.startsWith(DIRECT) && !beginnings.containsKey(to)) {
-                    faults.add(texts.get(file).fault(id, Optional.empty(), List.of(to), "no route begins with " + to));
+                requireBeginning(file, id, step.getEndpointUri());
+            }
+            for (ToDynamicDefinition step : ProcessorDefinitionHelper.filterTypeInOutputs(route.getOutputs(), ToDynamicDefinition.class)) {
+                try {
+                    if (isKnown(step.getUri())) {
+                        camel.getEndpoint(step.getUri());
+                        requireBeginning(file, id, step.getUri());
+                    }
+                } catch (Exception e) {
+                    faults.add(texts.get(file).fault(id, Optional.empty(), Causes.tokens(e), Causes.describe(e)));
                 }
+            }
+            for (EnrichDefinition step : ProcessorDefinitionHelper.filterTypeInOutputs(route.getOutputs(), EnrichDefinition.class)) {
+                String to = step.getExpression().getExpression();
+                if (to != null && isKnown(to)) {
+                    requireBeginning(file, id, to);
+                }
+            }
+        }
+
+        /** Returns whether it does not depend on the request where a step leads. */
+        private static boolean isKnown(String uri) {
+            return !uri.contains("${") && !uri.contains("$simple{");
+        }
+
+        private void requireBeginning(String file, String id, String uri) {
+            String to = address(uri);
+            if (to.startsWith(DIRECT) && !beginnings.containsKey(to)) {
+                faults.add(texts.get(file).fault(id, Optional.empty(), List.of(to), "no route begins with " + to));
             }
         }
 

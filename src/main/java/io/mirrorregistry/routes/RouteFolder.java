@@ -2,8 +2,11 @@ package io.mirrorregistry.routes;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Map;
@@ -28,13 +31,11 @@ final class RouteFolder {
      */
     Map<String, String> stamps() throws IOException {
         Map<String, String> stamps = new TreeMap<>();
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, PATTERN)) {
-            for (Path file : files) {
-                BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-                stamps.put(file.getFileName().toString(),
-                        file.toRealPath() + " " + attributes.fileKey() + " " + attributes.size() + " " + attributes.lastModifiedTime());
-            }
-        }
+        forEach(file -> {
+            BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+            stamps.put(file.getFileName().toString(),
+                    file.toRealPath() + " " + attributes.fileKey() + " " + attributes.size() + " " + attributes.lastModifiedTime());
+        });
         return stamps;
     }
 
@@ -45,13 +46,30 @@ final class RouteFolder {
      */
     Map<String, RouteFile> read() throws IOException {
         Map<String, RouteFile> all = new TreeMap<>();
+        forEach(file -> {
+            String name = file.getFileName().toString();
+            // What is no UTF-8 is for the check to refuse, with the file's name.
+            all.put(name, new RouteFile(name, new String(Files.readAllBytes(file), StandardCharsets.UTF_8)));
+        });
+        return all;
+    }
+
+    private interface Look {
+        void at(Path file) throws IOException;
+    }
+
+    private void forEach(Look look) throws IOException {
+        Path at = folder;
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, PATTERN)) {
             for (Path file : files) {
-                String name = file.getFileName().toString();
-                // What is no UTF-8 is for the check to refuse, with the file's name.
-                all.put(name, new RouteFile(name, new String(Files.readAllBytes(file), StandardCharsets.UTF_8)));
+                at = file;
+                look.at(file);
             }
+        } catch (NoSuchFileException e) {
+            throw new IOException(at.getFileName() + " (there is no such file)", e);
+        } catch (IOException e) {
+            throw new IOException(at.getFileName() + " (" + (e instanceof FileSystemException file && file.getReason() != null ? file.getReason()
+                    : e instanceof AccessDeniedException ? "permission denied" : e.getMessage()) + ")", e);
         }
-        return all;
     }
 }

@@ -7,7 +7,12 @@ import java.util.List;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.api.lowlevel.Parse;
+import org.snakeyaml.engine.v2.events.CollectionEndEvent;
+import org.snakeyaml.engine.v2.events.CollectionStartEvent;
+import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.Mark;
+import org.snakeyaml.engine.v2.exceptions.ParserException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -17,6 +22,9 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
 
 /** Where things stand in a file of routes: Camel tells what is wrong, and often not where. */
 final class RouteText {
+
+    /** Routes that somebody can read have a dozen levels or two; building the values recurs for each, and would come to the end of the stack. */
+    private static final int DEEPEST = 200;
 
     private final RouteFile file;
     /** The items of the list that the file is: a route each, or what is common to routes. */
@@ -39,11 +47,23 @@ final class RouteText {
     /** @throws YamlEngineException when it is no YAML, or no list */
     RouteText(RouteFile file) {
         this.file = file;
-        Optional<Node> root = new Compose(LoadSettings.builder().setLabel(file.name()).build()).composeString(file.text());
+        LoadSettings yaml = LoadSettings.builder().setLabel(file.name()).build();
+        requireShallow(new Parse(yaml).parseString(file.text()));
+        Optional<Node> root = new Compose(yaml).composeString(file.text());
         if (root.isEmpty() || !(root.get() instanceof SequenceNode list)) {
             throw new YamlEngineException("this is no list of routes");
         }
         list.getValue().forEach(item -> items.add(item(item)));
+    }
+
+    private static void requireShallow(Iterable<Event> events) {
+        int depth = 0;
+        for (Event event : events) {
+            depth += event instanceof CollectionStartEvent ? 1 : event instanceof CollectionEndEvent ? -1 : 0;
+            if (depth > DEEPEST) {
+                throw new ParserException("it is nested more than " + DEEPEST + " levels deep", event.getStartMark());
+            }
+        }
     }
 
     private static Item item(Node node) {

@@ -94,7 +94,7 @@ public final class RouteWatcher {
         } catch (IOException e) {
             unreadable++;
             if (unreadable == MOST_UNREADABLE) {
-                refuse(List.of(RouteFault.ofFolder("the folder cannot be read: " + e)));
+                refuse(List.of(RouteFault.ofFolder("the folder cannot be read: " + e.getMessage())));
                 // When it can be read again, it is to be looked at even if it is what it was.
                 dealtWith = Map.of();
             }
