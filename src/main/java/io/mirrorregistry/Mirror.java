@@ -304,6 +304,7 @@ public final class Mirror implements AutoCloseable {
         settings.warnings().forEach(LOG::warn);
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
+        requireSound(routeFaults());
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", version, registry);
         }
@@ -316,11 +317,12 @@ public final class Mirror implements AutoCloseable {
         }
     }
 
-    /** Returns why the start failed: where a route is at fault, the place. */
-    private Exception why(Exception failure) {
-        List<RouteFault> faults = routeFaults();
-        return faults.isEmpty() ? failure : new InvalidSettingException(faults.get(0)
-                + (faults.size() == 1 ? "" : " (and " + (faults.size() - 1) + " more; the command check tells them all)"));
+    /** Camel starts with a route that leads nowhere, and finds out when a request comes by. */
+    private static void requireSound(List<RouteFault> faults) throws InvalidSettingException {
+        if (!faults.isEmpty()) {
+            throw new InvalidSettingException(faults.get(0)
+                    + (faults.size() == 1 ? "" : " (and " + (faults.size() - 1) + " more; the command check tells them all)"));
+        }
     }
 
     /**
@@ -337,11 +339,7 @@ public final class Mirror implements AutoCloseable {
             close();
             Logs.finish();
         }, "shutdown"));
-        try {
-            main.run();
-        } catch (Exception e) {
-            throw why(e);
-        }
+        main.run();
         return main.getExitCode();
     }
 
