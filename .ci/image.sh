@@ -3,7 +3,7 @@
 
 check_image() {
   # Names that lead nowhere: should one not be there, no registry outside of this machine is asked for it.
-  local base=127.0.0.1:1/jdk built=127.0.0.1:1/mirror begun
+  local base=127.0.0.1:1/jdk built=127.0.0.1:1/mirror begun answered
   start_dockerd
   check "base image from this machine's JDK" import_base "$base"
   $passing || return 0
@@ -14,7 +14,10 @@ check_image() {
   begun=$(date +%s%N)
   start_container "$built"
   check "container gives a first manifest" wait_for_container first_manifest
-  echo "from docker run to the first manifest: $((($(date +%s%N) - begun) / 1000000)) ms"
+  answered=$(date +%s%N)
+  # The storage driver that works everywhere copies the whole image for each container, which is no time of the mirror's.
+  echo "from docker run to the first manifest: $(((answered - begun) / 1000000)) ms," \
+    "$(((answered - $(date -d "$(docker_here inspect -f '{{.State.StartedAt}}' mirror)" +%s%N)) / 1000000)) ms of it since the container was started"
   check "container answers /health" wait_for_container healthy "$mirror"
   if $passing; then
     check "its HEALTHCHECK says healthy" wait_for_container container_is_healthy

@@ -8,7 +8,7 @@ import urllib.request
 
 import content as made
 
-JAVA = ["java", *os.environ.get("BENCH_JAVA_OPTIONS", "-Xmx96m -XX:+UseSerialGC").split()]
+JAVA = ["java", *os.environ.get("BENCH_JAVA_OPTIONS", "-Xmx100m -XX:+UseSerialGC").split()]
 
 
 def free_port():
