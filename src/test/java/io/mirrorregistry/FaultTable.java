@@ -90,6 +90,9 @@ final class FaultTable {
             : asked.isManifest() ? TROUBLE : BODY.of(asked, head);
     private static final Effects LENGTH = (asked, head) -> asked.isManifest() && head ? UNKNOWABLE
             : HEAD_AND_BODY.of(asked, head);
+    /** Only GET meets it, and a blob's only where it is streamed. */
+    private static final Effects GET = (asked, head) -> asked == AUTO_BLOB || head && (asked.isManifest() || asked.isBlob())
+            ? HARMLESS : TROUBLE;
     private static final Effects NO_LENGTH = (asked, head) -> asked == AUTO_BLOB && !head ? HARMLESS : TROUBLE;
     private static final Effects DIGEST = (asked, head) -> asked == MANIFEST_BY_TAG && head ? UNKNOWABLE
             : asked == MANIFEST_BY_TAG || asked == MANIFEST_BY_DIGEST ? TROUBLE : HARMLESS;
@@ -117,9 +120,12 @@ final class FaultTable {
     }
 
     private void statuses() {
-        for (int status : new int[] {408, 500, 501, 502, 503, 504, 599}) {
+        for (int status : new int[] {405, 408, 416, 451, 500, 501, 502, 503, 504, 505, 507, 511, 522, 599, 999}) {
             registry(String.valueOf(status), ALWAYS_TROUBLE, () -> Fault.status(status));
         }
+        registry("416 to who wants the whole", GET, () -> Fault.status(416).method("GET"));
+        registry("206 to who wants the whole", GET, () -> Fault.instead((call, answer) -> call.method().equals("GET")
+                ? new Answer(206, answer.headers(), answer.body(), answer.manner()).with("Content-Range", "bytes 0-9/10") : answer));
         rows.add(new Row("503 with Retry-After", () -> Fault.status(503, Duration.ofSeconds(31)), null, ALWAYS_TROUBLE, "31"));
         rows.add(new Row("429", () -> Fault.status(429), null, ALWAYS_THROTTLED, null));
         rows.add(new Row("429 with Retry-After", () -> Fault.status(429, Duration.ofSeconds(77)), null, ALWAYS_THROTTLED,
@@ -138,6 +144,10 @@ final class FaultTable {
         // The HTTP client takes a head that breaks off after a line for one that ends there.
         registry("head without end", (asked, head) -> asked.isBlob() && head ? UNKNOWABLE : NO_LENGTH.of(asked, head),
                 () -> Fault.raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"));
+        registry("another protocol", ALWAYS_TROUBLE, () -> Fault.raw("HTTP/1.1 101 Switching Protocols\r\n"
+                + "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"));
+        registry("interim answers without end", ALWAYS_TROUBLE, () -> Fault.instead((call, answer) -> answer.with(Manner.INTERIM)));
+        registry("status 0", ALWAYS_TROUBLE, () -> Fault.raw("HTTP/1.1 000 None\r\nContent-Length: 0\r\n\r\n"));
         registry("drips from the start", ALWAYS_TROUBLE, () -> Fault.dripFromTheStart(Duration.ofMillis(50)));
     }
 
@@ -146,6 +156,13 @@ final class FaultTable {
         registry("redirect to nowhere", REDIRECT, Fault::redirectToNowhere);
         registry("redirect to an unknown host", REDIRECT, () -> Fault.redirect(302, "http://no-such-host.invalid/x"));
         registry("redirect without a place", ALWAYS_TROUBLE, () -> Fault.redirect(307, ""));
+        registry("redirect to a URL without a host", ALWAYS_TROUBLE, () -> Fault.redirect(307, "https:///x"));
+        registry("redirect to a port that is none", ALWAYS_TROUBLE, () -> Fault.redirect(307, "http://127.0.0.1:99999/x"));
+        registry("redirect to several places", ALWAYS_TROUBLE, () -> Fault.instead((call, answer) ->
+                Answer.of(307).and("Location", "http://127.0.0.1:1/x").and("Location", "http://127.0.0.1:1/y")));
+        for (int status : new int[] {300, 304, 306}) {
+            registry(String.valueOf(status), ALWAYS_TROUBLE, () -> Fault.instead((call, answer) -> Answer.of(status)));
+        }
         registry("redirect to no URL", ALWAYS_TROUBLE, () -> Fault.redirect(307, "ftp://[x"));
     }
 
@@ -173,6 +190,12 @@ final class FaultTable {
         registry("Content-Length too short", LENGTH, () -> Fault.contentLength("5"));
         registry("Content-Length negative", NO_LENGTH, () -> Fault.contentLength("-5"));
         registry("Content-Length not a number", NO_LENGTH, () -> Fault.contentLength("many"));
+        registry("two Content-Lengths", NO_LENGTH, () -> Fault.spoil(answer -> answer.and("Content-Length", "5")));
+        // Without a length the answer's bytes are as they should be, and its headers are not.
+        registry("Content-Length beside chunks", (asked, head) -> asked == PROXIED_BLOB && !head ? UNKNOWABLE : HARMLESS, () -> Fault.spoil(answer -> answer.with(Manner.CHUNKED_WITH_LENGTH)));
+        registry("Content-Encoding of nothing", ALWAYS_HARMLESS, () -> Fault.header("Content-Encoding", "gzip"));
+        registry("two Docker-Content-Digests", ALWAYS_HARMLESS, () -> Fault.spoil(answer ->
+                answer.and("Docker-Content-Digest", "sha256:" + "6".repeat(64))));
         registry("false Docker-Content-Digest", DIGEST, Fault::wrongDigest);
         registry("senseless Docker-Content-Digest", ALWAYS_HARMLESS, () -> Fault.header("Docker-Content-Digest",
                 "sha256:../../x"));

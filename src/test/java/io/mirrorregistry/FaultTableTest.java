@@ -96,6 +96,8 @@ class FaultTableTest {
         }
         connections().forEach((name, pair) ->
                 add(cases, new Row(name, null, null, (asked, head) -> FaultTable.Effect.TROUBLE, null), pair));
+        coldConnections().forEach((name, pair) -> add(cases, new Row("cold: " + name, null, null,
+                (asked, head) -> FaultTable.Effect.TROUBLE, null), pair, Situation.ONLY_COLD_IS_LIKE_THIS));
         add(cases, new Row("token service promises more than it keeps", null, null,
                 (asked, head) -> FaultTable.Effect.HARMLESS, null),
                 pair(TestRegistry.start("hot").requireBearer(shortLived), shortLived));
@@ -114,13 +116,17 @@ class FaultTableTest {
     }
 
     private void add(List<FaultCase> cases, Row row, Pair pair) {
+        for (Situation situation : Situation.values()) {
+            if (row.registry() != null || situation != Situation.ONLY_COLD_IS_LIKE_THIS) {
+                add(cases, row, pair, situation);
+            }
+        }
+    }
+
+    private void add(List<FaultCase> cases, Row row, Pair pair, Situation situation) {
         for (Asked asked : Asked.values()) {
             for (boolean head : new boolean[] {false, true}) {
-                for (Situation situation : Situation.values()) {
-                    if (row.registry() != null || situation != Situation.ONLY_COLD_IS_LIKE_THIS) {
-                        cases.add(new FaultCase(row, asked, head, situation, pair, "library/case-" + cases.size() + "-x"));
-                    }
-                }
+                cases.add(new FaultCase(row, asked, head, situation, pair, "library/case-" + cases.size() + "-x"));
             }
         }
     }
@@ -148,6 +154,24 @@ class FaultTableTest {
         pairs.put("untrusted certificate", pair(untrusted, null));
         pairs.put("silence instead of TLS", pair(silentTls, null));
         pairs.put("no TLS where it should be", pair(plain, plain.url().replace("http:", "https:"), null));
+        return pairs;
+    }
+
+    /** The same with cold, after a hot that has nothing. */
+    private Map<String, Pair> coldConnections() throws IOException {
+        TestRegistry refusing = TestRegistry.start("cold");
+        refusing.stop();
+        TestRegistry silent = TestRegistry.start("cold");
+        silent.fault(Fault.silenceOnAccept());
+        TestRegistry untrusted = TestRegistry.startTls("cold");
+        Map<String, Pair> pairs = new LinkedHashMap<>();
+        for (TestRegistry broken : List.of(refusing, silent, untrusted)) {
+            toClose.add(broken);
+            TestRegistry hot = TestRegistry.start("hot");
+            Pair pair = Pair.start(hot, hot.url(), broken, null, "1s");
+            Collections.addAll(toClose, hot, pair.auto(), pair.proxy());
+            pairs.put(broken == refusing ? "refused connection" : broken == silent ? "silence after connect" : "untrusted certificate", pair);
+        }
         return pairs;
     }
 

@@ -70,10 +70,11 @@ public final class BlobStream {
         if (contentRange != null && !RegistryAnswers.isPrintable(contentRange)) {
             throw trouble(exchange, "was answered with a Content-Range that is none");
         }
-        if (status == 416) {
+        boolean part = Call.of(exchange).range() != null;
+        if (status == 416 && part) {
             throw outside(contentRange);
         }
-        if (status != 200 && (status != 206 || contentRange == null || Call.of(exchange).range() == null)) {
+        if (status != 200 && (status != 206 || contentRange == null || !part)) {
             throw trouble(exchange, "was answered with " + status);
         }
         stream(exchange, status, contentRange);

@@ -122,9 +122,7 @@ public final class Blobs {
     /** Sends the client to where the registry sends us. The address is signed and short-lived, so nothing may keep it. */
     public void redirectToStorage(Exchange exchange) throws RegistryTroubleException {
         String location = exchange.getMessage().getHeader("Location", String.class);
-        boolean verbatim = location != null && (location.startsWith("https://") || location.startsWith("http://"))
-                && location.chars().allMatch(c -> c > ' ' && c < 127);
-        redirect(exchange, verbatim ? location : location(exchange).toASCIIString());
+        redirect(exchange, Locations.isAbsolute(location) ? location : location(exchange).toASCIIString());
         exchange.getMessage().setHeader("Cache-Control", "no-store");
     }
 

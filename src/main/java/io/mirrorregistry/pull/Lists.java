@@ -62,6 +62,9 @@ abstract class Lists {
     /** Adds the page that the registry has just answered with, and prepares the call for the next where there is one. */
     public void gather(Exchange exchange) throws RegistryTroubleException {
         Gathered gathered = gathered(exchange);
+        if (Registry.status(exchange) != 200) {
+            throw Bodies.trouble(exchange, "with " + Registry.status(exchange) + " instead of a list");
+        }
         byte[] body = Bodies.read(exchange);
         gathered.pages++;
         gathered.bytes += body.length;

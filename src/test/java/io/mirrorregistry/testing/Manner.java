@@ -36,6 +36,17 @@ public interface Manner {
         out.flush();
     };
 
+    /** In chunks, under a head with a Content-Length that says something else; to a HEAD with the true one. */
+    Manner CHUNKED_WITH_LENGTH = (answer, call, connection) -> {
+        OutputStream out = new BufferedOutputStream(connection.out(), 65_536);
+        out.write((call.isHead() ? answer : answer.with("Content-Length", "7").with("Transfer-Encoding", "chunked")).head());
+        if (!call.isHead()) {
+            answer.body().writeTo(new Chunks(out));
+            out.write("0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+        }
+        out.flush();
+    };
+
     /** In chunks without end, until one side closes. */
     Manner ENDLESS = (answer, call, connection) -> {
         connection.out().write(chunkedHead(answer));
@@ -61,6 +72,14 @@ public interface Manner {
         connection.out().write("X: ".getBytes(StandardCharsets.US_ASCII));
         while (true) {
             connection.out().write("x".repeat(1000).getBytes(StandardCharsets.US_ASCII));
+        }
+    };
+
+    /** Interim answers without end, until one side closes. */
+    Manner INTERIM = (answer, call, connection) -> {
+        while (true) {
+            connection.out().write("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            Thread.sleep(5);
         }
     };
 
