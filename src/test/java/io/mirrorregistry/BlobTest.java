@@ -14,6 +14,7 @@ import io.mirrorregistry.testing.Call;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
+import io.mirrorregistry.testing.Manner;
 import io.mirrorregistry.testing.TestClient;
 import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TestServer;
@@ -382,6 +383,26 @@ class BlobTest {
         assertEquals(200, proxy.get(path(image), "Range", "bytes=0-1,5-6").status());
         hot.fault(Fault.header("Content-Range", "bytes \u000b"));
         assertEquals(503, proxy.get(path(image), "Range", "bytes=0-1").status());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"bytes 0-9/1001", "bytes 5-15/1001", "bytes 5-14", "bytes 14-5/1001", "bytes */1001", "bytes 5-14/9", "items 5-14/1001"})
+    void takesNoOtherPartThanTheOneAskedFor(String contentRange) {
+        Image image = hot.image(name, "1");
+        hot.fault(Fault.header("Content-Range", contentRange).on(Kind.BLOB).method("GET"));
+        assertEquals(503, proxy.get(path(image), "Range", "bytes=5-14").status());
+        cold.put(image);
+        Reply part = proxy.get(path(image), "Range", "bytes=5-14");
+        assertArrayEquals(Arrays.copyOfRange(bytes(image), 5, 15), part.body());
+        assertEquals("bytes 5-14/" + bytes(image).length, part.header("Content-Range"));
+    }
+
+    @Test
+    void aPartThatIsTooShortIsCut() {
+        Image image = hot.image(name, "1");
+        hot.fault(Fault.spoil(answer -> answer.with(Body.of("12345")).with(Manner.CHUNKED)).on(Kind.BLOB).method("GET"));
+        Heard heard = Heard.ask(proxy.url() + path(image), false, "Range", "bytes=5-14");
+        assertTrue(heard.status() == 503 || !heard.whole(), heard.toString());
     }
 
     @Test

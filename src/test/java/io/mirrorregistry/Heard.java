@@ -24,10 +24,11 @@ record Heard(int status, Map<String, List<String>> headers, byte[] body, boolean
     private static final long ENOUGH_TIME = TimeUnit.SECONDS.toNanos(2);
     private static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-    static Heard ask(String url, boolean head) {
+    /** @param headers names and values alternate */
+    static Heard ask(String url, boolean head, String... headers) {
         long start = System.nanoTime();
         try {
-            HttpResponse<InputStream> response = CLIENT.send(TestClient.request(head ? "HEAD" : "GET", url, Duration.ofSeconds(20)),
+            HttpResponse<InputStream> response = CLIENT.send(TestClient.request(head ? "HEAD" : "GET", url, Duration.ofSeconds(20), headers),
                     HttpResponse.BodyHandlers.ofInputStream());
             ByteArrayOutputStream body = new ByteArrayOutputStream();
             boolean whole = read(response.body(), body);

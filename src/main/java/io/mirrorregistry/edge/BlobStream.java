@@ -67,30 +67,31 @@ public final class BlobStream {
         }
         int status = Registry.status(exchange);
         String contentRange = message.getHeader("Content-Range", String.class);
-        if (contentRange != null && !RegistryAnswers.isPrintable(contentRange)) {
-            throw trouble(exchange, "was answered with a Content-Range that is none");
-        }
         boolean part = Call.of(exchange).range() != null;
         if (status == 416 && part) {
-            throw outside(contentRange);
+            throw outside(contentRange != null && RegistryAnswers.isPrintable(contentRange) ? contentRange : null);
         }
         if (status != 200 && (status != 206 || contentRange == null || !part)) {
             throw trouble(exchange, "was answered with " + status);
         }
-        stream(exchange, status, contentRange);
+        ByteRange answered = status == 200 ? null : ByteRange.answered(contentRange, Call.of(exchange).range());
+        if (status == 206 && answered == null) {
+            throw trouble(exchange, "was answered with another part than the one asked for");
+        }
+        stream(exchange, status, answered == null ? null : contentRange, answered);
     }
 
-    private void stream(Exchange exchange, int status, String contentRange)
+    /** @param part null for the whole */
+    private void stream(Exchange exchange, int status, String contentRange, ByteRange part)
             throws RegistryTroubleException, InterruptedException {
         Message message = exchange.getMessage();
         InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
-        String contentLength = message.getHeader("Content-Length", String.class);
+        String contentLength = part == null ? message.getHeader("Content-Length", String.class) : String.valueOf(part.length());
         Pull pull = Pull.of(exchange);
         pull.whenAbandoned(() -> close(body));
         try (body) {
-            // Of a part nobody can tell whether it is right.
-            Digest.Check check = status == 200 ? ((Digest) Call.of(exchange).path().reference()).check() : null;
-            copy(exchange, body, check, () -> prepare(exchange, status, contentRange, contentLength));
+            Proof proof = part == null ? new WholeProof((Digest) Call.of(exchange).path().reference()) : new PartProof(part.length());
+            copy(exchange, body, proof, () -> prepare(exchange, status, contentRange, contentLength));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -103,11 +104,59 @@ public final class BlobStream {
         }
     }
 
+    /** Tells whether what has come is what was asked for. */
+    private interface Proof {
+
+        void update(byte[] bytes, int count);
+
+        boolean passes();
+    }
+
+    /** Of the whole its digest tells. */
+    private static final class WholeProof implements Proof {
+
+        private final Digest.Check check;
+
+        WholeProof(Digest digest) {
+            this.check = digest.check();
+        }
+
+        @Override
+        public void update(byte[] bytes, int count) {
+            check.update(bytes, count);
+        }
+
+        @Override
+        public boolean passes() {
+            return check.passes();
+        }
+    }
+
+    /** Of a part nobody can tell whether it is right, but for its length. */
+    private static final class PartProof implements Proof {
+
+        private long left;
+
+        PartProof(long length) {
+            this.left = length;
+        }
+
+        @Override
+        public void update(byte[] bytes, int count) {
+            left -= count;
+        }
+
+        @Override
+        public boolean passes() {
+            return left == 0;
+        }
+    }
+
     /**
      * Copies the body, always a buffer behind: the last one goes out only when the whole has proved right, so that what a
      * registry cuts, or what is something else, never looks complete. Until the first one goes out another registry can be asked.
      */
-    private void copy(Exchange exchange, InputStream body, Digest.Check check, Runnable head)
+    private void copy(Exchange exchange, InputStream body, Proof proof, Runnable head)
             throws IOException, InterruptedException {
         Pull pull = Pull.of(exchange);
         HttpServerResponse response = pull.response();
@@ -119,9 +168,7 @@ public final class BlobStream {
         boolean begun = false;
         int count = read(exchange, body, buffer, begun);
         while (count >= 0 && !pull.abandoned()) {
-            if (check != null) {
-                check.update(buffer, count);
-            }
+            proof.update(buffer, count);
             // Waits here until the client has taken something: at most BUFFERS are on their way.
             byte[] next = free.take();
             if (next == NOTHING) {
@@ -129,7 +176,7 @@ public final class BlobStream {
             }
             int following = read(exchange, body, next, begun);
             if (following < 0) {
-                prove(exchange, check, begun);
+                prove(exchange, proof, begun);
             }
             if (!begun) {
                 head.run();
@@ -150,7 +197,7 @@ public final class BlobStream {
             cut(pull);
         } else {
             if (!begun) {
-                prove(exchange, check, false);
+                prove(exchange, proof, false);
                 head.run();
             }
             end(response);
@@ -165,9 +212,9 @@ public final class BlobStream {
         }
     }
 
-    private static void prove(Exchange exchange, Digest.Check check, boolean begun) throws IOException {
-        if (check != null && !check.passes()) {
-            throw begun ? new IOException("other bytes") : trouble(exchange, "was answered with bytes of another digest");
+    private static void prove(Exchange exchange, Proof proof, boolean begun) throws IOException {
+        if (!proof.passes()) {
+            throw begun ? new IOException("other bytes") : trouble(exchange, "was answered with other bytes");
         }
     }
 

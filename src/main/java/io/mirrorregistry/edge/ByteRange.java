@@ -1,5 +1,8 @@
 package io.mirrorregistry.edge;
 
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
 /**
  * A part of a blob.
  *
@@ -11,6 +14,7 @@ record ByteRange(long start, long length) {
 
     private static final String UNIT = "bytes=";
     private static final int LONGEST = 64;
+    private static final Pattern ANSWERED = Pattern.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\\*)");
 
     /**
      * Reads a Range header.
@@ -43,6 +47,25 @@ record ByteRange(long start, long length) {
         }
         long end = open ? size - 1 : Math.min(last, size - 1);
         return new ByteRange(first, end - first + 1);
+    }
+
+    /**
+     * Reads the Content-Range of an answer.
+     *
+     * @param asked the Range header that it answers
+     * @return the part; null where it is none, or lies outside what was asked for
+     */
+    static ByteRange answered(String contentRange, String asked) {
+        Matcher parts = ANSWERED.matcher(contentRange);
+        if (!parts.matches()) {
+            return null;
+        }
+        long first = Long.parseLong(parts.group(1));
+        long last = Long.parseLong(parts.group(2));
+        ByteRange wanted = parse(asked, parts.group(3).equals("*") ? Long.MAX_VALUE : Long.parseLong(parts.group(3)));
+        // It may be shorter.
+        return wanted != null && first == wanted.start && last >= first && last - first < wanted.length
+                ? new ByteRange(first, last - first + 1) : null;
     }
 
     /** Returns whether a Range header names one part. */

@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import net.jqwik.api.ForAll;
@@ -34,5 +35,20 @@ class ByteRangeTest {
             @ForAll @LongRange(min = 0, max = 200) long size) {
         ByteRange range = ByteRange.parse("bytes=" + text, size);
         assertTrue(range == null || range.start() >= 0 && range.length() >= 0 && range.start() + range.length() <= size);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"bytes 5-14/1001, bytes=5-14, 5, 10", "bytes 5-9/1001, bytes=5-14, 5, 5", "bytes 5-14/*, bytes=5-14, 5, 10",
+        "bytes 991-1000/1001, bytes=-10, 991, 10", "bytes 991-1000/1001, bytes=991-, 991, 10", "bytes 0-9/10, bytes=0-99, 0, 10"})
+    void takesThePartThatWasAskedFor(String contentRange, String asked, long start, long length) {
+        assertEquals(new ByteRange(start, length), ByteRange.answered(contentRange, asked));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"bytes 0-9/1001, bytes=5-14", "bytes 5-15/1001, bytes=5-14", "bytes 5-4/1001, bytes=5-14", "bytes 5-14/9, bytes=5-14",
+        "bytes 990-999/1001, bytes=-10", "bytes 991-1000/*, bytes=-10", "bytes 5-14, bytes=5-14", "'bytes 5-14/1001 ', bytes=5-14",
+        "bytes 5-99999999999999999999/*, bytes=5-"})
+    void takesNoOther(String contentRange, String asked) {
+        assertNull(ByteRange.answered(contentRange, asked));
     }
 }
