@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.testing.Answer;
 import io.mirrorregistry.testing.Body;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
@@ -14,10 +15,12 @@ import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestClient;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
+import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.http.HttpClient;
@@ -35,6 +38,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -359,6 +364,82 @@ class ProcessTest {
         assertTrue(served >= 2, served + " were served");
         assertTrue(process.isAlive(), () -> read("out") + read("err"));
         assertArrayEquals(images.get(0).manifest(), client.get(url() + images.get(0).path()).body());
+    }
+
+    @Test
+    void twoHundredSlowReadersOfStreamsFitIntoASmallMemory() throws Exception {
+        Body layer = Body.ofSize(50_000_000, 1);
+        Digest blob = hot.blob("library/app", layer);
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError", "MIRROR_REGISTRY_HOT_BLOBS", "proxy");
+        awaitHealthy();
+        long resident = residentMegabytes();
+        List<Socket> clients = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            Socket client = new Socket();
+            client.setReceiveBufferSize(16 * 1024);
+            client.setSoTimeout(30_000);
+            client.connect(new InetSocketAddress("127.0.0.1", port));
+            client.getOutputStream().write(("GET /v2/library/app/blobs/" + blob + " HTTP/1.1\r\nHost: mirror\r\nConnection: close\r\n\r\n")
+                    .getBytes(StandardCharsets.US_ASCII));
+            clients.add(client);
+        }
+        for (Socket client : clients) {
+            assertEquals("HTTP/1.1 200", new String(client.getInputStream().readNBytes(12), StandardCharsets.US_ASCII));
+        }
+        // Each reads a little now and then, as one does that holds a stream for as long as it can.
+        for (int i = 0; i < 5; i++) {
+            for (Socket client : clients) {
+                client.getInputStream().readNBytes(1000);
+            }
+            Thread.sleep(300);
+        }
+        long more = residentMegabytes() - resident;
+        System.out.println("ProcessTest: 200 slow readers: " + resident + " MB resident became " + (resident + more));
+        assertTrue(more < 150, resident + " MB resident grew by " + more);
+        assertEquals(200, client.get(url() + "/health").statusCode());
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        layer.writeTo(bytes);
+        byte[] last = clients.get(199).getInputStream().readAllBytes();
+        assertArrayEquals(Arrays.copyOfRange(bytes.toByteArray(), 49_000_000, 50_000_000), Arrays.copyOfRange(last, last.length - 1_000_000, last.length));
+        for (Socket client : clients) {
+            client.close();
+        }
+        await(() -> hot.connections() <= 2);
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+    }
+
+    private long residentMegabytes() throws IOException {
+        for (String line : Files.readAllLines(Path.of("/proc/" + process.pid() + "/status"))) {
+            if (line.startsWith("VmRSS:")) {
+                return Long.parseLong(line.replaceAll("\\D", "")) / 1024;
+            }
+        }
+        throw new AssertionError("no VmRSS");
+    }
+
+    @Test
+    void manyLongListsAtOnceFitIntoASmallMemory() throws Exception {
+        int tags = 100_000;
+        String list = "{\"name\":\"library/app\",\"tags\":[" + IntStream.range(0, tags).mapToObj(i -> "\"v1.0." + i + "\"")
+                .collect(Collectors.joining(",")) + "]}";
+        hot.fault(Fault.instead((call, answer) -> Answer.of(200, "application/json", list)).on(Kind.TAGS));
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError");
+        awaitHealthy();
+        HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        List<CompletableFuture<HttpResponse<byte[]>>> answers = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            answers.add(http.sendAsync(TestClient.request("GET", url() + "/v2/library/app/tags/list?n=10&last=v1.0.1", Duration.ofSeconds(60)),
+                    HttpResponse.BodyHandlers.ofByteArray()));
+        }
+        int served = 0;
+        for (CompletableFuture<HttpResponse<byte[]>> answer : answers) {
+            int status = answer.handle((response, failure) -> failure == null ? response.statusCode() : 0).get(60, TimeUnit.SECONDS);
+            assertTrue(status == 200 || status == 503, () -> "status " + status + read("err") + read("out"));
+            served += status == 200 ? 1 : 0;
+        }
+        assertTrue(served >= 2, served + " were served");
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+        assertEquals(200, client.get(url() + "/v2/library/app/tags/list").statusCode());
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.mirrorregistry.pull;
 
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -137,7 +138,16 @@ abstract class Lists {
     }
 
     /** Answers with a list, and a warning where a registry is in trouble whose part may be lacking. */
-    final void reply(Exchange exchange, String contentType, JsonObject list) {
+    final void reply(Exchange exchange, String contentType, JsonObject list) throws RegistryTroubleException {
+        byte[] body = list.toBuffer().getBytes();
+        AnswerMemory.Share share = AnswerMemory.Share.of(exchange);
+        if (share != null) {
+            if (!share.take(body.length)) {
+                throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), Pull.of(exchange).request().path()
+                        + " was not answered: other answers have the memory", RegistryTroubleException.Kind.REFUSED, null);
+            }
+            share.giveBackLists();
+        }
         Message message = exchange.getMessage();
         message.removeHeaders("*");
         message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
@@ -147,7 +157,7 @@ abstract class Lists {
             String names = pull.troubles().stream().map(RegistryTroubleException::registry).collect(Collectors.joining(", "));
             message.setHeader("Warning", "299 - \"" + names + " could not be asked; the list may lack entries\"");
         }
-        message.setBody(ByteBuffer.wrap(list.toBuffer().getBytes()));
+        message.setBody(ByteBuffer.wrap(body));
         List<String> registries = gathered(exchange).registries;
         pull.servedBy(registries.isEmpty() ? null : String.join(",", registries));
     }

@@ -154,12 +154,16 @@ public final class Registry {
             }
             // Where the length is not known, the parts that it comes in are there besides the whole.
             int needed = length < 0 ? 2 * MOST_BYTES : (int) length;
-            if (share != null && !share.take(needed)) {
+            boolean list = call.path().kind() == ApiPath.Kind.TAGS || call.path().kind() == ApiPath.Kind.REFERRERS;
+            if (share != null && !(list ? share.takeForList(Math.min(needed, MOST_BYTES)) : share.take(needed))) {
                 throw new RegistryTroubleException(name(), call + " was not read: other answers have the memory",
                         RegistryTroubleException.Kind.REFUSED, null);
             }
             byte[] bytes = length < 0 ? stream.readNBytes(MOST_BYTES + 1) : stream.readNBytes((int) length);
-            if (share != null) {
+            if (share != null && list && !share.keepForList(bytes.length)) {
+                throw new RegistryTroubleException(name(), call + " was answered with a list that is more than there is memory for",
+                        RegistryTroubleException.Kind.REFUSED, null);
+            } else if (share != null && !list) {
                 share.giveBack(needed - Math.min(needed, bytes.length));
             }
             if (bytes.length > MOST_BYTES) {
