@@ -443,6 +443,27 @@ class ProcessTest {
     }
 
     @Test
+    void aManifestOfAMillionSmallPartsFitsIntoASmallMemory() throws Exception {
+        String bomb = "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"x\":[{\"a\":1}"
+                + ",{\"a\":1}".repeat(500_000) + "]}";
+        hot.fault(Fault.instead((call, answer) -> Answer.of(200, "application/vnd.oci.image.manifest.v1+json", bomb)).on(Kind.MANIFEST));
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError");
+        awaitHealthy();
+        HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        List<CompletableFuture<Integer>> answers = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            answers.add(http.sendAsync(TestClient.request("GET", url() + "/v2/library/app/manifests/t" + i, Duration.ofSeconds(60)),
+                    HttpResponse.BodyHandlers.ofByteArray()).handle((response, failure) -> failure == null ? response.statusCode() : 0));
+        }
+        for (CompletableFuture<Integer> answer : answers) {
+            int status = answer.get(60, TimeUnit.SECONDS);
+            assertTrue(status == 200 || status == 503, () -> "status " + status + read("err") + read("out"));
+        }
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+        assertEquals(bomb.length(), client.get(url() + "/v2/library/app/manifests/last").body().length);
+    }
+
+    @Test
     void finishesWhatRunsInRoutesThatHaveChangedOverToo() throws Exception {
         CountDownLatch held = new CountDownLatch(1);
         hot.image("library/app", "1.0");

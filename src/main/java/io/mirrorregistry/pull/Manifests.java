@@ -8,9 +8,6 @@ import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
-import io.vertx.core.json.DecodeException;
-import io.vertx.core.json.JsonObject;
-import java.nio.charset.StandardCharsets;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 
@@ -138,28 +135,19 @@ public final class Manifests {
                 throw Bodies.trouble(exchange, "with a false Docker-Content-Digest");
             }
             if (type == null || asked == null) {
-                JsonObject manifest = json(exchange, bytes);
+                ManifestFields fields = ManifestFields.read(bytes);
+                if (fields == null) {
+                    throw Bodies.trouble(exchange, "with what is no manifest");
+                }
                 if (type == null) {
-                    type = manifest.getValue("mediaType") instanceof String own && RegistryAnswers.isPrintable(own) ? own : MediaTypes.OCI_MANIFEST;
+                    String own = fields.mediaType();
+                    type = own != null && RegistryAnswers.isPrintable(own) ? own : MediaTypes.OCI_MANIFEST;
                 }
             }
             if (asked != null) {
                 return asked;
             }
             return told != null ? told : Digest.ofSha256(bytes);
-        }
-
-        private static JsonObject json(Exchange exchange, byte[] bytes) throws RegistryTroubleException {
-            try {
-                JsonObject json = new JsonObject(new String(bytes, StandardCharsets.UTF_8));
-                // What every manifest and index has, and a page of somebody else's in JSON has not.
-                if (json.getValue("schemaVersion") instanceof Number) {
-                    return json;
-                }
-            } catch (DecodeException e) {
-                // told below
-            }
-            throw Bodies.trouble(exchange, "with what is no manifest");
         }
 
         private static Digest asked(Exchange exchange) {

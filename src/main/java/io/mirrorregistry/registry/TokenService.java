@@ -22,7 +22,8 @@ import org.slf4j.LoggerFactory;
 final class TokenService {
 
     private static final Logger LOG = LoggerFactory.getLogger(TokenService.class);
-    private static final int MAX_ANSWER = 1024 * 1024;
+    /** Tokens have some kilobytes. The objects of a longer answer could take twenty times as much memory, for each repository. */
+    private static final int MAX_ANSWER = 64 * 1024;
 
     private final RegistrySettings registry;
     private final Metrics metrics;
