@@ -1,5 +1,5 @@
-# A soak: minutes of mixed pulls while the registries are killed, stopped, restarted and slowed. Soak.java does it and says
-# what is right; here is what it works on, and what must hold in the end. SOAK_SECONDS, SOAK_SEED, SOAK_CLIENTS and SOAK_RATE
+# A soak: minutes of mixed pulls while the registries are killed, stopped, restarted and slowed. The program in .ci/soak does it and
+# says what is right; here is what it works on, and what must hold in the end. SOAK_SECONDS, SOAK_SEED, SOAK_CLIENTS and SOAK_RATE
 # (requests a second, at most) change it; the same seed brings the same faults in the same order.
 # shellcheck shell=bash
 
@@ -15,7 +15,8 @@ check_soak() {
   read -ra ports <<<"$(low_ports 4)"
   soak_registry hot "${ports[1]}"
   soak_registry cold "${ports[3]}" "auth: {htpasswd: {realm: cold, path: $work/htpasswd}}"
-  start soak "$java/java" -Xmx256m .ci/Soak.java --work "$folder" --catalog "$folder/catalog" --mirror "$folder/mirror" \
+  "$java/javac" -d "$folder/classes" .ci/soak/*.java
+  start soak "$java/java" -Xmx256m -cp "$folder/classes" soak.Soak --work "$folder" --catalog "$folder/catalog" --mirror "$folder/mirror" \
     --log "$work/logs/mirror-soak.log" --figures "$folder/figures" --jcmd "$java/jcmd" \
     --seconds "$seconds" --seed "$seed" --clients "${SOAK_CLIENTS:-24}" --rate "${SOAK_RATE:-300}" --cache 2000 \
     --hot-port "${ports[0]}" --hot-backend "${ports[1]}" --hot-config "$folder/hot.yml" \
@@ -58,7 +59,7 @@ fill_for_soak() {
   push "$layouts/soak-cold" cold/soak/app:cold
 }
 
-# catalog: what Soak.java has to know of what is where.
+# catalog: what the soak has to know of what is where.
 catalog() {
   describe team/hot-only 1 hot-only hot
   describe team/cold-only 1 cold-only cold

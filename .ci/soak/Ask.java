@@ -1,0 +1,23 @@
+package soak;
+
+import java.util.Map;
+
+/**
+ * A request, and what is known of its answer.
+ *
+ * @param kind what is asked for
+ * @param repository of what; null for the mirror's own
+ * @param accepted the right answers, by the registry that holds them; empty where there is none
+ * @param part the range asked for, first byte and byte after the last; null for all
+ */
+record Ask(Kind kind, String method, String target, String repository, Map<Registry, Item> accepted, long[] part) {
+
+    boolean head() {
+        return method.equals("HEAD");
+    }
+
+    @Override
+    public String toString() {
+        return method + " " + target + (part == null ? "" : " bytes " + part[0] + " to " + (part[1] - 1));
+    }
+}

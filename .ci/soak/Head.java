@@ -1,0 +1,7 @@
+package soak;
+
+import java.util.Map;
+
+/** Status and headers. */
+record Head(int status, Map<String, String> headers) {
+}
