@@ -9,11 +9,16 @@ import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.testing.Answer;
 import io.mirrorregistry.testing.Body;
+import io.mirrorregistry.testing.Call;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestClient;
+import io.mirrorregistry.testing.TestProxy;
 import io.mirrorregistry.testing.TestRegistry;
+import io.mirrorregistry.testing.TestServer;
+import io.mirrorregistry.testing.TestStorage;
+import io.mirrorregistry.testing.TokenService;
 import io.vertx.core.json.JsonObject;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
@@ -32,6 +37,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -40,6 +46,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -205,6 +212,78 @@ class ProcessTest {
         for (String secret : List.of("hunter2", "cmVhZGVyOmh1bnRlcjI", "swordfish", "Y2xpZW50")) {
             assertFalse(log.contains(secret), () -> log.lines().filter(line -> line.contains(secret)).findFirst().orElse(""));
         }
+    }
+
+    /** All of ours, of the registries' and of the client's secrets at once, through what goes well and what does not. */
+    @Test
+    void tellsNoSecretAnywhereWhateverHappens() throws Exception {
+        List<String> ours = List.of("hunter2", basic("reader:hunter2"), "correct-horse", basic("writer:correct-horse"), "swordfish", "pr0xy",
+                basic("me:pr0xy"), "test-token", "ignature=");
+        List<String> clients = List.of("Y2xpZW50", "session-of-client", "query-of-client", "registry-auth-of-client", "bearer-of-client");
+        StringBuilder told = new StringBuilder();
+        List<Call> heard = new ArrayList<>();
+        try (TestRegistry cold = TestRegistry.start("cold").requireBasic("writer", "another"); TokenService tokens = TokenService.start();
+                TestStorage storage = TestStorage.start(); TestProxy proxy = TestProxy.start().requireAccount("me", "pr0xy")) {
+            tokens.requireAccount("reader", "hunter2");
+            hot.requireBearer(tokens).redirectBlobsTo(storage);
+            Image image = hot.image("library/app", "1.0");
+            int managementPort = freePort();
+            launch("MIRROR_LOGGING_LEVEL", "trace", "MIRROR_REGISTRY_HOT_USERNAME", "reader", "MIRROR_REGISTRY_HOT_PASSWORD", "hunter2",
+                    "MIRROR_REGISTRY_HOT_HEADERS_X_KEY", "swordfish", "MIRROR_REGISTRY_HOT_PROXY", "http://me:pr0xy@" + proxy.host(),
+                    "MIRROR_REGISTRY_COLD_URL", cold.url(), "MIRROR_REGISTRY_COLD_USERNAME", "writer", "MIRROR_REGISTRY_COLD_PASSWORD",
+                    "correct-horse", "MIRROR_REGISTRY_HOT_RESPONSE_TIMEOUT", "500ms", "MIRROR_MANAGEMENT_PORT", String.valueOf(managementPort),
+                    "MIRROR_CACHE_SIZE", "0", "MIRROR_CACHE_BLOB_TTL", "0", "MIRROR_CACHE_MISS_TTL", "0");
+            awaitHealthy();
+            List<String> paths = List.of("/v2/", image.path(), image.pathByDigest(), image.path(image.layers().get(0)), "/v2/library/app/tags/list",
+                    "/v2/library/app/referrers/" + image.digest(), "/v2/library/none/manifests/1", "/v2/Not/manifests/1", "/other");
+            String elsewhere = "http://reader:hunter2@127.0.0.1:1/x?Signature=test-token";
+            List<Runnable> happenings = List.of(() -> { }, () -> tokens.fault(Fault.status(401)), () -> tokens.fault(Fault.body("{\"token\":\"test-token\\n\"}")),
+                    tokens::revokeAll, () -> storage.fault(Fault.status(403)), () -> hot.fault(Fault.redirect(307, elsewhere)),
+                    () -> hot.fault(Fault.redirect(307, "http://reader:hunter2@/?Signature=test-token")), () -> hot.fault(Fault.status(500)),
+                    () -> hot.fault(Fault.silence()), () -> hot.fault(Fault.raw("HTTP/1.1 test-token hunter2\r\n\r\n")),
+                    () -> hot.fault(Fault.header("Content-Type", "hunter2 \u000b test-token")), proxy::close);
+            for (Runnable happens : happenings) {
+                List.of(hot, tokens, storage).forEach(TestServer::heal);
+                happens.run();
+                for (String path : paths) {
+                    for (String method : List.of("GET", "HEAD", "POST")) {
+                        HttpResponse<byte[]> answer = client.send(method, url() + path + "?token=query-of-client", "Authorization", "Basic Y2xpZW50",
+                                "Cookie", "id=session-of-client", "X-Registry-Auth", "registry-auth-of-client", "Proxy-Authorization",
+                                "Bearer bearer-of-client", "Accept", "*/*");
+                        // Where a client is sent, it may take what the registry signed, and elsewhere.
+                        answer.headers().map().forEach((name, values) -> told.append(name.equals("location") ? "" : name + values + "\n"));
+                        told.append(new String(answer.body(), StandardCharsets.ISO_8859_1)).append('\n');
+                    }
+                }
+            }
+            for (String path : List.of("/", "/status.json", "/observe/health?data=true", "/observe/health/ready?data=true", "/observe/metrics")) {
+                told.append(new String(client.get("http://127.0.0.1:" + managementPort + path).body(), StandardCharsets.UTF_8));
+            }
+            List.of(hot, cold, tokens, storage).forEach(server -> heard.addAll(server.calls()));
+            heard.addAll(proxy.calls());
+            assertTrue(storage.calls().stream().allMatch(call -> call.header("Authorization") == null && call.header("X-Key") == null));
+            assertTrue(cold.calls().stream().noneMatch(call -> call.headers().toString().contains("swordfish")));
+            assertTrue(Stream.of(hot, cold, tokens, storage).flatMap(server -> server.calls().stream())
+                    .allMatch(call -> call.header("Proxy-Authorization") == null));
+        }
+        process.destroy();
+        exitCode();
+        String log = read("out") + read("err");
+        assertTrue(log.contains("\"TRACE\""), "nothing is logged at trace");
+        for (String secret : ours) {
+            assertFalse(told.toString().contains(secret), () -> secret + " in " + told.toString().lines().filter(line -> line.contains(secret)).findFirst().orElse(""));
+        }
+        Stream.concat(ours.stream(), clients.stream()).forEach(secret -> assertFalse(log.contains(secret),
+                () -> secret + " in " + log.lines().filter(line -> line.contains(secret)).findFirst().orElse("")));
+        for (String secret : clients) {
+            assertTrue(heard.stream().noneMatch(call -> call.toString().contains(secret)), secret);
+            assertFalse(told.toString().contains(secret), secret);
+        }
+    }
+
+    private static String basic(String account) {
+        // Without the last characters, which depend on what follows.
+        return Base64.getEncoder().encodeToString(account.getBytes(StandardCharsets.UTF_8)).replaceAll("..?=*$", "");
     }
 
     @ParameterizedTest

@@ -66,6 +66,8 @@ public final class Logs extends ContextAwareBase implements Configurator {
         // The HTTP client writes whole headers at these levels, with Authorization among them.
         context.getLogger("org.apache.hc").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
         context.getLogger("org.apache.camel.component.http").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
+        // Vert.x writes whole addresses, with what a client has put into the query.
+        context.getLogger("io.vertx").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
         context.getLogger("io.netty").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
     }
 

@@ -269,13 +269,14 @@ public final class RegistryClient extends CloseableHttpClient {
         return response;
     }
 
-    /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, so only the host is told. */
+    /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, and an account, so only the host is told. */
     private void tell(ClassicHttpRequest template, URI uri, boolean own, ApiPath.Kind kind, int status, long nanos) {
         metrics.called(registry.name(), kind.asked(), status, nanos);
         if (LOG.isDebugEnabled()) {
             Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);
             LOG.atDebug().addKeyValue("request_id", id == null ? "none" : id.getValue())
-                    .log("{}: {} {}://{}{} {} in {} ms", registry.name(), template.getMethod(), uri.getScheme(), uri.getAuthority(),
+                    .log("{}: {} {}://{}{} {} in {} ms", registry.name(), template.getMethod(), uri.getScheme(),
+                            uri.getPort() < 0 ? uri.getHost() : uri.getHost() + ":" + uri.getPort(),
                             own ? uri.getPath() : "/…", status == 0 ? "failed" : status, TimeUnit.NANOSECONDS.toMillis(nanos));
         }
     }
