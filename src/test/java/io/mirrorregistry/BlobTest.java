@@ -356,6 +356,36 @@ class BlobTest {
         assertTrue(cold.bytesSent() - before < 1000, "it went on reading");
     }
 
+    /** @param pause of the registry, in milliseconds, before each byte; 0 for one that sends as fast as it can */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 50, 60_000})
+    void stopsReadingWithinASecondAfterTheClientHasGone(int pause) throws Exception {
+        Digest large = cold.blob(name, Body.ofSize(500_000_000, 1));
+        if (pause > 0) {
+            cold.fault(Fault.spoil(answer -> answer.with(Manner.stall(1_000_000, Duration.ofMillis(pause)))).method("GET").on(Kind.BLOB));
+        }
+        try (TestMirror patient = TestMirror.start("COLD_URL", cold.url(), "HOT_URL", hot.url(), "COLD_BLOBS", "proxy", "COLD_RESPONSE_TIMEOUT", "60s")) {
+            cold.awaitCalls(1);
+            cold.dropConnections();
+            cold.awaitConnections(0);
+            try (Socket client = new Socket()) {
+                client.setReceiveBufferSize(16 * 1024);
+                client.connect(new InetSocketAddress("127.0.0.1", patient.port()));
+                client.getOutputStream().write(("GET /v2/" + name + "/blobs/" + large + " HTTP/1.1\r\nHost: x\r\n\r\n")
+                        .getBytes(StandardCharsets.US_ASCII));
+                client.getInputStream().readNBytes(pause == 0 ? 100_000 : 600_000);
+                Thread.sleep(300);
+            }
+            long left = System.nanoTime();
+            long before = cold.bytesSent();
+            // The connection that the blob came on ends; one of a probe or a HEAD may stay.
+            while (cold.connections() > 1 || cold.bytesSent() > before + 4_000_000) {
+                assertTrue(System.nanoTime() - left < 1_000_000_000L, "it goes on reading after a second, with " + cold.connections() + " connections");
+                Thread.sleep(5);
+            }
+        }
+    }
+
     @Test
     void closesWhatItCannotUse() {
         try (TestMirror small = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_BLOBS", "proxy",

@@ -12,6 +12,7 @@ import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestClient;
 import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TokenService;
+import io.vertx.core.json.JsonObject;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -75,6 +76,77 @@ class OutageTest {
         hot.heal();
         await(() -> java.util.Arrays.equals(hots.manifest(), mirror.get(image.path()).body()));
         await(() -> !mirror.management("/observe/health").text().contains("not asked for images"));
+    }
+
+    @Test
+    void eachChangeOfTheBreakerIsLoggedOnceAndShownInHealth() throws Exception {
+        try (LogLines log = LogLines.of("io.mirrorregistry.registry.Breakers")) {
+            start(BREAKER[0], BREAKER[1], BREAKER[2], BREAKER[3], "MIRROR_BREAKER_PROBE_INTERVAL", "20ms", "MIRROR_BREAKER_TRIAL_CALLS", "1",
+                    "MIRROR_LOGGING_LEVEL", "info");
+            Image image = cold.image("library/app", "1.0");
+            hot.fault(Fault.status(500));
+            HttpClient clients = HttpClient.newHttpClient();
+            List<CompletableFuture<HttpResponse<byte[]>>> pulls = new ArrayList<>();
+            // Of different tags, since those who want the same share one call.
+            for (int i = 0; i < 50; i++) {
+                String path = cold.image("library/app", "t" + i).path();
+                pulls.add(clients.sendAsync(TestClient.request("GET", mirror.url() + path, Duration.ofSeconds(30)),
+                        HttpResponse.BodyHandlers.ofByteArray()));
+            }
+            for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
+                assertEquals(200, pull.get(30, TimeUnit.SECONDS).statusCode());
+            }
+            assertEquals("OPEN", breakerInHealth());
+            assertEquals(List.of("hot fails too often and is not asked until a probe finds it up"), log.lines());
+            // Probes that find it down change nothing.
+            hot.awaitCalls(hot.calls().size() + 5);
+            assertEquals(1, log.lines().size(), log.lines().toString());
+
+            hot.heal();
+            Image hots = hot.image("library/app", "1.0");
+            await(() -> java.util.Arrays.equals(hots.manifest(), mirror.get(image.path()).body()));
+            for (int i = 0; i < 20; i++) {
+                assertEquals(200, mirror.get(image.path()).status());
+            }
+            assertEquals(List.of("hot fails too often and is not asked until a probe finds it up", "hot was found up and is tried again",
+                    "hot is asked as usual again"), log.lines());
+            assertEquals("CLOSED", breakerInHealth());
+        }
+    }
+
+    private String breakerInHealth() {
+        return new JsonObject(mirror.management("/observe/health?data=true").text()).getJsonArray("checks").stream().map(JsonObject.class::cast)
+                .filter(check -> "registry-hot".equals(check.getString("name"))).findFirst().orElseThrow()
+                .getJsonObject("data").getString("registry.breaker");
+    }
+
+    @Test
+    void streamsOfASlowRegistryLeaveWorkersForTheOther() throws Exception {
+        start("HOT_RESPONSE_TIMEOUT", "30s", "HOT_BLOBS", "proxy", "COLD_BLOBS", "proxy", "MIRROR_SERVER_WORKERS", "20", "MIRROR_SERVER_CALLS_PER_REGISTRY", "10");
+        Image image = hot.image("library/slow", "1.0");
+        Image colds = cold.image("library/app", "1.0");
+        String layer = image.path(image.layers().get(0));
+        hot.fault(Fault.drip(Duration.ofSeconds(1)).on(Kind.BLOB).method("GET"));
+        List<Wire> slow = new ArrayList<>();
+        try {
+            for (int i = 0; i < 30; i++) {
+                slow.add(new Wire(mirror.port()).send("GET " + layer + " HTTP/1.1\r\nHost: mirror\r\n\r\n"));
+            }
+            await(() -> mirror.management("/observe/metrics").text().contains("\nmirror_streams_running 10.0\n"));
+            for (int i = 0; i < 5; i++) {
+                assertArrayEquals(colds.manifest(), mirror.get(colds.path()).body());
+                assertEquals(200, mirror.get(colds.path(colds.layers().get(0))).status());
+            }
+            Reply refused = mirror.get(layer);
+            assertEquals(503, refused.status());
+            assertEquals("5", refused.header("Retry-After"));
+        } finally {
+            for (Wire wire : slow) {
+                wire.close();
+            }
+        }
+        hot.heal();
+        await(() -> mirror.get(layer).status() == 200);
     }
 
     @Test

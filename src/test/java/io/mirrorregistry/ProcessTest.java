@@ -449,7 +449,8 @@ class ProcessTest {
     void twoHundredSlowReadersOfStreamsFitIntoASmallMemory() throws Exception {
         Body layer = Body.ofSize(50_000_000, 1);
         Digest blob = hot.blob("library/app", layer);
-        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError", "MIRROR_REGISTRY_HOT_BLOBS", "proxy");
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError", "MIRROR_REGISTRY_HOT_BLOBS", "proxy",
+                "MIRROR_SERVER_CALLS_PER_REGISTRY", "200");
         awaitHealthy();
         long resident = residentMegabytes();
         List<Socket> clients = new ArrayList<>();

@@ -16,9 +16,12 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.slf4j.Logger;
@@ -38,24 +41,42 @@ public final class BlobStream {
     private static final byte[] NOTHING = new byte[0];
 
     private final Metrics metrics;
+    private final int streamsPerRegistry;
+    private final Map<String, Semaphore> free = new ConcurrentHashMap<>();
 
-    /** @param metrics counts what is written */
-    public BlobStream(Metrics metrics) {
+    /**
+     * @param streamsPerRegistry how many of one registry may run at a time, so that a slow one, or slow clients of it, leave
+     *     workers for the other
+     * @param metrics counts what is written
+     */
+    public BlobStream(int streamsPerRegistry, Metrics metrics) {
+        this.streamsPerRegistry = streamsPerRegistry;
         this.metrics = metrics;
     }
 
     /**
      * Writes the blob, or the part of it that was asked for.
      *
-     * @throws RegistryTroubleException when the registry breaks off before the first byte, so that another can be asked
+     * @throws RegistryTroubleException when the registry breaks off before the first byte, or has too many streams under way, so that
+     *     another can be asked
      * @throws ProtocolException RANGE_INVALID when the part lies outside the blob
      */
     public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
+        String registry = Registry.lastAsked(exchange).name();
+        Semaphore ours = free.computeIfAbsent(registry, name -> new Semaphore(streamsPerRegistry));
+        if (!ours.tryAcquire()) {
+            if (exchange.getMessage().getBody() instanceof InputStream body) {
+                close(body);
+            }
+            throw new RegistryTroubleException(registry, Call.of(exchange) + " was not streamed: too many streams are under way",
+                    RegistryTroubleException.Kind.NOT_ASKED, null);
+        }
         metrics.streamBegins();
         try {
             writeIt(exchange);
         } finally {
             metrics.streamEnds();
+            ours.release();
         }
     }
 

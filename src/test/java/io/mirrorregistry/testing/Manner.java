@@ -120,6 +120,18 @@ public interface Manner {
         };
     }
 
+    /** Sends the head and so many bytes of the body, and then one at a time with a pause before each. */
+    static Manner stall(long bytes, Duration pause) {
+        return (answer, call, connection) -> {
+            connection.out().write(answer.head());
+            if (!call.isHead()) {
+                long first = Math.min(bytes, answer.body().length());
+                answer.body().part(0, first).writeTo(connection.out());
+                answer.body().part(first, answer.body().length()).writeTo(new Drops(connection.out(), pause));
+            }
+        };
+    }
+
     /** Sends the head, so many bytes of the body, and ends the connection. */
     static Manner cut(long bytes) {
         return (answer, call, connection) -> {
