@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.TestMirror.Reply;
+import io.mirrorregistry.testing.Answer;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
@@ -21,9 +22,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A registry that is away or slow for longer: what it costs, and whom. */
 class OutageTest {
@@ -194,6 +198,37 @@ class OutageTest {
             assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(10));
             assertEquals(1, cold.calls("GET", Kind.MANIFEST).size());
             cold.forget();
+        }
+    }
+
+    /** Each answer comes in time by itself; all together they would take many times as long as one may. */
+    @ParameterizedTest
+    @ValueSource(strings = {"redirects", "token", "pages"})
+    void aPullHasOneBudgetForAllThatARegistryMakesOfIt(String what) throws Exception {
+        try (TokenService tokens = TokenService.start()) {
+            start("HOT_CONNECT_TIMEOUT", "200ms", "HOT_RESPONSE_TIMEOUT", "800ms");
+            Image image = cold.image("library/app", "1.0");
+            hot.put(image);
+            Duration late = Duration.ofMillis(600);
+            AtomicInteger page = new AtomicInteger();
+            switch (what) {
+                case "redirects" -> hot.fault(Fault.instead((call, answer) -> Answer.of(307).with("Location", "/v2/elsewhere/" + page.incrementAndGet())),
+                        Fault.delay(late));
+                case "token" -> {
+                    hot.requireBearer(tokens).fault(Fault.delay(late).on(Kind.MANIFEST));
+                    tokens.fault(Fault.delay(late));
+                }
+                default -> hot.fault(Fault.spoil(answer -> answer.with("Link", "</v2/x?last=" + page.incrementAndGet() + ">; rel=\"next\"")),
+                        Fault.delay(late).on(Kind.TAGS));
+            }
+            String path = what.equals("pages") ? "/v2/library/app/tags/list" : image.path();
+            long start = System.nanoTime();
+            Reply reply = mirror.get(path);
+            long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+            assertEquals(200, reply.status());
+            // To connect and to answer, twice for a list; and what a busy machine adds.
+            assertTrue(millis < (what.equals("pages") ? 3600 : 2200), millis + " ms");
+            assertTrue(cold.calls().stream().anyMatch(call -> call.kind() != Kind.PING), "cold was not asked");
         }
     }
 

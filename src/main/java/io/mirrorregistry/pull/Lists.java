@@ -1,5 +1,6 @@
 package io.mirrorregistry.pull;
 
+import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.registry.AnswerMemory;
@@ -40,6 +41,7 @@ abstract class Lists {
         private final List<String> registries = new ArrayList<>(2);
         private final Set<String> asked = new HashSet<>();
         private int pages;
+        private long start;
         private long bytes;
     }
 
@@ -55,6 +57,7 @@ abstract class Lists {
     /** Prepares the call for the first page. */
     public void prepare(Exchange exchange) {
         gathered(exchange).pages = 0;
+        gathered(exchange).start = System.nanoTime();
         gathered(exchange).bytes = 0;
         gathered(exchange).asked.clear();
         next(exchange, Pull.of(exchange).request().path(), null);
@@ -92,12 +95,20 @@ abstract class Lists {
         if (next != null && (next.isEmpty() || !gathered.asked.add(next))) {
             throw Bodies.trouble(exchange, "with a link to a next page that leads nowhere");
         }
+        if (next != null && System.nanoTime() - gathered.start > mostNanos(Registry.lastAsked(exchange).settings())) {
+            throw Bodies.trouble(exchange, "with a list that takes too long");
+        }
         if (next == null) {
             gathered.registries.add(Registry.lastAsked(exchange).name());
             exchange.setVariable(MORE, false);
         } else {
             next(exchange, Call.of(exchange).path(), next);
         }
+    }
+
+    /** Returns how long a registry may take for all pages: twice what it may take for one. */
+    private static long mostNanos(RegistrySettings registry) {
+        return 2 * registry.connectTimeout().plus(registry.responseTimeout()).toNanos();
     }
 
     /** Says that the registry is in trouble: it has told of a page and then that it has not got it. */

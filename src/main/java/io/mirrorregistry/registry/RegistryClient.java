@@ -76,14 +76,15 @@ public final class RegistryClient extends CloseableHttpClient {
     protected CloseableHttpResponse doExecute(HttpHost target, ClassicHttpRequest request, HttpContext context)
             throws IOException {
         URI uri = uri(request);
+        long end = System.nanoTime() + headTime.toNanos();
         try {
             ApiPath path = path(uri);
-            ClassicHttpResponse response = answer(uri, path, request);
+            ClassicHttpResponse response = answer(uri, path, request, end);
             boolean knowsNoHead = response.getCode() == 405 || response.getCode() == 501;
             if (knowsNoHead && request.getMethod().equals("HEAD")) {
                 HttpUriRequestBase get = new HttpUriRequestBase("GET", uri);
                 get.setHeaders(request.getHeaders());
-                response = headOnly(answer(uri, path, get), path);
+                response = headOnly(answer(uri, path, get, end), path);
             }
             return CloseableHttpResponse.adapt(response);
         } catch (RegistryTroubleException e) {
@@ -93,9 +94,10 @@ public final class RegistryClient extends CloseableHttpClient {
         }
     }
 
-    private ClassicHttpResponse answer(URI uri, ApiPath path, ClassicHttpRequest request) throws IOException {
-        ClassicHttpResponse response = askRegistry(uri, path, request);
-        return path.kind() == ApiPath.Kind.BLOB ? response : follow(uri, path, request, response);
+    /** @param end by when its head has to be there, whatever redirects and tokens it takes */
+    private ClassicHttpResponse answer(URI uri, ApiPath path, ClassicHttpRequest request, long end) throws IOException {
+        ClassicHttpResponse response = askRegistry(uri, path, request, end);
+        return path.kind() == ApiPath.Kind.BLOB ? response : follow(uri, path, request, response, end);
     }
 
     /** Takes the body away; that of a blob is not read, at the price of the connection. */
@@ -143,8 +145,9 @@ public final class RegistryClient extends CloseableHttpClient {
             throws RegistryTroubleException {
         ClassicHttpRequest request = new HttpUriRequestBase(method, location);
         headers.forEach(request::setHeader);
+        long end = System.nanoTime() + headTime.toNanos();
         try {
-            return follow(location, null, request, send(request, location, ApiPath.Kind.BLOB, null));
+            return follow(location, null, request, send(request, location, ApiPath.Kind.BLOB, null, end), end);
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -153,16 +156,16 @@ public final class RegistryClient extends CloseableHttpClient {
         }
     }
 
-    private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request) throws IOException {
+    private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request, long end) throws IOException {
         RepositoryName repository = path.repository();
         String authorization = authorizer.known(repository);
-        ClassicHttpResponse response = send(request, uri, path.kind(), authorization);
+        ClassicHttpResponse response = send(request, uri, path.kind(), authorization, end);
         if (response.getCode() == 401) {
             List<String> lines = Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList();
             String next = authorizer.answer(Challenge.parse(lines), repository, authorization);
             if (next != null) {
                 authorization = next;
-                response = send(request, uri, path.kind(), authorization);
+                response = send(request, uri, path.kind(), authorization, end);
             }
         }
         if (response.getCode() == 401) {
@@ -175,7 +178,7 @@ public final class RegistryClient extends CloseableHttpClient {
         return response;
     }
 
-    private ClassicHttpResponse follow(URI from, ApiPath path, ClassicHttpRequest request, ClassicHttpResponse first)
+    private ClassicHttpResponse follow(URI from, ApiPath path, ClassicHttpRequest request, ClassicHttpResponse first, long end)
             throws IOException {
         ClassicHttpResponse response = first;
         URI uri = from;
@@ -185,7 +188,8 @@ public final class RegistryClient extends CloseableHttpClient {
                 throw new RegistryTroubleException(registry.name(), "redirects more than " + MOST_REDIRECTS + " times");
             }
             response.close();
-            response = path != null && isOwn(uri) ? askRegistry(uri, path, request) : send(request, uri, path == null ? ApiPath.Kind.BLOB : path.kind(), null);
+            response = path != null && isOwn(uri) ? askRegistry(uri, path, request, end)
+                    : send(request, uri, path == null ? ApiPath.Kind.BLOB : path.kind(), null, end);
         }
         return response;
     }
@@ -197,11 +201,14 @@ public final class RegistryClient extends CloseableHttpClient {
      *
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1">RFC 9112, Retrying Requests</a>
      */
-    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, ApiPath.Kind kind, String authorization) throws IOException {
-        long end = System.nanoTime() + headTime.toNanos();
+    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, ApiPath.Kind kind, String authorization, long end)
+            throws IOException {
         int stale = 0;
         while (true) {
             HttpClientContext context = HttpClientContext.create();
+            if (end - System.nanoTime() <= 0) {
+                throw new SocketTimeoutException("what came before took all the time");
+            }
             try {
                 return send(template, uri, kind, authorization, context, Duration.ofNanos(end - System.nanoTime()));
             } catch (Leftovers.LeftoverException e) {
