@@ -84,8 +84,12 @@ class ProcessTest {
     }
 
     private void launch(List<String> arguments, String... settings) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp", absoluteClassPath(), "io.mirrorregistry.MirrorRegistry");
+        ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        if (Runtime.version().feature() >= 24) {
+            // As the jar's manifest says; without it, Java has four lines to say of Netty's native library.
+            builder.command().add("--enable-native-access=ALL-UNNAMED");
+        }
+        builder.command().addAll(List.of("-cp", absoluteClassPath(), "io.mirrorregistry.MirrorRegistry"));
         builder.command().addAll(arguments);
         builder.environment().keySet().removeIf(name -> name.startsWith("MIRROR_"));
         builder.environment().putAll(Map.of("MIRROR_SERVER_PORT", String.valueOf(port), "MIRROR_REGISTRY_HOT_URL", hot.url(),
