@@ -1,6 +1,7 @@
 package io.mirrorregistry.testing;
 
 import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -151,16 +152,16 @@ public interface Manner {
         };
     }
 
-    /** Sends the answer and right after it these characters, one byte each, as if it were longer than it says. */
+    /** Sends the answer and, in one go with it, these characters, one byte each, as if it were longer than it says. */
     static Manner withLeftover(String characters) {
         return (answer, call, connection) -> {
-            OutputStream out = new BufferedOutputStream(connection.out(), 65_536);
-            out.write(answer.head());
+            ByteArrayOutputStream all = new ByteArrayOutputStream();
+            all.write(answer.head());
             if (!call.isHead()) {
-                answer.body().writeTo(out);
+                answer.body().writeTo(all);
             }
-            out.write(characters.getBytes(StandardCharsets.ISO_8859_1));
-            out.flush();
+            all.write(characters.getBytes(StandardCharsets.ISO_8859_1));
+            connection.out().write(all.toByteArray());
         };
     }
 
