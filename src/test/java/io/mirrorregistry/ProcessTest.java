@@ -48,7 +48,6 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -61,15 +60,8 @@ class ProcessTest {
     private Path directory;
     private final TestRegistry hot = TestRegistry.start("hot");
     private final TestClient client = new TestClient();
-    private int port;
+    private final int port = TestMirror.freePort();
     private Process process;
-
-    @BeforeEach
-    void choosePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            port = socket.getLocalPort();
-        }
-    }
 
     @AfterEach
     void stop() {
@@ -93,7 +85,7 @@ class ProcessTest {
         builder.command().addAll(arguments);
         builder.environment().keySet().removeIf(name -> name.startsWith("MIRROR_"));
         builder.environment().putAll(Map.of("MIRROR_SERVER_PORT", String.valueOf(port), "MIRROR_REGISTRY_HOT_URL", hot.url(),
-                "MIRROR_MANAGEMENT_PORT", String.valueOf(freePort())));
+                "MIRROR_MANAGEMENT_PORT", String.valueOf(TestMirror.freePort())));
         for (int i = 0; i < settings.length; i += 2) {
             builder.environment().put(settings[i], settings[i + 1]);
         }
@@ -109,12 +101,6 @@ class ProcessTest {
             }
         }
         return String.join(File.pathSeparator, entries);
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        }
     }
 
     private String url() {
@@ -231,7 +217,7 @@ class ProcessTest {
             tokens.requireAccount("reader", "hunter2");
             hot.requireBearer(tokens).redirectBlobsTo(storage);
             Image image = hot.image("library/app", "1.0");
-            int managementPort = freePort();
+            int managementPort = TestMirror.freePort();
             launch("MIRROR_LOGGING_LEVEL", "trace", "MIRROR_REGISTRY_HOT_USERNAME", "reader", "MIRROR_REGISTRY_HOT_PASSWORD", "hunter2",
                     "MIRROR_REGISTRY_HOT_HEADERS_X_KEY", "swordfish", "MIRROR_REGISTRY_HOT_PROXY", "http://me:pr0xy@" + proxy.host(),
                     "MIRROR_REGISTRY_COLD_URL", cold.url(), "MIRROR_REGISTRY_COLD_USERNAME", "writer", "MIRROR_REGISTRY_COLD_PASSWORD",

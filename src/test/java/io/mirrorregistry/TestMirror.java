@@ -65,7 +65,7 @@ final class TestMirror implements AutoCloseable {
     }
 
     /** Never the same twice, and below those that connections of this machine begin with, which might take it in the meantime. */
-    private static int freePort() {
+    static int freePort() {
         while (true) {
             int port = NEXT_PORT.getAndIncrement();
             try (ServerSocket socket = new ServerSocket(port)) {
