@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
@@ -386,6 +387,70 @@ class HostileConnectionTest {
             assertTrue(milliseconds < 4500, "held for " + milliseconds + " ms");
         }
         assertNobodyAsked();
+    }
+
+    @Test
+    void letsAStreamThatWasPipelinedTakeItsTime() throws Exception {
+        Image large = hot.image("library/pipelined", "1");
+        String layer = large.path(large.layers().get(0));
+        try (TestMirror streaming = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_BLOBS", "proxy",
+                "MIRROR_SERVER_IDLE_TIMEOUT", "1s"); Wire wire = new Wire(streaming.port())) {
+            hot.fault(Fault.drip(Duration.ofMillis(4)).where(call -> call.method().equals("GET") && call.path().equals(layer)));
+            wire.send(get("/health") + get(layer) + get("/health"));
+            assertEquals("{\"status\":\"healthy\"}", wire.answer().body());
+            long begin = System.nanoTime();
+            assertEquals(200, wire.answer().status());
+            assertTrue(System.nanoTime() - begin > TimeUnit.MILLISECONDS.toNanos(2000), "it was no slow stream");
+            assertEquals("{\"status\":\"healthy\"}", wire.answer().body());
+        } finally {
+            hot.heal();
+        }
+    }
+
+    @Test
+    void servesAHundredPipelinedRequestsAlsoOfWhoExpectsToContinue() throws Exception {
+        try (Wire wire = new Wire(mirror.port())) {
+            for (int round = 0; round < 3; round++) {
+                wire.send(get("/health", "Expect: 100-continue", "Content-Length: 1") + "x");
+                Wire.Answer first = wire.answer();
+                assertEquals(200, (first.status() == 100 ? wire.answer() : first).status());
+                wire.send(get("/health").repeat(100));
+                for (int i = 0; i < 100; i++) {
+                    assertEquals("{\"status\":\"healthy\"}", wire.answer().body());
+                }
+            }
+        }
+    }
+
+    @Test
+    void endsAConnectionWhoseClientSendsRequestsAndTakesNoAnswers() throws Exception {
+        long before = heap();
+        List<Wire> wires = new ArrayList<>();
+        String many = get(image.path()).repeat(2_000);
+        Thread[] senders = new Thread[8];
+        for (int i = 0; i < senders.length; i++) {
+            Wire wire = new Wire(hasty.port());
+            wires.add(wire);
+            senders[i] = new Thread(() -> {
+                for (int round = 0; round < 100; round++) {
+                    wire.send(many);
+                }
+            });
+            senders[i].setDaemon(true);
+            senders[i].start();
+        }
+        // There are more than may wait.
+        await(() -> connections(hasty.port()) <= 1, "connections are left open: " + connections(hasty.port()));
+        for (Thread sender : senders) {
+            sender.join();
+        }
+        forget();
+        long more = heap() - before;
+        assertTrue(more < 20_000_000, "the heap has grown by " + more);
+        assertEquals(200, hasty.get(image.path()).status());
+        for (Wire wire : wires) {
+            wire.close();
+        }
     }
 
     @Test

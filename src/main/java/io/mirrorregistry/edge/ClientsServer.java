@@ -68,7 +68,10 @@ public final class ClientsServer extends VertxPlatformHttpServer {
             tls.on(options, settings.idleTimeout());
         }
         server = getVertx().createHttpServer(options)
-                .connectionHandler(patience::begin)
+                .connectionHandler(connection -> {
+                    Pipelining.bound(connection);
+                    patience.begin(connection);
+                })
                 .invalidRequestHandler(ClientsServer::refuse)
                 .requestHandler(router);
         server.listen().toCompletionStage().toCompletableFuture().join();
