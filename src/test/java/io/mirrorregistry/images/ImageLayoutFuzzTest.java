@@ -122,13 +122,26 @@ class ImageLayoutFuzzTest {
 
     @Provide
     Arbitrary<Object> values() {
+        return values(3);
+    }
+
+    /** Built to a depth: jqwik remembers each generator that it has made, and a lazy one makes new ones for ever. */
+    private Arbitrary<Object> values(int depth) {
         Arbitrary<Object> plain = Arbitraries.oneOf(Arbitraries.strings().ofMaxLength(20), Arbitraries.integers(),
                 Arbitraries.longs(), Arbitraries.bigIntegers(), Arbitraries.doubles(), Arbitraries.of(true, false),
                 Arbitraries.of(MediaTypes.OCI_INDEX, MediaTypes.OCI_MANIFEST, DIGEST.value(), "sha256:../../x", "latest"));
-        return Arbitraries.lazyOf(() -> plain, () -> plain,
-                () -> values().list().ofMaxSize(3).map(JsonArray::new),
-                () -> Arbitraries.maps(Arbitraries.oneOf(fields(), Arbitraries.strings().ofMaxLength(3)), values())
-                        .ofMaxSize(3).map(JsonObject::new));
+        if (depth == 0) {
+            return plain;
+        }
+        Arbitrary<Object> inner = values(depth - 1);
+        Arbitrary<Object> lists = inner.list().ofMaxSize(3).map(JsonArray::new);
+        Arbitrary<Object> objects = Arbitraries.entries(Arbitraries.oneOf(fields(), Arbitraries.strings().ofMaxLength(3)), inner).list().ofMaxSize(3)
+                .map(entries -> {
+                    JsonObject object = new JsonObject();
+                    entries.forEach(entry -> object.put(entry.getKey(), entry.getValue()));
+                    return object;
+                });
+        return Arbitraries.oneOf(plain, plain, lists, objects);
     }
 
     private void useLayout() {
