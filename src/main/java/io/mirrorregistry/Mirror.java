@@ -304,7 +304,9 @@ public final class Mirror implements AutoCloseable {
         settings.warnings().forEach(LOG::warn);
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
-        requireSound(routeFaults());
+        if (Files.isDirectory(routes)) {
+            requireSound(new RouteCheck(beans, settings.placeholders()).faultsAtStart(routes));
+        }
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", version, registry);
         }

@@ -53,6 +53,19 @@ public final class RouteCheck {
         }
     }
 
+    /**
+     * Returns what is wrong with the files of a folder, at a start, which should be quick: the files that the program itself carries were
+     * checked when it was built, and are not checked again.
+     */
+    public List<RouteFault> faultsAtStart(Path folder) {
+        try {
+            Map<String, RouteFile> files = new RouteFolder(folder).read();
+            return files.equals(RouteFolder.shipped()) ? List.of() : faults(files);
+        } catch (IOException e) {
+            return List.of(RouteFault.ofFolder("the folder cannot be read: " + e.getMessage()));
+        }
+    }
+
     /** Returns what is wrong, file by file; nothing for a set that is sound. */
     List<RouteFault> faults(Map<String, RouteFile> files) {
         DefaultCamelContext camel = new DefaultCamelContext(new Layer(beans));

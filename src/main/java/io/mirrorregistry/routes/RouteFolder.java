@@ -1,6 +1,7 @@
 package io.mirrorregistry.routes;
 
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
@@ -9,13 +10,17 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 
 /** The folder that routes are read from: every {@code *.camel.yaml} in it. */
 final class RouteFolder {
 
     private static final String PATTERN = "*.camel.yaml";
+    private static final String SHIPPED = "routes/";
 
     private final Path folder;
 
@@ -51,6 +56,27 @@ final class RouteFolder {
             // What is no UTF-8 is for the check to refuse, with the file's name.
             all.put(name, new RouteFile(name, new String(Files.readAllBytes(file), StandardCharsets.UTF_8)));
         });
+        return all;
+    }
+
+    /**
+     * Reads the files that the program's jar carries, by their names; nothing where it was not started from a jar.
+     *
+     * @throws IOException when the jar cannot be read
+     */
+    static Map<String, RouteFile> shipped() throws IOException {
+        Map<String, RouteFile> all = new TreeMap<>();
+        Path program = Path.of(URI.create(RouteFolder.class.getProtectionDomain().getCodeSource().getLocation().toString()));
+        if (Files.isRegularFile(program)) {
+            try (ZipFile jar = new ZipFile(program.toFile())) {
+                for (ZipEntry entry : Collections.list(jar.entries())) {
+                    if (entry.getName().startsWith(SHIPPED) && !entry.isDirectory()) {
+                        String name = entry.getName().substring(SHIPPED.length());
+                        all.put(name, new RouteFile(name, new String(jar.getInputStream(entry).readAllBytes(), StandardCharsets.UTF_8)));
+                    }
+                }
+            }
+        }
         return all;
     }
 
