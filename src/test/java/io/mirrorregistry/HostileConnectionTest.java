@@ -423,6 +423,22 @@ class HostileConnectionTest {
     }
 
     @Test
+    void endsAConnectionOnWhichMoreRequestsWaitThanTheSettingSays() throws Exception {
+        hot.fault(Fault.delay(Duration.ofMillis(300)).on(Kind.TAGS));
+        try (TestMirror strict = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_SERVER_MAX_PIPELINED", "2");
+                Wire two = new Wire(strict.port()); Wire three = new Wire(strict.port())) {
+            String slow = get("/v2/" + image.name() + "/tags/list");
+            two.send(slow + slow);
+            assertEquals(200, two.answer().status());
+            assertEquals(200, two.answer().status());
+            three.send(slow + slow + slow);
+            assertTrue(three.ends(), "it goes on");
+        } finally {
+            hot.heal();
+        }
+    }
+
+    @Test
     void endsAConnectionWhoseClientSendsRequestsAndTakesNoAnswers() throws Exception {
         long before = heap();
         List<Wire> wires = new ArrayList<>();

@@ -42,12 +42,13 @@ public record Settings(
      * @param idleTimeout how long a client may take to send a request's head, or leave a kept connection idle
      * @param maxRequestLine the longest request line, in bytes
      * @param maxHeaders the longest headers together, in bytes
+     * @param maxPipelined how many requests of one connection may wait for their answers
      * @param shutdownTimeout how long running requests may take to end when the mirror stops
      * @param tls with what clients are served TLS; null for plain http
      * @param trustedProxies which proxies are believed when they say whom they ask for
      */
     public record ServerSettings(int port, int workers, int requests, Duration queueTime, int callsPerRegistry, Duration idleTimeout, int maxRequestLine,
-            int maxHeaders, Duration shutdownTimeout, TlsSettings tls, Networks trustedProxies) {
+            int maxHeaders, int maxPipelined, Duration shutdownTimeout, TlsSettings tls, Networks trustedProxies) {
     }
 
     /**

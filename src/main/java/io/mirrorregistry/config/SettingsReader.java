@@ -110,6 +110,7 @@ public final class SettingsReader {
                 values.duration("mirror.server.idle-timeout"),
                 values.number("mirror.server.max-request-line", 512, 1024 * 1024),
                 values.number("mirror.server.max-headers", 1024, 1024 * 1024),
+                values.number("mirror.server.max-pipelined", 1, 10_000),
                 values.duration("mirror.server.shutdown-timeout"),
                 TlsSettings.read(values, directory),
                 Networks.read(values, "mirror.server.trusted-proxies"));

@@ -69,7 +69,7 @@ public final class ClientsServer extends VertxPlatformHttpServer {
         }
         server = getVertx().createHttpServer(options)
                 .connectionHandler(connection -> {
-                    Pipelining.bound(connection);
+                    Pipelining.bound(connection, settings.maxPipelined());
                     patience.begin(connection);
                 })
                 .invalidRequestHandler(ClientsServer::refuse)

@@ -18,23 +18,23 @@ import io.vertx.core.net.impl.ConnectionBase;
  */
 final class Pipelining extends ChannelDuplexHandler {
 
-    private static final int MOST_WAITING = 100;
-
+    private final int most;
     private int unanswered;
     private boolean over;
 
-    private Pipelining() {
+    private Pipelining(int most) {
+        this.most = most;
     }
 
     /** Bounds those of a connection, which is closed when there are more. */
-    static void bound(HttpConnection connection) {
+    static void bound(HttpConnection connection, int most) {
         ChannelHandlerContext server = ((ConnectionBase) connection).channelHandlerContext();
-        server.pipeline().addBefore(server.name(), "pipelining", new Pipelining());
+        server.pipeline().addBefore(server.name(), "pipelining", new Pipelining(most));
     }
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-        if (message instanceof HttpRequest && ++unanswered > MOST_WAITING) {
+        if (message instanceof HttpRequest && ++unanswered > most) {
             over = true;
             context.close();
         }
