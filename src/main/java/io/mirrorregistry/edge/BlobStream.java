@@ -111,7 +111,7 @@ public final class BlobStream {
         Pull pull = Pull.of(exchange);
         pull.whenAbandoned(() -> close(body));
         try (body) {
-            Proof proof = part == null ? new WholeProof((Digest) Call.of(exchange).path().reference()) : new PartProof(part.length());
+            Proof proof = part == null ? Proof.ofWhole((Digest) Call.of(exchange).path().reference()) : Proof.ofPart(part.length());
             copy(exchange, body, proof, () -> prepare(exchange, status, contentRange, contentLength));
         } catch (RegistryTroubleException e) {
             throw e;
@@ -122,54 +122,6 @@ public final class BlobStream {
                 LOG.warn("{} broke off, or sent other bytes: {}", Registry.lastAsked(exchange).name(), Call.of(exchange));
             }
             cut(pull);
-        }
-    }
-
-    /** Tells whether what has come is what was asked for. */
-    private interface Proof {
-
-        void update(byte[] bytes, int count);
-
-        boolean passes();
-    }
-
-    /** Of the whole its digest tells. */
-    private static final class WholeProof implements Proof {
-
-        private final Digest.Check check;
-
-        WholeProof(Digest digest) {
-            this.check = digest.check();
-        }
-
-        @Override
-        public void update(byte[] bytes, int count) {
-            check.update(bytes, count);
-        }
-
-        @Override
-        public boolean passes() {
-            return check.passes();
-        }
-    }
-
-    /** Of a part nobody can tell whether it is right, but for its length. */
-    private static final class PartProof implements Proof {
-
-        private long left;
-
-        PartProof(long length) {
-            this.left = length;
-        }
-
-        @Override
-        public void update(byte[] bytes, int count) {
-            left -= count;
-        }
-
-        @Override
-        public boolean passes() {
-            return left == 0;
         }
     }
 

@@ -69,8 +69,7 @@ final class Frame {
 
     /**
      * Returns the status for a request of which proxies before the mirror may think otherwise than it does: where it ends, or whom it
-     * is for. Nobody needs chunks to pull. Chunks beside a Content-Length
-     * Netty has found malformed already.
+     * is for. Nobody needs chunks to pull; those beside a Content-Length never come here, as the parser refuses them.
      *
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-11.2">RFC 9112, Request Smuggling</a>
      */
