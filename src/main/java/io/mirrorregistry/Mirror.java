@@ -8,12 +8,14 @@ import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.config.TlsSettings;
+import io.mirrorregistry.edge.AcceptedConnections;
 import io.mirrorregistry.edge.Answers;
 import io.mirrorregistry.edge.BlobStream;
 import io.mirrorregistry.edge.ClientHeaders;
 import io.mirrorregistry.edge.ClientsEngine;
 import io.mirrorregistry.edge.ClientsServer;
 import io.mirrorregistry.edge.ClientsTls;
+import io.mirrorregistry.edge.ManagementServer;
 import io.mirrorregistry.edge.Requests;
 import io.mirrorregistry.edge.Shortcut;
 import io.mirrorregistry.edge.Workers;
@@ -110,6 +112,7 @@ public final class Mirror implements AutoCloseable {
         settings = SettingsReader.read(directory, environment, version, broken);
         Logs.apply(settings.logging());
         tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
+        AcceptedConnections.enable();
         vertx = Vertx.vertx(new VertxOptions()
                 // Linux's epoll, where its library can be loaded: less work for each answer than Java's own way.
                 .setPreferNativeTransport(true)
@@ -149,6 +152,8 @@ public final class Mirror implements AutoCloseable {
         StatusPage page = new StatusPage(version, settings, registries, probes, metrics, watcher, tls);
         try {
             live.begin(camel, () -> Successor.of(camel, main.configure(), settings.placeholders()));
+            // Before the other: Camel's management service takes the first server for its own if it has its port.
+            camel.addService(new ManagementServer(settings.managementPort(), settings.server()));
             camel.addService(new ClientsServer(settings.server(), tls, live, metrics));
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override

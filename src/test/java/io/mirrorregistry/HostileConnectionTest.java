@@ -99,6 +99,8 @@ class HostileConnectionTest {
                 Arguments.of("a header of 100 KB", 431, get("/v2/", "X: " + "a".repeat(100_000))),
                 Arguments.of("headers of 100 KB together", 431, get("/v2/", IntStream.range(0, 1000)
                         .mapToObj(i -> "X-" + i + ": " + "a".repeat(100)).toArray(String[]::new))),
+                Arguments.of("101 header lines", 431, get("/v2/", IntStream.range(0, 100).mapToObj(i -> "a:").toArray(String[]::new))),
+                Arguments.of("2,600 empty header lines without an end", 431, "GET /v2/ HTTP/1.1\r\nHost: mirror\r\n" + "a:\r\n".repeat(2_600)),
                 Arguments.of("a header name of 100 KB", 431, get("/v2/", "X".repeat(100_000) + ": a")),
                 Arguments.of("a URL of 1 MB", 414, get("/v2/" + LONG_MEGABYTE)),
                 Arguments.of("a query of 1 MB", 414, get("/v2/?" + LONG_MEGABYTE)),
@@ -371,6 +373,19 @@ class HostileConnectionTest {
                     + "Content-Length: 1000000000" + END).answer();
             assertRefused(405, answer.status() == 100 ? wire.answer() : answer);
         }
+    }
+
+    @Test
+    void hasTheSameLimitsOnTheManagementPort() throws Exception {
+        try (Wire lines = new Wire(mirror.managementPort()); Wire h2 = new Wire(mirror.managementPort()); Wire idle = new Wire(hasty.managementPort());
+                Wire begun = new Wire(hasty.managementPort())) {
+            assertRefused(431, lines.send(get("/observe/health", IntStream.range(0, 100).mapToObj(i -> "a:").toArray(String[]::new))).answer());
+            assertTrue(lines.ends(), "the connection goes on");
+            assertEquals(501, h2.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").answer().status());
+            begun.send("GET /observe/he");
+            assertTrue(idle.ends() && begun.ends(), "a connection stays");
+        }
+        assertEquals(200, mirror.management("/observe/health").status());
     }
 
     // Time

@@ -82,6 +82,10 @@ final class TestMirror implements AutoCloseable {
         return port;
     }
 
+    int managementPort() {
+        return managementPort;
+    }
+
     String url() {
         return "http://127.0.0.1:" + port;
     }

@@ -39,16 +39,19 @@ public record Settings(
      * @param requests how many requests there may be at a time, those included that wait
      * @param queueTime how long a request may wait for a worker
      * @param callsPerRegistry how many of them may wait for one registry at a time
-     * @param idleTimeout how long a client may take to send a request's head, or leave a kept connection idle
+     * @param idleTimeout how long a connection may be idle
+     * @param headTimeout how long a request head may take from its first byte to its last
      * @param maxRequestLine the longest request line, in bytes
      * @param maxHeaders the longest headers together, in bytes
+     * @param maxHeaderLines how many header lines a request may have
+     * @param maxConnections how many connections clients may have; 0 for as many as open files and the heap allow
      * @param maxPipelined how many requests of one connection may wait for their answers
      * @param shutdownTimeout how long running requests may take to end when the mirror stops
      * @param tls with what clients are served TLS; null for plain http
      * @param trustedProxies which proxies are believed when they say whom they ask for
      */
-    public record ServerSettings(int port, int workers, int requests, Duration queueTime, int callsPerRegistry, Duration idleTimeout, int maxRequestLine,
-            int maxHeaders, int maxPipelined, Duration shutdownTimeout, TlsSettings tls, Networks trustedProxies) {
+    public record ServerSettings(int port, int workers, int requests, Duration queueTime, int callsPerRegistry, Duration idleTimeout,
+            Duration headTimeout, int maxRequestLine, int maxHeaders, int maxHeaderLines, int maxConnections, int maxPipelined, Duration shutdownTimeout, TlsSettings tls, Networks trustedProxies) {
     }
 
     /**

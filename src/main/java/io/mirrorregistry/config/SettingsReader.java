@@ -108,8 +108,11 @@ public final class SettingsReader {
                 values.value("mirror.server.calls-per-registry").isEmpty() ? Math.max(1, workers / 2)
                         : values.number("mirror.server.calls-per-registry", 1, workers),
                 values.duration("mirror.server.idle-timeout"),
+                values.duration("mirror.server.head-timeout"),
                 values.number("mirror.server.max-request-line", 512, 1024 * 1024),
                 values.number("mirror.server.max-headers", 1024, 1024 * 1024),
+                values.number("mirror.server.max-header-lines", 10, 10_000),
+                values.value("mirror.server.max-connections").isEmpty() ? 0 : values.number("mirror.server.max-connections", 1, 1_000_000),
                 values.number("mirror.server.max-pipelined", 1, 10_000),
                 values.duration("mirror.server.shutdown-timeout"),
                 TlsSettings.read(values, directory),

@@ -22,7 +22,6 @@ final class Frame {
 
     private static final Logger LOG = LoggerFactory.getLogger(Frame.class);
 
-    private final Patience patience;
     private final BooleanSupplier serving;
     private final AccessLog accessLog;
 
@@ -30,10 +29,9 @@ final class Frame {
      * @param accessLog writes a line for each request
      * @param serving whether the routes are all there; before and after that, what they do not answer is not missing
      */
-    Frame(Patience patience, AccessLog accessLog, BooleanSupplier serving) {
+    Frame(AccessLog accessLog, BooleanSupplier serving) {
         this.accessLog = accessLog;
         this.serving = serving;
-        this.patience = patience;
     }
 
     void around(Router router) {
@@ -45,21 +43,20 @@ final class Frame {
 
     private void begin(RoutingContext context) {
         HttpServerRequest request = context.request();
-        if (patience.isOver(request.connection())) {
+        ClientConnection connection = ClientConnection.of(request.connection());
+        if (connection.isOver()) {
             // It follows something that was refused because nobody can say where it ends.
             return;
         }
         int refused = malformed(request);
         if (refused > 0) {
-            patience.giveUp(request.connection());
+            connection.giveUp();
             refuse(request, refused, refused == 411 ? "A body has to come with its Content-Length." : "The request is malformed.");
             request.connection().close();
             return;
         }
-        patience.end(request.connection());
         context.addEndHandler(ended -> {
             if (ended.succeeded()) {
-                patience.begin(request.connection());
                 // A body is dropped, so that the next request can be read.
                 request.resume();
             }

@@ -69,6 +69,8 @@ public final class Logs extends ContextAwareBase implements Configurator {
         // Vert.x writes whole addresses, with what a client has put into the query.
         context.getLogger("io.vertx").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
         context.getLogger("io.netty").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
+        // Netty lists the services that it has found, which are the mirror's own.
+        context.getLogger("io.netty.bootstrap").setLevel(level.isGreaterOrEqual(Level.WARN) ? level : Level.WARN);
     }
 
     private static Encoder<ILoggingEvent> encoder(LoggerContext context, String format) {

@@ -35,7 +35,8 @@ class WorkersTest {
     private HttpServer server;
 
     private void start(int most, int requests, Duration queueTime) {
-        workers = new Workers(vertx, new ServerSettings(0, most, requests, queueTime, most, Duration.ofMinutes(1), 4096, 16384, 100, Duration.ofSeconds(1), null, Networks.NONE));
+        workers = new Workers(vertx, new ServerSettings(0, most, requests, queueTime, most, Duration.ofMinutes(1),
+                Duration.ofSeconds(10), 4096, 16384, 100, 0, 100, Duration.ofSeconds(1), null, Networks.NONE));
         Router router = Router.router(vertx);
         router.route().handler(request -> workers.run(request, () -> {
             begun.add(request.request().path());
