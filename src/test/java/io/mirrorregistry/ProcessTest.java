@@ -435,6 +435,60 @@ class ProcessTest {
         assertArrayEquals(images.get(0).manifest(), client.get(url() + images.get(0).path()).body());
     }
 
+    /** Four clients that take large manifests slowly have all the memory that large answers may have, and the reserved part serves the others. */
+    @Test
+    void smallManifestsOfUnknownLengthAreServedWhileSlowClientsHaveTheMemory() throws Exception {
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+ExitOnOutOfMemoryError");
+        awaitHealthy();
+        List<Socket> slow = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            Image large = hot.put(Image.ofManifestSize("library/large", "t" + i, Registry.MOST_BYTES));
+            Socket socket = new Socket("127.0.0.1", port);
+            socket.setReceiveBufferSize(4096);
+            socket.setSoTimeout(30_000);
+            socket.getOutputStream().write(("GET " + large.path() + " HTTP/1.1\r\nHost: mirror\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+            assertTrue(socket.getInputStream().read() >= 0);
+            slow.add(socket);
+        }
+        hot.fault(Fault.chunked().on(Kind.MANIFEST));
+        for (int i = 0; i < 20; i++) {
+            Image small = hot.image("library/small", "t" + i);
+            assertArrayEquals(small.manifest(), client.get(url() + small.path()).body());
+        }
+        for (Socket socket : slow) {
+            socket.close();
+        }
+        hot.heal();
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+    }
+
+    /** Each head is as long as it may be and never ends; their memory is bounded together. */
+    @Test
+    void thousandsOfUnfinishedHeadsFitIntoASmallMemory() throws Exception {
+        Image image = hot.image("library/app", "1");
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+ExitOnOutOfMemoryError");
+        awaitHealthy();
+        String start = "GET /v2/ HTTP/1.1\r\nHost: mirror\r\n";
+        for (String head : List.of(start + "a:\r\n".repeat(2_600), start + ("X: " + "a".repeat(160) + "\r\n").repeat(90))) {
+            List<Socket> sockets = new ArrayList<>();
+            for (int i = 0; i < 2_000; i++) {
+                Socket socket = new Socket("127.0.0.1", port);
+                sockets.add(socket);
+                try {
+                    socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+                } catch (IOException e) {
+                    // closed by the mirror
+                }
+            }
+            assertArrayEquals(image.manifest(), client.get(url() + image.path()).body());
+            for (Socket socket : sockets) {
+                socket.close();
+            }
+        }
+        assertEquals(200, client.get(url() + "/health").statusCode());
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+    }
+
     @Test
     void twoHundredSlowReadersOfStreamsFitIntoASmallMemory() throws Exception {
         Body layer = Body.ofSize(50_000_000, 1);

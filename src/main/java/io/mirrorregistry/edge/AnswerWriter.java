@@ -1,5 +1,6 @@
 package io.mirrorregistry.edge;
 
+import io.mirrorregistry.registry.AnswerMemory;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -19,14 +20,27 @@ final class AnswerWriter {
 
     /** What is larger is written in parts, as fast as the client takes them; the server would make a copy of the whole. */
     private static final int PART = 64 * 1024;
+    /** A client that takes a large answer may take so long, and as much longer as it takes at so many bytes a millisecond. */
+    private static final long LONGEST_MILLIS = 60_000;
+    private static final int LEAST_BYTES_A_MILLISECOND = 100;
 
     private AnswerWriter() {
     }
 
     /** Returns what completes when the answer has been taken by the network, or the client is gone. Call it on the event loop. */
     static Future<Void> write(RoutingContext request, Exchange exchange, HeaderFilterStrategy filter) {
+        return write(request, exchange, filter, LONGEST_MILLIS);
+    }
+
+    static Future<Void> write(RoutingContext request, Exchange exchange, HeaderFilterStrategy filter, long longestMillis) {
         HttpServerResponse response = request.response();
         Message message = exchange.getMessage();
+        ByteBuffer body = request.request().method() == HttpMethod.HEAD ? null : body(message);
+        if (body != null && body.remaining() > PART && !hasMemory(exchange, body)) {
+            response.putHeader("Retry-After", "5");
+            Frame.unavailable(request.request(), "Other answers have the memory that this one needs; try again.");
+            return Future.succeededFuture();
+        }
         Object status = message.getHeader(Exchange.HTTP_RESPONSE_CODE);
         response.setStatusCode(status instanceof Integer code ? code : message.getHeader(Exchange.HTTP_RESPONSE_CODE, 200, Integer.class));
         for (Map.Entry<String, Object> header : message.getHeaders().entrySet()) {
@@ -42,14 +56,28 @@ final class AnswerWriter {
         if (type != null) {
             response.putHeader("Content-Type", type);
         }
-        if (request.request().method() == HttpMethod.HEAD) {
+        if (body == null) {
             return response.end();
         }
-        ByteBuffer body = body(message);
         response.putHeader("Content-Length", String.valueOf(body.remaining()));
         if (body.remaining() <= PART) {
+            // The network has a copy of its own: while the client takes its time, the exchange keeps nothing.
+            message.setBody(null);
             return response.end(buffer(body));
         }
+        return writeLarge(request, body, longestMillis);
+    }
+
+    /** A body that others do not share was paid for when it was read. */
+    private static boolean hasMemory(Exchange exchange, ByteBuffer body) {
+        AnswerMemory.Share share = AnswerMemory.Share.of(exchange);
+        return share == null || !body.hasArray() || share.hold(body.array());
+    }
+
+    private static Future<Void> writeLarge(RoutingContext request, ByteBuffer body, long longestMillis) {
+        HttpServerResponse response = request.response();
+        ClientConnection connection = ClientConnection.of(request.request().connection());
+        long timer = request.vertx().setTimer(longestMillis + body.remaining() / LEAST_BYTES_A_MILLISECOND, late -> connection.close());
         Promise<Void> written = Promise.promise();
         request.addEndHandler(ended -> {
             if (ended.failed()) {
@@ -57,7 +85,7 @@ final class AnswerWriter {
             }
         });
         writeParts(response, body, written);
-        return written.future();
+        return written.future().onComplete(done -> request.vertx().cancelTimer(timer));
     }
 
     private static void writeParts(HttpServerResponse response, ByteBuffer rest, Promise<Void> written) {

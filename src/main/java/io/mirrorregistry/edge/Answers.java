@@ -6,6 +6,7 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.work.FatalErrors;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -114,6 +115,7 @@ public final class Answers {
     /** Says that the mirror itself has failed, without saying how. */
     public void failed(Exchange exchange) {
         Pull pull = Pull.of(exchange);
+        FatalErrors.check(exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
         LOG.error("The mirror failed{}", pull == null || pull.request() == null ? "" : " at " + pull.request().path(),
                 exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
         error(exchange, ErrorCode.UNKNOWN, "The mirror failed; its log tells how.", null);

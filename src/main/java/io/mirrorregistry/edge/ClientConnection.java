@@ -3,6 +3,7 @@ package io.mirrorregistry.edge;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.work.FatalErrors;
+import io.netty.buffer.ByteBufHolder;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
@@ -19,6 +20,8 @@ import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.impl.ConnectionBase;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Queue;
 
 /**
  * One connection of a client, from when it is accepted: what it is doing, since when, and how much memory its request heads take.
@@ -38,6 +41,9 @@ final class ClientConnection extends ChannelDuplexHandler {
     private static final String SERVER = "handler";
     private static final byte[] NO_MEMORY = noMemory();
 
+    /** Requests to pull have no bodies; so many bytes of them may wait on one connection. */
+    private static final int MOST_LATER_BYTES = 64 * 1024;
+
     /** What a connection is doing. */
     enum State {
         /** Nothing: no request is under way and no byte of one has come. */
@@ -52,6 +58,7 @@ final class ClientConnection extends ChannelDuplexHandler {
     private final ConnectionLimits limits;
     private volatile State state = State.IDLE;
     private volatile long since = System.nanoTime();
+    /** 0 or 1, but for a moment: the request that the server works on. */
     private int unanswered;
     private boolean headArriving;
     private boolean bodyArriving;
@@ -61,6 +68,13 @@ final class ClientConnection extends ChannelDuplexHandler {
     private long arrivingBytes;
     private long waitingBytes;
     private long lastHeadBytes;
+    /** What was read of further requests while one was not answered yet. */
+    private final Queue<Object> later = new ArrayDeque<>(0);
+    private int waitingRequests;
+    private int laterBytes;
+    private volatile int unsent;
+    private volatile long unsentSince;
+    private volatile long endsSince;
 
     ClientConnection(Channel channel, ConnectionLimits limits) {
         this.channel = channel;
@@ -94,8 +108,15 @@ final class ClientConnection extends ChannelDuplexHandler {
         return since;
     }
 
-    Channel channel() {
-        return channel;
+    /** Closes the connection without waiting for the client to take what is written. For any thread. */
+    void close() {
+        ChannelHandlerContext context = channel.pipeline().context(this);
+        if (context == null) {
+            channel.close();
+        } else {
+            // From here on: Vert.x, behind this handler, would flush before it closes.
+            context.close();
+        }
     }
 
     /** Has everything that still arrives dropped: nobody can say where the next request begins. */
@@ -154,6 +175,27 @@ final class ClientConnection extends ChannelDuplexHandler {
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
+        if (over) {
+            ReferenceCountUtil.release(message);
+        } else if (!later.isEmpty() || message instanceof HttpRequest && unanswered > 0) {
+            keepForLater(context, message);
+        } else {
+            read(context, message);
+        }
+    }
+
+    /** Keeps a request that was sent before the response to the one before it: only one response at a time waits for the client. */
+    private void keepForLater(ChannelHandlerContext context, Object message) {
+        later.add(message);
+        waitingRequests += message instanceof HttpRequest ? 1 : 0;
+        laterBytes += size(message);
+        if (waitingRequests >= limits.maxPipelined() || laterBytes > MOST_LATER_BYTES) {
+            over = true;
+            context.close();
+        }
+    }
+
+    private void read(ChannelHandlerContext context, Object message) {
         boolean request = message instanceof HttpRequest;
         if (request) {
             bodyArriving = true;
@@ -163,22 +205,33 @@ final class ClientConnection extends ChannelDuplexHandler {
             bodyArriving = false;
         }
         rest();
-        if (over) {
+        if (request && lastHeadBytes > HeadMemory.SMALL_BYTES && limits.heads().exceeded()) {
+            over = true;
             ReferenceCountUtil.release(message);
-        } else if (request && unanswered > limits.maxPipelined()) {
-            refuse(message);
-            context.close();
-        } else if (request && lastHeadBytes > HeadMemory.SMALL_BYTES && limits.heads().exceeded()) {
-            refuse(message);
-            if (unanswered == 1) {
-                // Before the encoder, which takes no bytes.
-                context.pipeline().context(ENCODER).writeAndFlush(Unpooled.wrappedBuffer(NO_MEMORY)).addListener(ChannelFutureListener.CLOSE);
-            } else {
-                context.close();
-            }
+            // Before the encoder, which takes no bytes.
+            context.pipeline().context(ENCODER).writeAndFlush(Unpooled.wrappedBuffer(NO_MEMORY)).addListener(ChannelFutureListener.CLOSE);
         } else {
             context.fireChannelRead(message);
         }
+    }
+
+    /** Goes on with the next request that was kept, if there is one. */
+    private void readLater() {
+        ChannelHandlerContext context = channel.pipeline().context(this);
+        while (!later.isEmpty() && context != null && !over && (unanswered == 0 || !(later.peek() instanceof HttpRequest))) {
+            Object message = later.remove();
+            waitingRequests -= message instanceof HttpRequest ? 1 : 0;
+            laterBytes -= size(message);
+            read(context, message);
+        }
+        if (context != null) {
+            // What was responded is flushed at the end of a read.
+            context.fireChannelReadComplete();
+        }
+    }
+
+    private static int size(Object message) {
+        return message instanceof ByteBufHolder holder ? holder.content().readableBytes() : 0;
     }
 
     private static byte[] noMemory() {
@@ -188,28 +241,57 @@ final class ClientConnection extends ChannelDuplexHandler {
                 .getBytes(StandardCharsets.US_ASCII);
     }
 
-    private void refuse(Object message) {
-        over = true;
-        ReferenceCountUtil.release(message);
-    }
-
     @Override
     public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
         // An interim response, such as 100, is a whole message too.
-        if (message instanceof LastHttpContent && !(message instanceof HttpResponse head && head.status().code() < 200)) {
-            context.write(message, promise.unvoid().addListener(taken -> answered()));
-        } else {
+        boolean last = message instanceof LastHttpContent && !(message instanceof HttpResponse head && head.status().code() < 200);
+        int bytes = size(message);
+        if (!last && bytes == 0) {
             context.write(message, promise);
+            return;
+        }
+        if (unsent == 0) {
+            unsentSince = System.nanoTime();
+        }
+        unsent += bytes;
+        if (last) {
+            endsSince = System.nanoTime();
+        }
+        context.write(message, promise.unvoid().addListener(taken -> taken(bytes, last)));
+        limits.unsent(bytes);
+    }
+
+    /** The network has taken a part of the response, or all that was left of it. */
+    private void taken(int bytes, boolean last) {
+        unsent -= bytes;
+        unsentSince = System.nanoTime();
+        limits.unsent(-bytes);
+        if (last) {
+            endsSince = 0;
+            if (--unanswered == 0 && later.isEmpty()) {
+                limits.heads().add(-waitingBytes);
+                waitingBytes = 0;
+            }
+            rest();
+            if (!later.isEmpty()) {
+                readLater();
+            }
         }
     }
 
-    /** The network has taken the whole response. */
-    private void answered() {
-        if (--unanswered == 0) {
-            limits.heads().add(-waitingBytes);
-            waitingBytes = 0;
-        }
-        rest();
+    /** Returns how many bytes of a response are written and not taken yet. */
+    int unsent() {
+        return unsent;
+    }
+
+    /** Returns the {@link System#nanoTime()} since when the network has taken nothing, if {@link #unsent()} is not 0. */
+    long unsentSince() {
+        return unsentSince;
+    }
+
+    /** Returns the {@link System#nanoTime()} since when the whole response is written and waits for the network; 0 for no such response. */
+    long endsSince() {
+        return endsSince;
     }
 
     /** Gives back what the connection holds once it is closed. */
@@ -218,6 +300,8 @@ final class ClientConnection extends ChannelDuplexHandler {
         limits.heads().add(-arrivingBytes - waitingBytes);
         arrivingBytes = 0;
         waitingBytes = 0;
+        later.forEach(ReferenceCountUtil::release);
+        later.clear();
     }
 
     @Override

@@ -3,12 +3,14 @@ package io.mirrorregistry.edge;
 import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.routes.LiveRoutes;
 import io.mirrorregistry.routes.RouteSet;
+import io.mirrorregistry.work.FatalErrors;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
 import org.apache.camel.Processor;
@@ -122,62 +124,100 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     }
 
     private void serve(RoutingContext request, RouteSet set, Context own) {
-        Exchange exchange = createExchange(false);
-        set.on(exchange);
-        exchange.setPattern(ExchangePattern.InOut);
-        AccessLog.on(exchange, request);
-        AnswerMemory.Share share = memory.share(exchange);
-        Runnable over = () -> {
-            share.close();
-            set.leave();
-        };
-        exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
+        Ending ending = new Ending(set);
         try {
+            Exchange exchange = createExchange(false);
+            ending.exchange = exchange;
+            set.on(exchange);
+            exchange.setPattern(ExchangePattern.InOut);
+            AccessLog.on(exchange, request);
+            ending.share = memory.share(exchange);
+            exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
             createUoW(exchange);
             getAsyncProcessor().process(exchange, doneSync -> {
                 if (Context.isOnEventLoopThread()) {
-                    answer(request, exchange, over);
+                    answer(request, exchange, ending);
                 } else {
-                    own.runOnContext(nothing -> answer(request, exchange, over));
+                    own.runOnContext(nothing -> answer(request, exchange, ending));
                 }
             });
-        } catch (Exception e) {
-            exchange.setException(e);
-            own.runOnContext(nothing -> answer(request, exchange, over));
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            LOG.error("A request could not be worked on", e);
+            own.runOnContext(nothing -> fail(request, ending));
         }
     }
 
     /** Runs on the event loop. */
-    private void answer(RoutingContext request, Exchange exchange, Runnable over) {
-        HttpServerResponse response = request.response();
-        if (response.ended() || response.closed()) {
-            end(exchange, over);
-        } else if (response.headWritten()) {
-            response.reset();
-            end(exchange, over);
-        } else {
-            if (exchange.getException() != null) {
+    private void answer(RoutingContext request, Exchange exchange, Ending ending) {
+        try {
+            HttpServerResponse response = request.response();
+            FatalErrors.check(exchange.getException());
+            if (response.ended() || response.closed()) {
+                ending.end();
+            } else if (response.headWritten()) {
+                response.reset();
+                ending.end();
+            } else if (exchange.getException() != null) {
                 LOG.error("A route failed and dealt with it nowhere", exchange.getException());
-                Frame.failed(request.request());
-                end(exchange, over);
-                return;
+                fail(request, ending);
+            } else {
+                AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> ending.end());
             }
-            try {
-                AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> end(exchange, over));
-            } catch (RuntimeException e) {
-                LOG.error("A route made an answer that cannot be sent", e);
-                request.fail(e);
-                end(exchange, over);
-            }
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            LOG.error("A route made an answer that cannot be sent", e);
+            fail(request, ending);
         }
     }
 
-    private void end(Exchange exchange, Runnable over) {
+    /** Responds with 500, or ends the connection where even that is not possible. Runs on the event loop. */
+    private static void fail(RoutingContext request, Ending ending) {
         try {
-            doneUoW(exchange);
-            releaseExchange(exchange, false);
+            HttpServerResponse response = request.response();
+            if (response.headWritten() && !response.ended()) {
+                response.reset();
+            } else if (!response.ended() && !response.closed()) {
+                String id = response.headers().get(RequestId.HEADER);
+                response.headers().clear();
+                response.putHeader(RequestId.HEADER, String.valueOf(id));
+                Frame.failed(request.request());
+            }
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            request.request().connection().close();
         } finally {
-            over.run();
+            ending.end();
+        }
+    }
+
+    /** Gives back what a request has taken, once, whatever became of it: its exchange, which ends its flight, its memory and its place in the routes. */
+    private final class Ending {
+
+        private final AtomicReference<RouteSet> set;
+        private Exchange exchange;
+        private AnswerMemory.Share share;
+
+        private Ending(RouteSet set) {
+            this.set = new AtomicReference<>(set);
+        }
+
+        private void end() {
+            RouteSet left = set.getAndSet(null);
+            if (left == null) {
+                return;
+            }
+            try {
+                if (exchange != null && exchange.getUnitOfWork() != null) {
+                    doneUoW(exchange);
+                    releaseExchange(exchange, false);
+                }
+            } finally {
+                if (share != null) {
+                    share.close();
+                }
+                left.leave();
+            }
         }
     }
 }

@@ -28,6 +28,8 @@ public final class ConnectionLimits implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ConnectionLimits.class);
     private static final Map<Integer, ConnectionLimits> BY_PORT = new ConcurrentHashMap<>();
     private static final long LONGEST_SWEEP_MILLIS = 500;
+    /** How long the network may take for the end of a response once all of it is written: at most some hundred kilobytes. */
+    private static final long LONGEST_END_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long WARNING_NANOS = TimeUnit.MINUTES.toNanos(1);
     /** Request heads are short; a large buffer that keeps half a head would be memory that nobody counts. */
     private static final int LEAST_READ = 512;
@@ -44,13 +46,17 @@ public final class ConnectionLimits implements AutoCloseable {
      * @param headerLines how many header lines a request may have
      * @param pipelined how many requests of one connection may wait for their responses
      * @param headBytes how much memory the heads of all connections may take
+     * @param unsentBytes how many bytes of responses may wait, on all connections, for clients to take them
      */
-    public record Bounds(int connections, Duration idle, Duration arriving, Duration busy, int headerLines, int pipelined, long headBytes) {
+    public record Bounds(int connections, Duration idle, Duration arriving, Duration busy, int headerLines, int pipelined, long headBytes,
+            long unsentBytes) {
     }
 
     private final Bounds bounds;
     private final HttpServerOptions options;
     private final HeadMemory heads;
+    /** Bytes of responses that are written and that the network has not taken yet. Netty keeps a copy of them outside of the heap. */
+    private final AtomicLong unsent = new AtomicLong();
     private final Set<ClientConnection> connections = ConcurrentHashMap.newKeySet();
     private final AtomicLong lastWarning = new AtomicLong(System.nanoTime() - WARNING_NANOS);
     private final Vertx vertx;
@@ -120,7 +126,7 @@ public final class ConnectionLimits implements AutoCloseable {
         warn(victim == null ? "all of them are busy, so that new ones are refused" : "those that were idle longest are closed");
         if (victim != null) {
             connections.remove(victim);
-            victim.channel().close();
+            victim.close();
         }
         return victim != null;
     }
@@ -145,8 +151,38 @@ public final class ConnectionLimits implements AutoCloseable {
                 return;
             }
             closing.add(victim);
-            victim.channel().close();
+            victim.close();
         }
+    }
+
+    /**
+     * Counts bytes of a response that are written, or have been taken where the number is negative. At the bound it closes the connections
+     * that have not taken theirs for longest.
+     */
+    void unsent(long bytes) {
+        if (unsent.addAndGet(bytes) <= bounds.unsentBytes() || bytes < 0) {
+            return;
+        }
+        Set<ClientConnection> closing = new HashSet<>();
+        while (unsent.get() > bounds.unsentBytes()) {
+            ClientConnection victim = null;
+            for (ClientConnection connection : connections) {
+                if (connection.unsent() > 0 && !closing.contains(connection)
+                        && (victim == null || connection.unsentSince() - victim.unsentSince() < 0)) {
+                    victim = connection;
+                }
+            }
+            if (victim == null) {
+                return;
+            }
+            closing.add(victim);
+            victim.close();
+        }
+    }
+
+    /** Returns how many bytes of responses wait for clients to take them. */
+    long unsent() {
+        return unsent.get();
     }
 
     private ClientConnection oldest(ClientConnection.State state, Predicate<ClientConnection> among) {
@@ -168,8 +204,9 @@ public final class ConnectionLimits implements AutoCloseable {
                     case ARRIVING -> bounds.arriving();
                     case BUSY -> bounds.busy();
                 };
-                if (longest != null && now - connection.since() > longest.toNanos()) {
-                    connection.channel().close();
+                boolean late = longest != null && now - connection.since() > longest.toNanos();
+                if (late || connection.endsSince() != 0 && now - connection.endsSince() > LONGEST_END_NANOS) {
+                    connection.close();
                 }
             }
         } catch (Throwable e) {

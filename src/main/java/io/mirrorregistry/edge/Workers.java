@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.config.Settings.ServerSettings;
+import io.mirrorregistry.work.FatalErrors;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.RoutingContext;
@@ -66,13 +67,13 @@ public final class Workers implements Executor, AutoCloseable {
     /** Has a worker run the task, or answers the request with 503. Call it on the request's event loop. */
     void run(RoutingContext request, Runnable task) {
         if (needsNoRegistry(request.request().path())) {
-            reserve.execute(task);
+            reserve.execute(() -> runSafely(task));
         } else if (!admit()) {
             sayLater(request.request());
         } else {
             request.addEndHandler(ended -> leave());
             if (takeOrQueue(request, task)) {
-                threads.execute(() -> work(task));
+                start(task);
             }
         }
     }
@@ -87,17 +88,35 @@ public final class Workers implements Executor, AutoCloseable {
             }
             working++;
         }
-        threads.execute(() -> work(task));
+        start(task);
+    }
+
+    /** Gives the task to a thread, which the caller has counted as working. */
+    private void start(Runnable task) {
+        try {
+            threads.execute(() -> work(task));
+        } catch (Throwable e) {
+            synchronized (this) {
+                working--;
+            }
+            FatalErrors.check(e);
+            throw e;
+        }
     }
 
     private void work(Runnable first) {
         for (Runnable task = first; task != null; task = next()) {
-            try {
-                task.run();
-            } catch (RuntimeException | Error e) {
-                // A worker that ended here would be counted as busy for ever.
-                LOG.error("A request was left without an answer", e);
-            }
+            runSafely(task);
+        }
+    }
+
+    /** A worker that ended with a task would be counted as busy for ever. */
+    private static void runSafely(Runnable task) {
+        try {
+            task.run();
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            LOG.error("A request was left without an answer", e);
         }
     }
 
@@ -152,7 +171,8 @@ public final class Workers implements Executor, AutoCloseable {
             long millis = TimeUnit.NANOSECONDS.toMillis(queue.peek().until - System.nanoTime());
             vertx.setTimer(Math.max(1, millis), timer -> {
                 for (Waiting late = late(); late != null; late = late()) {
-                    sayLater(late.request.request());
+                    HttpServerRequest request = late.request.request();
+                    runSafely(() -> sayLater(request));
                 }
             });
         }

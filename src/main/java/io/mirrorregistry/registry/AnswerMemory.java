@@ -1,13 +1,18 @@
 package io.mirrorregistry.registry;
 
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.camel.Exchange;
 
 /**
  * Bounds the memory that registries' answers take together, from when they are read until the client has them: two hundred
- * manifests of 4 MiB at a time would be more than a small mirror has. Lists, which take a multiple of their bytes while they are
- * put together, have a bound of their own; the longest are put together one at a time.
+ * manifests of 4 MiB at a time would be more than a small mirror has. An eighth is kept for small answers, so that clients who take
+ * large ones slowly keep nobody from ordinary manifests. Lists, which take a multiple of their bytes while they are put together, have
+ * a bound of their own; the longest are put together one at a time. For any thread.
  */
 public final class AnswerMemory {
 
@@ -17,14 +22,27 @@ public final class AnswerMemory {
     /** What an entry of a list takes as an object, against what it takes in the answer. */
     private static final int LIST_EXPANSION = 10;
 
+    /** What a small answer has at most. */
+    static final int SMALL_BYTES = 64 * 1024;
+    private static final int SHARE_OF_SMALL = 8;
+    /** So many answers of unknown length beyond {@link #SMALL_BYTES} are read at a time: more could each wait for what the others have. */
+    private static final int GROWING = 2;
+
     private final int units;
     private final Semaphore free;
+    /** The part that only small answers get. */
+    private final Semaphore freeForSmall;
+    private final Semaphore growing = new Semaphore(GROWING, true);
+    /** Bodies that clients take slowly, by identity, each charged once however many clients take it. Guarded by itself. */
+    private final Map<byte[], Integer> held = new IdentityHashMap<>();
     private final Semaphore freeForLists;
 
     /** @param bytes how many they may take together, and how many lists */
     public AnswerMemory(long bytes) {
         units = (int) Math.min(Integer.MAX_VALUE / 2, Math.max(LEAST_BYTES, bytes) / UNIT_BYTES);
-        free = new Semaphore(units, true);
+        int small = units / SHARE_OF_SMALL;
+        free = new Semaphore(units - small, true);
+        freeForSmall = new Semaphore(small, true);
         freeForLists = new Semaphore(units, true);
     }
 
@@ -44,6 +62,11 @@ public final class AnswerMemory {
         return (bytes + UNIT_BYTES - 1) / UNIT_BYTES;
     }
 
+    /** Returns the bytes that nobody has, for tests. */
+    public long freeBytes() {
+        return (long) UNIT_BYTES * (free.availablePermits() + freeForSmall.availablePermits());
+    }
+
     private static boolean take(Semaphore semaphore, int units) {
         try {
             return semaphore.tryAcquire(units, PATIENCE_SECONDS, TimeUnit.SECONDS);
@@ -59,6 +82,9 @@ public final class AnswerMemory {
         private static final String PROPERTY = "mirror.memory";
 
         private int taken;
+        private int takenOfSmall;
+        private boolean grows;
+        private final List<byte[]> holds = new ArrayList<>(0);
         /** What the lists take as they are known, and what of it was taken: at most all there is. */
         private int listed;
         private int takenForLists;
@@ -71,20 +97,71 @@ public final class AnswerMemory {
             return exchange.getProperty(PROPERTY, Share.class);
         }
 
-        /** Takes some more, and waits a while if others have it all. Returns whether it was to be had. */
+        /** Takes some more, and waits for at most two seconds if others have it all. Returns whether it was to be had. */
         public synchronized boolean take(int bytes) {
-            boolean got = AnswerMemory.take(free, units(bytes));
+            int units = units(bytes);
+            if (bytes <= SMALL_BYTES && freeForSmall.tryAcquire(units)) {
+                takenOfSmall += units;
+                return true;
+            }
+            boolean got = AnswerMemory.take(free, units);
             if (got) {
-                taken += units(bytes);
+                taken += units;
             }
             return got;
         }
 
-        /** Gives some back. */
-        synchronized void giveBack(int bytes) {
-            int units = Math.min(taken, bytes / UNIT_BYTES);
-            taken -= units;
-            free.release(units);
+        /**
+         * Begins to take more for an answer that has turned out to be no small one, whose length is unknown. {@link #grown} ends it.
+         * Returns whether that was possible within two seconds.
+         */
+        synchronized boolean grow() {
+            grows = AnswerMemory.take(growing, 1);
+            return grows;
+        }
+
+        /**
+         * Ends what {@link #grow} has begun.
+         *
+         * @param bytes what the answer has in all, of which this keeps so much
+         */
+        synchronized void grown(int bytes) {
+            if (grows) {
+                grows = false;
+                growing.release();
+            }
+            keep(bytes);
+        }
+
+        /** Gives back all but so many bytes; of a large answer first what is meant for small ones. */
+        synchronized void keep(int bytes) {
+            int units = units(bytes);
+            int keptLarge = Math.min(taken, bytes > SMALL_BYTES ? units : Math.max(0, units - takenOfSmall));
+            int keptSmall = Math.min(takenOfSmall, units - keptLarge);
+            free.release(taken - keptLarge);
+            freeForSmall.release(takenOfSmall - keptSmall);
+            taken = keptLarge;
+            takenOfSmall = keptSmall;
+        }
+
+        /**
+         * Charges a large body that is about to be written to a client, unless this share has taken it already. A body that several
+         * clients take at a time is charged once. Does not wait, so that it can be called on the event loop.
+         *
+         * @return false where others have the memory
+         */
+        public synchronized boolean hold(byte[] body) {
+            if (taken + takenOfSmall >= units(body.length)) {
+                return true;
+            }
+            synchronized (held) {
+                if (!held.containsKey(body) && !free.tryAcquire(units(body.length))) {
+                    return false;
+                }
+                held.merge(body, 1, Integer::sum);
+            }
+            holds.add(body);
+            return true;
         }
 
         /** Takes what a list, or a page of one, may need that has at most so many bytes; waits as {@link #take}. */
@@ -118,8 +195,15 @@ public final class AnswerMemory {
         @Override
         public synchronized void close() {
             giveBackLists();
-            free.release(taken);
-            taken = 0;
+            grown(0);
+            for (byte[] body : holds) {
+                synchronized (held) {
+                    if (held.merge(body, -1, (count, less) -> count + less == 0 ? null : count + less) == null) {
+                        free.release(units(body.length));
+                    }
+                }
+            }
+            holds.clear();
         }
     }
 }

@@ -152,20 +152,8 @@ public final class Registry {
             if (length > MOST_BYTES) {
                 throw tooLarge(call);
             }
-            // Where the length is not known, the parts that it comes in are there besides the whole.
-            int needed = length < 0 ? 2 * MOST_BYTES : (int) length;
             boolean list = call.path().kind() == ApiPath.Kind.TAGS || call.path().kind() == ApiPath.Kind.REFERRERS;
-            if (share != null && !(list ? share.takeForList(Math.min(needed, MOST_BYTES)) : share.take(needed))) {
-                throw new RegistryTroubleException(name(), call + " was not read: other answers have the memory",
-                        RegistryTroubleException.Kind.REFUSED, null);
-            }
-            byte[] bytes = length < 0 ? stream.readNBytes(MOST_BYTES + 1) : stream.readNBytes((int) length);
-            if (share != null && list && !share.keepForList(bytes.length)) {
-                throw new RegistryTroubleException(name(), call + " was answered with a list that is more than there is memory for",
-                        RegistryTroubleException.Kind.REFUSED, null);
-            } else if (share != null && !list) {
-                share.giveBack(needed - Math.min(needed, bytes.length));
-            }
+            byte[] bytes = list ? readList(call, stream, length, share) : readWhole(call, stream, length, share);
             if (bytes.length > MOST_BYTES) {
                 throw tooLarge(call);
             }
@@ -179,6 +167,41 @@ public final class Registry {
         } catch (IOException e) {
             throw brokenOff(call);
         }
+    }
+
+    private byte[] readWhole(Call call, InputStream stream, long length, AnswerMemory.Share share) throws IOException {
+        if (share != null) {
+            // What an earlier call was answered with is of no use any more.
+            share.keep(0);
+        }
+        try {
+            if (length < 0) {
+                return BodyReader.read(stream, MOST_BYTES, share);
+            }
+        } catch (BodyReader.NoMemoryException e) {
+            throw noMemory(call);
+        }
+        if (share != null && !share.take((int) length)) {
+            throw noMemory(call);
+        }
+        return stream.readNBytes((int) length);
+    }
+
+    private byte[] readList(Call call, InputStream stream, long length, AnswerMemory.Share share) throws IOException {
+        if (share != null && !share.takeForList(length < 0 ? MOST_BYTES : (int) length)) {
+            throw noMemory(call);
+        }
+        byte[] bytes = stream.readNBytes(length < 0 ? MOST_BYTES + 1 : (int) length);
+        if (share != null && !share.keepForList(bytes.length)) {
+            throw new RegistryTroubleException(name(), call + " was answered with a list that is more than there is memory for",
+                    RegistryTroubleException.Kind.REFUSED, null);
+        }
+        return bytes;
+    }
+
+    private RegistryTroubleException noMemory(Call call) {
+        return new RegistryTroubleException(name(), call + " was not read: other answers have the memory",
+                RegistryTroubleException.Kind.REFUSED, null);
     }
 
     private RegistryTroubleException tooLarge(Call call) {

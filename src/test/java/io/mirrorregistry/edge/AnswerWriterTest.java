@@ -7,15 +7,19 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.AnswerMemory;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
 import io.vertx.ext.web.Router;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -35,12 +39,16 @@ import org.junit.jupiter.api.Test;
 /** How messages go out, over a socket. */
 class AnswerWriterTest {
 
+    /** More than the network's buffers take. */
     private static final int LARGE = 32 * 1024 * 1024;
 
     private final Vertx vertx = Vertx.vertx();
     private final DefaultCamelContext camel = new DefaultCamelContext();
     private volatile Consumer<Message> route;
     private volatile CompletableFuture<Void> written = new CompletableFuture<>();
+    private final AnswerMemory memory = new AnswerMemory(2L * LARGE);
+    private volatile long longestMillis = TimeUnit.MINUTES.toMillis(5);
+    private ConnectionLimits limits;
     private HttpServer server;
     private Socket socket;
     private InputStream in;
@@ -53,7 +61,9 @@ class AnswerWriterTest {
             Exchange exchange = new DefaultExchange(camel);
             new Pull(request.request(), request.response()).on(exchange);
             route.accept(exchange.getMessage());
-            AnswerWriter.write(request, exchange, new ClientHeaders()).onComplete(done -> {
+            memory.share(exchange);
+            AnswerWriter.write(request, exchange, new ClientHeaders(), longestMillis).onComplete(done -> {
+                AnswerMemory.Share.of(exchange).close();
                 if (done.succeeded()) {
                     written.complete(null);
                 } else {
@@ -61,9 +71,18 @@ class AnswerWriterTest {
                 }
             });
         });
-        server = vertx.createHttpServer().requestHandler(router);
-        server.listen(0, "127.0.0.1").toCompletionStage().toCompletableFuture().join();
-        socket = new Socket("127.0.0.1", server.actualPort());
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        AcceptedConnections.enable();
+        HttpServerOptions options = new HttpServerOptions().setPort(port).setHttp2ClearTextEnabled(false);
+        limits = ConnectionLimits.begin(vertx, port, new ConnectionLimits.Bounds(100, Duration.ofMinutes(5), Duration.ofMinutes(5), null, 100, 100,
+                1_000_000, 1_000_000_000), options);
+        server = vertx.createHttpServer(options).connectionHandler(connection -> limits.speaksHttp(ClientConnection.of(connection)))
+                .requestHandler(router);
+        server.listen().toCompletionStage().toCompletableFuture().join();
+        socket = new Socket("127.0.0.1", port);
         socket.setSoTimeout(20_000);
         in = new BufferedInputStream(socket.getInputStream());
     }
@@ -71,6 +90,7 @@ class AnswerWriterTest {
     @AfterEach
     void stop() throws IOException {
         socket.close();
+        limits.close();
         vertx.close().toCompletionStage().toCompletableFuture().join();
         camel.stop();
     }
@@ -176,5 +196,41 @@ class AnswerWriterTest {
         ask("GET", message -> message.setBody(bytes));
         socket.close();
         assertThrows(ExecutionException.class, () -> written.get(20, TimeUnit.SECONDS));
+    }
+
+    @Test
+    void closesTheConnectionOfAClientThatTakesALargeAnswerTooSlowly() throws Exception {
+        // Besides what 100 kB a second would take.
+        longestMillis = 500 - LARGE / 100;
+        route = message -> message.setBody(ByteBuffer.wrap(large()));
+        written = new CompletableFuture<>();
+        try (Socket slow = new Socket("127.0.0.1", server.actualPort())) {
+            slow.getOutputStream().write("GET / HTTP/1.1\r\nHost: mirror\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            assertThrows(ExecutionException.class, () -> written.get(20, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
+    void respondsThatOthersHaveTheMemoryAndServesThoseThatShareABody() throws Exception {
+        byte[] shared = large();
+        route = message -> message.setBody(ByteBuffer.wrap(shared));
+        try (Socket one = new Socket("127.0.0.1", server.actualPort()); Socket other = new Socket("127.0.0.1", server.actualPort())) {
+            for (Socket slow : List.of(one, other)) {
+                slow.setSoTimeout(20_000);
+                slow.getOutputStream().write("GET / HTTP/1.1\r\nHost: mirror\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+                assertEquals("HTTP/1.1 200 OK", new String(slow.getInputStream().readNBytes(15), StandardCharsets.US_ASCII));
+            }
+            Map<String, String> refused = ask("GET", message -> message.setBody(ByteBuffer.wrap(large())));
+            assertEquals("HTTP/1.1 503 Service Unavailable", refused.get("status"));
+            assertEquals("5", refused.get("Retry-After"));
+            body(refused);
+            Map<String, String> small = ask("GET", message -> message.setBody(ByteBuffer.wrap(new byte[60_000])));
+            assertEquals("HTTP/1.1 200 OK", small.get("status"));
+            body(small);
+        }
+        for (int i = 0; i < 100 && memory.freeBytes() < 2L * LARGE; i++) {
+            TimeUnit.MILLISECONDS.sleep(50);
+        }
+        assertEquals(2L * LARGE, memory.freeBytes());
     }
 }

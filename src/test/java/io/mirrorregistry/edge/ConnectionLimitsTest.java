@@ -30,6 +30,8 @@ import org.junit.jupiter.api.Test;
 class ConnectionLimitsTest {
 
     private static final String HEAD = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    /** More than the buffers of the network take. */
+    private static final int LARGE = 16 * 1024 * 1024;
     private static final Duration LONG = Duration.ofMinutes(5);
 
     private final Vertx vertx = Vertx.vertx();
@@ -59,6 +61,8 @@ class ConnectionLimitsTest {
                 .requestHandler(request -> {
                     if (request.path().equals("/held")) {
                         held.add(request);
+                    } else if (request.path().equals("/large")) {
+                        request.response().end(Buffer.buffer(new byte[LARGE]));
                     } else {
                         request.response().end("ok");
                     }
@@ -67,7 +71,7 @@ class ConnectionLimitsTest {
     }
 
     private static ConnectionLimits.Bounds bounds(int connections, Duration idle, Duration arriving, Duration busy, long headBytes) {
-        return new ConnectionLimits.Bounds(connections, idle, arriving, busy, 100, 10, headBytes);
+        return new ConnectionLimits.Bounds(connections, idle, arriving, busy, 100, 10, headBytes, 1_000_000);
     }
 
     private Socket connect(String sent) throws IOException {
@@ -219,6 +223,42 @@ class ConnectionLimitsTest {
         held.remove().response().end("late");
         assertTrue(read(busy).endsWith("late"));
         assertTrue(ends(busy), "the begun head goes on");
+    }
+
+    @Test
+    void answersPipelinedRequestsOneAfterTheOtherAsTheClientTakesThem() throws Exception {
+        start(new HttpServerOptions(), new ConnectionLimits.Bounds(10, LONG, LONG, null, 100, 10, 1_000_000, 100_000_000));
+        Socket slow = connect("GET /large HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10));
+        await(() -> limits.unsent() > 0, "nothing waits for the client");
+        assertTrue(limits.unsent() <= LARGE, "responses that wait: " + limits.unsent() / LARGE);
+        long read = 0;
+        byte[] bytes = new byte[1 << 16];
+        while (read < 10L * LARGE) {
+            int count = slow.getInputStream().read(bytes);
+            assertTrue(count > 0, "ended after " + read);
+            read += count;
+            assertTrue(limits.unsent() <= LARGE, "responses that wait: " + limits.unsent() / LARGE);
+        }
+        await(() -> limits.unsent() == 0, "left: " + limits.unsent());
+        assertEquals(0, limits.heads().used());
+    }
+
+    @Test
+    void closesTheConnectionsThatTakeNothingForLongestOnceTooMuchWaitsForClients() throws Exception {
+        start(new HttpServerOptions(), new ConnectionLimits.Bounds(100, LONG, LONG, null, 100, 10, 1_000_000, 3 * LARGE));
+        List<Socket> slow = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            slow.add(connect("GET /large HTTP/1.1\r\nHost: x\r\n\r\n"));
+            int there = i + 1;
+            await(() -> limits.unsent() >= Math.min(there, 2) * (LARGE / 2L), "unsent: " + limits.unsent());
+        }
+        assertTrue(limits.unsent() <= 3 * LARGE, "unsent: " + limits.unsent());
+        await(() -> limits.connections() <= 3, "connections: " + limits.connections());
+        assertTrue(read(connect(HEAD)).startsWith("HTTP/1.1 200"));
+        for (Socket socket : slow) {
+            socket.close();
+        }
+        await(() -> limits.unsent() == 0, "left: " + limits.unsent());
     }
 
     @Test
