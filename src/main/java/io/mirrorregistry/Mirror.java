@@ -40,6 +40,7 @@ import io.mirrorregistry.routes.Placeholders;
 import io.mirrorregistry.routes.RouteCheck;
 import io.mirrorregistry.routes.RouteFault;
 import io.mirrorregistry.routes.RouteWatcher;
+import io.mirrorregistry.routes.StartRoutes;
 import io.mirrorregistry.routes.Successor;
 import io.mirrorregistry.status.StatusPage;
 import io.vertx.core.Vertx;
@@ -89,6 +90,8 @@ public final class Mirror implements AutoCloseable {
     private final Metrics metrics = new Metrics(prometheus);
     private final SimpleRegistry beans = new SimpleRegistry();
     private final Path routes;
+    /** Null where the routes are those that the jar carries. */
+    private final StartRoutes start;
     private final LiveRoutes live = new LiveRoutes();
     /** Null for plain http. */
     private final ClientsTls tls;
@@ -134,9 +137,13 @@ public final class Mirror implements AutoCloseable {
         main.setOverrideProperties(placeholders);
         main.setDefaultPropertyPlaceholderLocation("false");
         main.configure().setRoutesIncludePattern(pattern(routes));
+        start = Files.isDirectory(routes) ? new StartRoutes(routes) : null;
+        if (start != null) {
+            main.setRoutesCollector(start);
+        }
         main.configure().setShutdownTimeout((int) Math.max(1, settings.server().shutdownTimeout().toSeconds()));
         main.configure().setShutdownLogInflightExchangesOnTimeout(false);
-        watcher = settings.routes().reload() && Files.isDirectory(routes)
+        watcher = settings.routes().reload() && start != null
                 ? new RouteWatcher(routes, new RouteCheck(beans, settings.placeholders()), live, metrics) : null;
         bindBeans(images);
         main.addMainListener(new MainListenerSupport() {
@@ -231,7 +238,7 @@ public final class Mirror implements AutoCloseable {
                 throw new InvalidSettingException("The folder " + folder + " cannot be read: " + e.getMessage());
             }
         }
-        return (Files.isDirectory(folder) ? "file:" + folder.toAbsolutePath() : "classpath:routes") + "/*.camel.yaml";
+        return Files.isDirectory(folder) ? StartRoutes.PATTERN : "classpath:routes/*.camel.yaml";
     }
 
     private static void requireFree(String setting, int port) throws InvalidSettingException {
@@ -309,18 +316,14 @@ public final class Mirror implements AutoCloseable {
         settings.warnings().forEach(LOG::warn);
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
-        if (Files.isDirectory(routes)) {
-            requireSound(new RouteCheck(beans, settings.placeholders()).faultsAtStart(routes));
+        if (start != null) {
+            requireSound(start.read(new RouteCheck(beans, settings.placeholders())));
         }
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", version, registry);
         }
         if (watcher != null) {
-            try {
-                watcher.remember();
-            } catch (IOException e) {
-                throw new InvalidSettingException("The folder " + routes + " cannot be read: " + e.getMessage());
-            }
+            watcher.remember(start);
         }
     }
 

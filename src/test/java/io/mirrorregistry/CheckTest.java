@@ -14,9 +14,11 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the check says of broken configurations, with a copy of the real routes. */
@@ -207,5 +209,75 @@ class CheckTest {
         write("text.camel.yaml", "hello");
         List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
         assertEquals(List.of("routes/empty.camel.yaml:1:1: this is no list of routes", "routes/text.camel.yaml:1:1: this is no list of routes"), faults);
+    }
+
+    /** In a thread of its own: opening a pipe cannot be interrupted. */
+    @ParameterizedTest
+    @EnumSource(OddFile.class)
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void refusesAFileThatIsNotToBeRead(OddFile odd) throws Exception {
+        odd.create(directory.resolve("routes/zextra.camel.yaml"));
+        List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
+        assertEquals(1, faults.size(), faults.toString());
+        assertTrue(faults.get(0).startsWith("routes/zextra.camel.yaml:"), faults.get(0));
+        assertTrue(faults.get(0).contains(odd.fault()), faults.get(0));
+        assertTrue(faults.get(0).length() < 500);
+    }
+
+    /** What a start reads is what it has checked: Camel opens no file itself. */
+    @ParameterizedTest
+    @EnumSource(value = OddFile.class, names = {"PIPE", "LINK_TO_A_DEVICE", "LONG_COMMENTS", "DOUBLED_ALIASES", "MANY_VALUES"})
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void doesNotStartWithAFileThatIsNotToBeRead(OddFile odd) {
+        odd.create(directory.resolve("routes/zextra.camel.yaml"));
+        String message = assertThrows(IllegalArgumentException.class, () -> TestMirror.startIn(directory).close()).getMessage();
+        assertTrue(message.contains("routes/zextra.camel.yaml:") && message.contains(odd.fault()), message);
+    }
+
+    @Test
+    @Timeout(60)
+    void refusesMoreFilesOrBytesThanMemoryIsMeantFor() throws Exception {
+        for (int i = 0; i < 6; i++) {
+            write("z" + i + ".camel.yaml", "- route: {}\n" + "#".repeat(1_000_000));
+        }
+        assertTrue(check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1").contains("routes/: the files together are longer than 4194304 bytes"));
+        for (int i = 0; i < 600; i++) {
+            write("z" + i + ".camel.yaml", "- route: {}\n");
+        }
+        assertTrue(check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1").contains("routes/: the folder holds more than 500 files *.camel.yaml"));
+    }
+
+    @Test
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void refusesSettingsThatAreNotToBeRead() throws Exception {
+        for (OddFile odd : List.of(OddFile.PIPE, OddFile.LINK_TO_A_DEVICE, OddFile.SOCKET, OddFile.LONG_COMMENTS)) {
+            for (String name : List.of("application.properties", "config.yaml")) {
+                Path file = directory.resolve(name);
+                odd.create(file);
+                String message = assertThrows(InvalidSettingException.class, this::check).getMessage();
+                assertTrue(message.startsWith(file + " cannot be read as ") && message.endsWith(odd.fault()), message);
+                Files.delete(file);
+            }
+            Path elsewhere = directory.resolve("elsewhere");
+            odd.create(elsewhere);
+            for (String variable : List.of("MIRROR_CONFIG", "MIRROR_REGISTRY_HOT_CA_CERTIFICATE")) {
+                String message = assertThrows(InvalidSettingException.class, () -> check(variable, elsewhere.toString())).getMessage();
+                assertTrue(message.contains(elsewhere.toString()), message);
+            }
+            Files.delete(elsewhere);
+        }
+    }
+
+    /** Two dozen aliases stand for millions of values once a key is written as text. */
+    @Test
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void refusesAliasesInConfigYaml() throws Exception {
+        StringBuilder text = new StringBuilder("a0: &a0 [x, x]\n");
+        for (int i = 1; i <= 24; i++) {
+            text.append("a" + i + ": &a" + i + " [*a" + (i - 1) + ", *a" + (i - 1) + "]\n");
+        }
+        Files.writeString(directory.resolve("config.yaml"), text + "? *a24\n: x\n");
+        String message = assertThrows(InvalidSettingException.class, this::check).getMessage();
+        assertEquals(directory.resolve("config.yaml") + " line 7 has more than 10 aliases", message);
     }
 }

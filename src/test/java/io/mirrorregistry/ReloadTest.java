@@ -34,7 +34,10 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Edits of routes while the mirror runs, over real HTTP. */
 class ReloadTest {
@@ -347,5 +350,53 @@ class ReloadTest {
         }
         System.out.println("100 good and 100 broken edits: requests sent " + sent + ", failed " + failed.size());
         assertEquals(List.of(), List.copyOf(failed));
+    }
+
+    @ParameterizedTest
+    @EnumSource(OddFile.class)
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void aFileThatIsNotToBeReadIsRefusedAndLaterEditsServe(OddFile odd) throws Exception {
+        start();
+        Path file = routes.resolve("zextra.camel.yaml");
+        odd.create(file);
+        await(this::refused);
+        assertTrue(health().getString("message").contains("zextra.camel.yaml:"), health().toString());
+        assertTrue(health().getString("message").contains(odd.fault()), health().toString());
+        assertEquals(200, mirror.get(image.path()).status());
+        write("front-door", frontDoorThatSays("later"));
+        Files.delete(file);
+        await(() -> !refused() && "later".equals(edit()));
+        odd.create(file);
+        await(this::refused);
+        long began = System.nanoTime();
+        mirror.close();
+        mirror = null;
+        assertTrue(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began) < 15);
+    }
+
+    @Test
+    void aFileThatChangesAllTheTimeIsToldAndLaterEditsServe() throws Exception {
+        start();
+        AtomicBoolean over = new AtomicBoolean();
+        Thread writer = new Thread(() -> {
+            for (int i = 0; !over.get(); i++) {
+                try {
+                    write("zextra", "#".repeat(1 + i % 1000) + "\n");
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+        });
+        writer.start();
+        try {
+            await(this::refused);
+            assertTrue(health().getString("message").endsWith("these files change all the time: zextra.camel.yaml"), health().toString());
+        } finally {
+            over.set(true);
+            writer.join();
+        }
+        Files.delete(routes.resolve("zextra.camel.yaml"));
+        write("front-door", frontDoorThatSays("later"));
+        await(() -> !refused() && "later".equals(edit()));
     }
 }

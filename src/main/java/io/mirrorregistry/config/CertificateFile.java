@@ -1,8 +1,9 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.files.BoundedFile;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
@@ -14,6 +15,10 @@ import java.util.List;
 
 /** A PEM file of certificates, which a setting names. */
 final class CertificateFile {
+
+    /** The authorities that Linux distributions trust take 220 kB together. */
+    private static final int MOST_BYTES = 4 * BoundedFile.MOST_BYTES;
+    private static final String NOT_PEM = "the file is to hold certificates in PEM, and cannot be read as such (";
 
     private final SettingValues values;
     private final Path directory;
@@ -35,7 +40,8 @@ final class CertificateFile {
             return List.of();
         }
         Path file = values.file(setting, directory);
-        try (InputStream in = Files.newInputStream(file)) {
+        try {
+            InputStream in = new ByteArrayInputStream(BoundedFile.read(file, MOST_BYTES));
             List<X509Certificate> certificates = CertificateFactory.getInstance("X.509").generateCertificates(in).stream()
                     .map(X509Certificate.class::cast).toList();
             if (certificates.isEmpty()) {
@@ -49,8 +55,10 @@ final class CertificateFile {
                 }
             }
             return certificates;
-        } catch (IOException | CertificateException e) {
-            throw values.invalid(setting, "the file is to hold certificates in PEM, and cannot be read as such (" + e.getMessage() + ")");
+        } catch (IOException e) {
+            throw values.invalid(setting, NOT_PEM + BoundedFile.reason(e) + ")");
+        } catch (CertificateException e) {
+            throw values.invalid(setting, NOT_PEM + e.getMessage() + ")");
         }
     }
 }

@@ -1,8 +1,8 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.YamlBounds;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -10,10 +10,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.api.lowlevel.Parse;
-import org.snakeyaml.engine.v2.events.CollectionEndEvent;
-import org.snakeyaml.engine.v2.events.CollectionStartEvent;
-import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
@@ -21,6 +17,7 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 final class GoConfig {
 
     private static final int DEEPEST = 20;
+    private static final int MOST_VALUES = 10_000;
     private static final Set<String> REGISTRY_KEYS = Set.of("url", "username", "password", "headers");
 
     private GoConfig() {
@@ -34,14 +31,19 @@ final class GoConfig {
         Object root;
         try {
             LoadSettings yaml = LoadSettings.builder().setLabel(file.toString()).build();
-            String text = Files.readString(file, StandardCharsets.UTF_8);
-            requireShallow(file, new Parse(yaml).parseString(text));
+            String text = BoundedFile.readText(file);
+            YamlBounds.measure(yaml, text, DEEPEST, MOST_VALUES);
             root = new Load(yaml).loadFromString(text);
+        } catch (YamlBounds.Exceeded e) {
+            throw new InvalidSettingException(file + e.getProblemMark().map(mark -> " line " + (mark.getLine() + 1)).orElse("")
+                    + e.getProblem().replaceFirst("^it", ""));
         } catch (MarkedYamlEngineException e) {
             String place = e.getProblemMark().map(mark -> " line " + (mark.getLine() + 1) + ", column " + (mark.getColumn() + 1))
                     .orElse("");
             throw new InvalidSettingException(file + place + " is not YAML: " + e.getProblem());
-        } catch (IOException | YamlEngineException e) {
+        } catch (IOException e) {
+            throw new InvalidSettingException(file + " cannot be read as YAML: " + firstLine(BoundedFile.reason(e)));
+        } catch (YamlEngineException e) {
             throw new InvalidSettingException(file + " cannot be read as YAML: " + firstLine(e.getMessage()));
         }
         Map<String, String> settings = new TreeMap<>();
@@ -52,22 +54,6 @@ final class GoConfig {
             settings.put("mirror.logging.format", "console");
         }
         return settings;
-    }
-
-    /** Building the values recurs for each level, and would come to the end of the stack. */
-    private static void requireShallow(Path file, Iterable<Event> events) throws InvalidSettingException {
-        int depth = 0;
-        for (Event event : events) {
-            if (event instanceof CollectionStartEvent) {
-                depth++;
-            } else if (event instanceof CollectionEndEvent) {
-                depth--;
-            }
-            if (depth > DEEPEST) {
-                throw new InvalidSettingException(file + event.getStartMark().map(mark -> " line " + (mark.getLine() + 1)).orElse("")
-                        + " is nested more than " + DEEPEST + " levels deep; settings need three");
-            }
-        }
     }
 
     private static void flatten(Path file, String prefix, Object node, Map<String, String> settings,

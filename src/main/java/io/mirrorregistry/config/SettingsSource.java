@@ -1,9 +1,11 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.files.BoundedFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.Reader;
+import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,9 +50,11 @@ final class SettingsSource {
         Map<String, String> all = new TreeMap<>(carried());
         Path file = directory.resolve(FILE);
         if (Files.exists(file)) {
-            try (Reader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-                all.putAll(properties(in));
-            } catch (IOException | IllegalArgumentException e) {
+            try {
+                all.putAll(properties(new StringReader(BoundedFile.readText(file))));
+            } catch (IOException e) {
+                throw new InvalidSettingException(file + " cannot be read as a properties file: " + BoundedFile.reason(e));
+            } catch (IllegalArgumentException e) {
                 throw new InvalidSettingException(file + " cannot be read as a properties file: " + e.getMessage());
             }
         }

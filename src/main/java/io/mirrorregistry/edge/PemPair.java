@@ -2,9 +2,10 @@ package io.mirrorregistry.edge;
 
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.TlsSettings;
+import io.mirrorregistry.files.BoundedFile;
 import io.mirrorregistry.protocol.Digest;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
@@ -28,11 +29,12 @@ record PemPair(TlsSettings files, byte[] certificate, byte[] key) {
 
     private static byte[] bytes(String setting, Path file) throws InvalidSettingException {
         try {
-            return Files.readAllBytes(file);
+            return BoundedFile.read(file, BoundedFile.MOST_BYTES);
         } catch (NoSuchFileException e) {
             throw new InvalidSettingException(setting, file.toString(), "there is no such file");
         } catch (IOException e) {
-            throw new InvalidSettingException(setting, file.toString(), "the file cannot be read (" + e.getClass().getSimpleName() + ")");
+            throw new InvalidSettingException(setting, file.toString(), "the file cannot be read (" + (e instanceof FileSystemException found && found.getReason() != null ? found.getReason()
+                    : e.getClass().getSimpleName()) + ")");
         }
     }
 

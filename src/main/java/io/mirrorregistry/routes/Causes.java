@@ -20,6 +20,8 @@ final class Causes {
     /** How Java writes an object that does not say what it is, and Camel repeats as "of type". */
     private static final Pattern OBJECT = Pattern.compile("@[0-9a-f]+ of type: [\\w.$]+");
 
+    private static final int LONGEST_MESSAGE = 2000;
+
     private Causes() {
     }
 
@@ -37,8 +39,17 @@ final class Causes {
         if (root instanceof ClassNotFoundException) {
             return "there is no class " + root.getMessage();
         }
+        if (root instanceof StackOverflowError) {
+            return "it is nested too deeply";
+        }
         String message = root instanceof MarkedYamlEngineException marked && marked.getProblem() != null ? marked.getProblem() : root.getMessage();
-        return message == null ? root.getClass().getSimpleName() : OBJECT.matcher(message.replaceFirst("\\s*location:\\s.*", "")).replaceAll("");
+        return message == null ? root.getClass().getSimpleName()
+                : OBJECT.matcher(beginning(message).replaceFirst("\\s*location:\\s.*", "")).replaceAll("");
+    }
+
+    /** Messages repeat values of the file, which may be a megabyte long, and the patterns here would take hours for some of them. */
+    private static String beginning(String message) {
+        return message.substring(0, Math.min(message.length(), LONGEST_MESSAGE));
     }
 
     /** Returns where the YAML was found to be wrong. */
@@ -62,7 +73,7 @@ final class Causes {
             } else if (cause instanceof SimpleIllegalSyntaxException syntax) {
                 tokens.add(syntax.getExpression());
             }
-            Matcher quoted = QUOTED.matcher(String.valueOf(cause.getMessage()));
+            Matcher quoted = QUOTED.matcher(beginning(String.valueOf(cause.getMessage())));
             while (quoted.find()) {
                 for (int group = 1; group <= quoted.groupCount(); group++) {
                     if (quoted.group(group) != null && quoted.group(group).length() > 1) {

@@ -157,7 +157,7 @@ public final class LiveRoutes {
 
     private static List<String> kinds(RouteFile file) {
         try {
-            return new RouteText(file).kinds();
+            return new RouteText(file, Integer.MAX_VALUE).kinds();
         } catch (RuntimeException e) {
             return List.of("unknown");
         }

@@ -1,5 +1,6 @@
 package io.mirrorregistry.routes;
 
+import io.mirrorregistry.work.FatalErrors;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,6 +33,12 @@ public final class RouteCheck {
     private static final String CLIENTS = "platform-http:";
     private static final String PULLS = "platform-http:/v2";
 
+    /**
+     * A bound on the YAML values of all files together: the routes that come with the mirror have 1,600. A value takes up to 2 kB
+     * while routes are checked and built.
+     */
+    private static final int MOST_VALUES = (int) Math.max(10_000, Math.min(200_000, Runtime.getRuntime().maxMemory() / 4096));
+
     private final Registry beans;
     private final Map<String, String> placeholders;
 
@@ -49,25 +56,22 @@ public final class RouteCheck {
         try {
             return faults(new RouteFolder(folder).read());
         } catch (IOException e) {
-            return List.of(RouteFault.ofFolder("the folder cannot be read: " + e.getMessage()));
+            return List.of(RouteFolder.unreadable(e.getMessage()));
         }
     }
 
     /**
-     * Returns what is wrong with the files of a folder, at a start, which should be quick: the files that the program itself carries were
-     * checked when it was built, and are not checked again.
+     * Returns what is wrong with a folder, at a start, which should be quick: the files that the program itself carries were checked when
+     * it was built, and are not checked again.
+     *
+     * @throws IOException when the program's jar cannot be read
      */
-    public List<RouteFault> faultsAtStart(Path folder) {
-        try {
-            Map<String, RouteFile> files = new RouteFolder(folder).read();
-            return files.equals(RouteFolder.shipped()) ? List.of() : faults(files);
-        } catch (IOException e) {
-            return List.of(RouteFault.ofFolder("the folder cannot be read: " + e.getMessage()));
-        }
+    List<RouteFault> faultsAtStart(RouteFolder.Contents contents) throws IOException {
+        return contents.faults().isEmpty() && contents.files().equals(RouteFolder.shipped()) ? List.of() : faults(contents);
     }
 
     /** Returns what is wrong, file by file; nothing for a set that is sound. */
-    List<RouteFault> faults(Map<String, RouteFile> files) {
+    List<RouteFault> faults(RouteFolder.Contents contents) {
         DefaultCamelContext camel = new DefaultCamelContext(new Layer(beans));
         try (camel) {
             camel.disableJMX();
@@ -77,7 +81,7 @@ public final class RouteCheck {
             camel.setStartupSummaryLevel(StartupSummaryLevel.Off);
             Placeholders.set(camel, placeholders);
             camel.start();
-            return new Run(camel, files).faults();
+            return new Run(camel, contents).faults();
         } catch (Exception e) {
             throw new IllegalStateException("Camel cannot be started to check routes", e);
         }
@@ -92,23 +96,30 @@ public final class RouteCheck {
         private final List<RouteFault> faults = new ArrayList<>();
         private final Map<String, String> idFiles = new HashMap<>();
         private final Map<String, String> beginnings = new HashMap<>();
+        /** How many values the files that were read have together. */
+        private int values;
+        /** Whether a part of the routes is unknown, so that what is missing in the rest may be there. */
         private boolean unread;
 
-        private Run(DefaultCamelContext camel, Map<String, RouteFile> files) {
+        private Run(DefaultCamelContext camel, RouteFolder.Contents contents) {
             this.camel = camel;
-            this.files = files;
+            this.files = contents.files();
+            this.faults.addAll(contents.faults());
+            this.unread = !faults.isEmpty();
         }
 
         private List<RouteFault> faults() {
             Map<String, RouteBuilder> builders = new LinkedHashMap<>();
             for (RouteFile file : files.values()) {
                 try {
-                    texts.put(file.name(), new RouteText(file));
+                    RouteText text = new RouteText(file, MOST_VALUES - values);
+                    values += text.values();
+                    texts.put(file.name(), text);
                     RouteBuilder builder = (RouteBuilder) PluginHelper.getRoutesLoader(camel).findRoutesBuilders(file.resource()).iterator().next();
                     // What is common to all routes comes before them.
                     camel.addRoutesConfigurations((RouteConfigurationsBuilder) builder);
                     builders.put(file.name(), builder);
-                } catch (Exception e) {
+                } catch (Exception | LinkageError | StackOverflowError e) {
                     faults.add(malformed(file, e));
                     unread = true;
                 }
@@ -117,7 +128,7 @@ public final class RouteCheck {
             builders.forEach((name, builder) -> {
                 try {
                     builder.prepareModel(camel);
-                } catch (Exception e) {
+                } catch (Exception | LinkageError | StackOverflowError e) {
                     faults.add(malformed(files.get(name), e));
                     unread = true;
                     return;
@@ -138,7 +149,8 @@ public final class RouteCheck {
             return faults;
         }
 
-        private RouteFault malformed(RouteFile file, Exception failure) {
+        private RouteFault malformed(RouteFile file, Throwable failure) {
+            FatalErrors.check(failure);
             RouteText text = texts.get(file.name());
             return text == null ? RouteText.noYaml(file, failure) : text.fault(null, Causes.place(failure), Causes.tokens(failure), Causes.describe(failure));
         }
@@ -158,7 +170,8 @@ public final class RouteCheck {
             }
             try {
                 camel.addRouteDefinition(route);
-            } catch (Exception e) {
+            } catch (Exception | LinkageError | StackOverflowError e) {
+                FatalErrors.check(e);
                 faults.add(texts.get(file).fault(id, Optional.empty(), Causes.tokens(e), Causes.describe(e)));
                 beginnings.putIfAbsent(address(route.getInput().getEndpointUri()), file);
                 return false;

@@ -13,6 +13,7 @@ public record RouteFault(String file, int line, int column, String cause) {
     private static final int LONGEST = 400;
 
     public RouteFault {
+        file = file.replaceAll("\\p{Cntrl}", "?");
         String oneLine = cause.replaceAll("[\\s\\p{Cntrl}]+", " ").strip();
         cause = oneLine.length() <= LONGEST ? oneLine : oneLine.substring(0, LONGEST) + "…";
     }

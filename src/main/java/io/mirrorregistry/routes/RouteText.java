@@ -1,5 +1,6 @@
 package io.mirrorregistry.routes;
 
+import io.mirrorregistry.files.YamlBounds;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -7,12 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
-import org.snakeyaml.engine.v2.api.lowlevel.Parse;
-import org.snakeyaml.engine.v2.events.CollectionEndEvent;
-import org.snakeyaml.engine.v2.events.CollectionStartEvent;
-import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.Mark;
-import org.snakeyaml.engine.v2.exceptions.ParserException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -27,6 +23,7 @@ final class RouteText {
     private static final int DEEPEST = 200;
 
     private final RouteFile file;
+    private final int values;
     /** The items of the list that the file is: a route each, or what is common to routes. */
     private final List<Item> items = new ArrayList<>();
 
@@ -44,26 +41,21 @@ final class RouteText {
         }
     }
 
-    /** @throws YamlEngineException when it is no YAML, or no list */
-    RouteText(RouteFile file) {
+    /**
+     * Reads a file. Its bounds are checked here because Camel, which parses the text again, has none.
+     *
+     * @param mostValues how many values it may have
+     * @throws YamlEngineException when it is no YAML, is beyond the bounds, or is no list
+     */
+    RouteText(RouteFile file, int mostValues) {
         this.file = file;
         LoadSettings yaml = LoadSettings.builder().setLabel(file.name()).build();
-        requireShallow(new Parse(yaml).parseString(file.text()));
+        values = YamlBounds.measure(yaml, file.text(), DEEPEST, mostValues);
         Optional<Node> root = new Compose(yaml).composeString(file.text());
         if (root.isEmpty() || !(root.get() instanceof SequenceNode list)) {
             throw new YamlEngineException("this is no list of routes");
         }
         list.getValue().forEach(item -> items.add(item(item)));
-    }
-
-    private static void requireShallow(Iterable<Event> events) {
-        int depth = 0;
-        for (Event event : events) {
-            depth += event instanceof CollectionStartEvent ? 1 : event instanceof CollectionEndEvent ? -1 : 0;
-            if (depth > DEEPEST) {
-                throw new ParserException("it is nested more than " + DEEPEST + " levels deep", event.getStartMark());
-            }
-        }
     }
 
     private static Item item(Node node) {
@@ -96,6 +88,11 @@ final class RouteText {
 
     private static Place place(Optional<Mark> mark) {
         return mark.map(Place::of).orElse(new Place(1, 1));
+    }
+
+    /** Returns how many values it has, with what aliases stand for. */
+    int values() {
+        return values;
     }
 
     /** Returns what the items are: {@code route, routeConfiguration, beans} and so on. */
@@ -138,7 +135,7 @@ final class RouteText {
     }
 
     /** Says that a file is not even YAML. */
-    static RouteFault noYaml(RouteFile file, Exception failure) {
+    static RouteFault noYaml(RouteFile file, Throwable failure) {
         return fault(file, Causes.place(failure).orElse(new Place(1, 1)), Causes.describe(failure));
     }
 
