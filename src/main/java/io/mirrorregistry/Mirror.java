@@ -20,6 +20,7 @@ import io.mirrorregistry.edge.Requests;
 import io.mirrorregistry.edge.Shortcut;
 import io.mirrorregistry.edge.Workers;
 import io.mirrorregistry.health.CertificateHealthCheck;
+import io.mirrorregistry.health.EventLoopHealthCheck;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.health.RoutesHealthCheck;
@@ -43,6 +44,8 @@ import io.mirrorregistry.routes.RouteWatcher;
 import io.mirrorregistry.routes.StartRoutes;
 import io.mirrorregistry.routes.Successor;
 import io.mirrorregistry.status.StatusPage;
+import io.mirrorregistry.work.EventLoopWatch;
+import io.mirrorregistry.work.FatalErrors;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -93,6 +96,7 @@ public final class Mirror implements AutoCloseable {
     /** Null where the routes are those that the jar carries. */
     private final StartRoutes start;
     private final LiveRoutes live = new LiveRoutes();
+    private final EventLoopWatch eventLoop = new EventLoopWatch();
     /** Null for plain http. */
     private final ClientsTls tls;
     /** Null where the routes are those that the jar carries, or changes are not to be noticed. */
@@ -122,8 +126,13 @@ public final class Mirror implements AutoCloseable {
                 // Requests have workers of their own.
                 .setWorkerPoolSize(VERTX_WORKERS)
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
+        vertx.exceptionHandler(failure -> {
+            FatalErrors.check(failure);
+            LOG.error("A task of the event loop failed", failure);
+        });
         workers = new Workers(vertx, settings.server());
         metrics.version(version);
+        metrics.logLinesDropped(Logs::dropped);
         metrics.requests(workers::working, workers::waiting);
         for (RegistrySettings registry : settings.registries().values()) {
             registries.add(new Registry(registry, settings.breaker(), settings.server().workers(), workers, metrics));
@@ -161,7 +170,7 @@ public final class Mirror implements AutoCloseable {
             live.begin(camel, () -> Successor.of(camel, main.configure(), settings.placeholders()));
             // Before the other: Camel's management service takes the first server for its own if it has its port.
             camel.addService(new ManagementServer(settings.managementPort(), settings.server()));
-            camel.addService(new ClientsServer(settings.server(), tls, live, metrics));
+            camel.addService(new ClientsServer(settings.server(), tls, live, metrics, eventLoop));
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override
                 public void onContextStarted(CamelContext started) {
@@ -213,6 +222,7 @@ public final class Mirror implements AutoCloseable {
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
                 new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size()),
                         new Shortcut(cache::isAtHand), live));
+        beans.bind("event-loop", new EventLoopHealthCheck(eventLoop));
         if (watcher != null) {
             beans.bind("route-files", new RoutesHealthCheck(watcher));
         }
@@ -345,9 +355,15 @@ public final class Mirror implements AutoCloseable {
         // Camel would stop by itself, and so would the log, whoever is first.
         main.setShutdownStrategy(new SimpleMainShutdownStrategy());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            LOG.info("Shutting down");
-            close();
-            Logs.finish();
+            try {
+                LOG.info("Shutting down");
+                close();
+            } catch (Throwable e) {
+                FatalErrors.check(e);
+                LOG.error("The mirror does not stop in good order", e);
+            } finally {
+                Logs.finish();
+            }
         }, "shutdown"));
         main.run();
         return main.getExitCode();

@@ -2,6 +2,7 @@ package io.mirrorregistry;
 
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.work.FatalErrors;
 import java.nio.file.Path;
 import java.util.List;
 import org.slf4j.Logger;
@@ -28,14 +29,20 @@ public final class MirrorRegistry {
         if (Runtime.version().feature() >= JAVA_THAT_WARNS && System.getProperty(NO_UNSAFE) == null) {
             System.setProperty(NO_UNSAFE, "true");
         }
+        FatalErrors.prepare();
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> {
+            FatalErrors.check(failure);
+            LOG.error("The thread {} ended with a failure", thread.getName(), failure);
+        });
         try {
             Path here = Path.of("");
             System.exit(check ? check(here) : new Mirror(here, System.getenv()).run());
         } catch (InvalidSettingException e) {
             stop(e.getMessage());
-        } catch (Exception e) {
+        } catch (Throwable e) {
+            FatalErrors.check(e);
             LOG.debug("The mirror cannot start", e);
-            stop("The mirror cannot start: " + e.getMessage());
+            stop("The mirror cannot start: " + (e instanceof Exception && e.getMessage() != null ? e.getMessage() : e));
         }
     }
 

@@ -20,10 +20,12 @@ import io.mirrorregistry.testing.TestServer;
 import io.mirrorregistry.testing.TestStorage;
 import io.mirrorregistry.testing.TokenService;
 import io.vertx.core.json.JsonObject;
+import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -40,14 +42,18 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +68,14 @@ class ProcessTest {
     private final TestClient client = new TestClient();
     private final int port = TestMirror.freePort();
     private Process process;
+    private ProcessBuilder.Redirect output;
+    private ProcessBuilder.Redirect error;
+
+    @BeforeEach
+    void writeToFiles() {
+        output = ProcessBuilder.Redirect.to(directory.resolve("out").toFile());
+        error = ProcessBuilder.Redirect.to(directory.resolve("err").toFile());
+    }
 
     @AfterEach
     void stop() {
@@ -89,8 +103,7 @@ class ProcessTest {
         for (int i = 0; i < settings.length; i += 2) {
             builder.environment().put(settings[i], settings[i + 1]);
         }
-        process = builder.directory(directory.toFile()).redirectOutput(directory.resolve("out").toFile())
-                .redirectError(directory.resolve("err").toFile()).start();
+        process = builder.directory(directory.toFile()).redirectOutput(output).redirectError(error).start();
     }
 
     private static String absoluteClassPath() {
@@ -114,7 +127,7 @@ class ProcessTest {
                     return;
                 }
             } catch (UncheckedIOException e) {
-                assertTrue(process.isAlive(), "the mirror ended: " + read("err") + read("out"));
+                assertTrue(process.isAlive(), () -> "the mirror ended: " + read("err") + read("out"));
             }
             Thread.sleep(50);
         }
@@ -610,5 +623,95 @@ class ProcessTest {
         assertEquals(200, manifest.get(30, TimeUnit.SECONDS).statusCode());
         assertTrue(List.of(0, 143).contains(exitCode()), "exit code " + process.exitValue());
         assertFalse(read("out").contains("\"ERROR\""), read("out"));
+    }
+
+    @Test
+    void standardOutputThatNobodyReadsHoldsNothingUp() throws Exception {
+        Image image = hot.image("library/app", "1.0");
+        int managementPort = TestMirror.freePort();
+        output = ProcessBuilder.Redirect.PIPE;
+        launch("MIRROR_MANAGEMENT_PORT", String.valueOf(managementPort), "MIRROR_SERVER_SHUTDOWN_TIMEOUT", "2s");
+        String management = "http://127.0.0.1:" + managementPort;
+        String lost = "mirror_log_lines_dropped_total ";
+        fillTheLog(image, () -> count(management, lost) > 0);
+        assertEquals(200, client.get(url() + "/health").statusCode());
+        assertEquals(200, client.get(management + "/observe/health/live").statusCode());
+        assertEquals(200, client.get(url() + image.path()).statusCode());
+
+        // Somebody reads again: a line says how many are missing, and no more are.
+        BlockingQueue<String> warnings = new LinkedBlockingQueue<>();
+        AtomicBoolean reading = new AtomicBoolean(true);
+        Thread reader = new Thread(() -> {
+            try {
+                BufferedReader lines = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+                for (String line = lines.readLine(); line != null && reading.get(); line = lines.readLine()) {
+                    if (line.contains("lines were dropped")) {
+                        warnings.add(line);
+                    }
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        reader.start();
+        assertTrue(warnings.poll(30, TimeUnit.SECONDS) != null, "no warning");
+        double before = count(management, lost);
+        for (int i = 0; i < 100; i++) {
+            client.get(url() + image.path());
+        }
+        assertEquals(before, count(management, lost));
+
+        reading.set(false);
+        fillTheLog(image, () -> count(management, lost) > before);
+        process.destroy();
+        assertTrue(process.waitFor(20, TimeUnit.SECONDS), "the stop is held up");
+    }
+
+    /** Pulls until the condition holds; each pull has to be answered within 5 s. */
+    private void fillTheLog(Image image, BooleanSupplier condition) throws Exception {
+        awaitHealthy();
+        HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        for (int i = 0; i < 1000 && !condition.getAsBoolean(); i++) {
+            List<CompletableFuture<HttpResponse<byte[]>>> answers = new ArrayList<>();
+            for (int j = 0; j < 50; j++) {
+                answers.add(http.sendAsync(TestClient.request("GET", url() + image.path(), Duration.ofSeconds(5)),
+                        HttpResponse.BodyHandlers.ofByteArray()));
+            }
+            for (CompletableFuture<HttpResponse<byte[]>> answer : answers) {
+                assertEquals(200, answer.get(5, TimeUnit.SECONDS).statusCode());
+            }
+        }
+        assertTrue(condition.getAsBoolean(), "no line is dropped");
+    }
+
+    private double count(String management, String metric) {
+        return new String(client.get(management + "/observe/metrics").body(), StandardCharsets.UTF_8).lines()
+                .filter(line -> line.startsWith(metric)).mapToDouble(line -> Double.parseDouble(line.substring(metric.length()))).sum();
+    }
+
+    /** Not from the class FatalErrors alone: a thread that is started in a route gets no memory, and nobody else sees its failure. */
+    @Test
+    void endsWithCodeThreeWhereAnErrorOfTheVirtualMachineIsThrownInARoute() throws Exception {
+        Path routes = TestRoutes.copyTo(directory);
+        Files.writeString(routes.resolve("hungry.camel.yaml"), """
+                - route:
+                    id: hungry
+                    from:
+                      uri: platform-http:/hungry
+                      parameters:
+                        useBodyHandler: false
+                        headerFilterStrategy: "#client-headers"
+                      steps:
+                        - bean:
+                            beanType: java.lang.StringBuilder
+                            method: ensureCapacity(1500000000)
+                """);
+        launch("JAVA_TOOL_OPTIONS", "-Xmx100m -XX:+UseSerialGC");
+        awaitHealthy();
+        try (Socket client = new Socket("127.0.0.1", port)) {
+            client.getOutputStream().write("GET /hungry HTTP/1.1\r\nHost: mirror\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            assertEquals(3, exitCode(), () -> read("out"));
+        }
+        assertTrue(read("err").contains("Mirror Registry ends with code 3: java.lang.OutOfMemoryError"), read("err"));
     }
 }

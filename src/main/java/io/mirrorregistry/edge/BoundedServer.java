@@ -2,6 +2,8 @@ package io.mirrorregistry.edge;
 
 import io.netty.handler.codec.TooLongFrameException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.vertx.core.Context;
+import io.vertx.core.Promise;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
@@ -65,13 +67,17 @@ abstract class BoundedServer extends VertxPlatformHttpServer {
                 .connectionHandler(connection -> limits.speaksHttp(ClientConnection.of(connection)))
                 .invalidRequestHandler(BoundedServer::refuse)
                 .requestHandler(router);
-        server.listen().toCompletionStage().toCompletableFuture().join();
+        // A server's connections run on the event loop on which it began to listen.
+        Context loop = getVertx().getOrCreateContext();
+        Promise<HttpServer> listening = Promise.promise();
+        loop.runOnContext(now -> server.listen().onComplete(listening));
+        listening.future().toCompletionStage().toCompletableFuture().join();
         AcceptedConnections.requireEnabled();
-        started(server, options);
+        started(server, options, loop);
     }
 
-    /** Is called when the server listens. */
-    void started(HttpServer listening, HttpServerOptions options) {
+    /** Is called when the server listens, with the event loop of all its connections. */
+    void started(HttpServer listening, HttpServerOptions options, Context loop) {
     }
 
     @Override

@@ -3,6 +3,8 @@ package io.mirrorregistry.edge;
 import io.mirrorregistry.config.Settings.ServerSettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.routes.LiveRoutes;
+import io.mirrorregistry.work.EventLoopWatch;
+import io.vertx.core.Context;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
@@ -14,14 +16,21 @@ public final class ClientsServer extends BoundedServer {
     private final LiveRoutes live;
     private final ClientsTls tls;
     private final Metrics metrics;
+    private final EventLoopWatch watch;
 
-    /** @param tls null for plain http */
-    public ClientsServer(ServerSettings settings, ClientsTls tls, LiveRoutes live, Metrics metrics) {
+    /**
+     * Makes a server, which does not listen yet.
+     *
+     * @param tls null for plain http
+     * @param watch measures whether the server's event loop runs
+     */
+    public ClientsServer(ServerSettings settings, ClientsTls tls, LiveRoutes live, Metrics metrics, EventLoopWatch watch) {
         super(settings.port(), VertxPlatformHttpRouter.SERVER_TYPE_SERVER, ConnectionBounds.ofClients(settings));
         this.settings = settings;
         this.tls = tls;
         this.live = live;
         this.metrics = metrics;
+        this.watch = watch;
     }
 
     @Override
@@ -41,7 +50,8 @@ public final class ClientsServer extends BoundedServer {
     }
 
     @Override
-    void started(HttpServer server, HttpServerOptions options) {
+    void started(HttpServer server, HttpServerOptions options, Context loop) {
+        watch.watch(task -> loop.runOnContext(now -> task.run()));
         if (tls != null) {
             tls.watch(server, options);
         }

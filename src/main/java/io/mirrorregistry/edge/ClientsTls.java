@@ -2,6 +2,8 @@ package io.mirrorregistry.edge;
 
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.TlsSettings;
+import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.Guarded;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.SSLOptions;
@@ -85,7 +87,8 @@ public final class ClientsTls {
             named.setDaemon(true);
             return named;
         });
-        thread.scheduleWithFixedDelay(() -> look(server, options), 0, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        thread.scheduleWithFixedDelay(new Guarded("look into the certificate's files", () -> look(server, options)), 0, LOOK_MILLIS,
+                TimeUnit.MILLISECONDS);
     }
 
     /** Stops looking. */
@@ -137,6 +140,7 @@ public final class ClientsTls {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (Exception e) {
+            FatalErrors.check(e);
             LOG.debug("The server does not take the certificate", e);
             refuse(TlsSettings.CERTIFICATE + "=" + files.certificate() + ": the server does not take it (" + e.getMessage() + ")");
         }

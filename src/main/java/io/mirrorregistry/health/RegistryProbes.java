@@ -1,11 +1,13 @@
 package io.mirrorregistry.health;
 
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.mirrorregistry.images.ImageLayout;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
-import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.Guarded;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -52,9 +54,9 @@ public final class RegistryProbes implements AutoCloseable {
      */
     public void start(Duration interval, Duration whileNotAsked) {
         for (Registry registry : registries) {
-            threads.scheduleWithFixedDelay(() -> remember(registry), 0, interval.toMillis(), TimeUnit.MILLISECONDS);
-            threads.scheduleWithFixedDelay(() -> tryAgain(registry), whileNotAsked.toMillis(), whileNotAsked.toMillis(),
-                    TimeUnit.MILLISECONDS);
+            threads.scheduleWithFixedDelay(new Guarded("probe " + registry.name(), () -> remember(registry)), 0, interval.toMillis(), TimeUnit.MILLISECONDS);
+            threads.scheduleWithFixedDelay(new Guarded("try " + registry.name() + " again", () -> tryAgain(registry)), whileNotAsked.toMillis(),
+                    whileNotAsked.toMillis(), TimeUnit.MILLISECONDS);
         }
     }
 
@@ -62,7 +64,7 @@ public final class RegistryProbes implements AutoCloseable {
     private void tryAgain(Registry registry) {
         if (registry.breaker().getState() == CircuitBreaker.State.OPEN) {
             remember(registry);
-            if (last.get(registry.name()).up()) {
+            if (isUp(registry.name())) {
                 registry.breaker().transitionToHalfOpenState();
             }
         }
@@ -85,15 +87,11 @@ public final class RegistryProbes implements AutoCloseable {
     }
 
     private void remember(Registry registry) {
-        try {
-            Probe now = registry.settings().isFolder() ? lookAtFolder() : ask(registry);
-            Probe before = last.put(registry.name(), now);
-            if (before == null ? !now.up() : before.up() != now.up()) {
-                LOG.atLevel(now.up() ? org.slf4j.event.Level.INFO : org.slf4j.event.Level.WARN)
-                        .log("{} is {}: {} {}", registry.name(), now.up() ? "up" : "down", now.whom(), now.status());
-            }
-        } catch (RuntimeException e) {
-            LOG.error("probing {} failed", registry.name(), e);
+        Probe now = registry.settings().isFolder() ? lookAtFolder() : ask(registry);
+        Probe before = last.put(registry.name(), now);
+        if (before == null ? !now.up() : before.up() != now.up()) {
+            LOG.atLevel(now.up() ? org.slf4j.event.Level.INFO : org.slf4j.event.Level.WARN)
+                    .log("{} is {}: {} {}", registry.name(), now.up() ? "up" : "down", now.whom(), now.status());
         }
     }
 
@@ -106,8 +104,10 @@ public final class RegistryProbes implements AutoCloseable {
             boolean up = status < 400 || status == 401 || status == 403;
             return new Probe(whom, asked, up, "answered " + status, Instant.now());
         } catch (RegistryTroubleException e) {
+            FatalErrors.check(e);
             return new Probe(whom, asked, false, e.getMessage().replace(VERSION + ": ", ""), Instant.now());
         } catch (IOException e) {
+            FatalErrors.check(e);
             return new Probe(whom, asked, false, e.getClass().getSimpleName(), Instant.now());
         }
     }

@@ -6,6 +6,7 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.ThrowableProxy;
 import ch.qos.logback.core.encoder.Encoder;
 import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.joran.spi.ConsoleTarget;
@@ -13,6 +14,9 @@ import ch.qos.logback.core.spi.ContextAwareBase;
 import ch.qos.logback.core.spi.FilterReply;
 import io.mirrorregistry.config.Settings.LoggingSettings;
 import io.mirrorregistry.routes.RouteWatcher;
+import io.mirrorregistry.work.FatalErrors;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.LoggerFactory;
 
 /** Sets up logback in code: its XML parser costs a tenth of the start. Logback finds this class as a service. */
@@ -30,6 +34,22 @@ public final class Logs extends ContextAwareBase implements Configurator {
                     && event.getLoggerName().startsWith("org.apache.camel.") ? FilterReply.DENY : FilterReply.NEUTRAL;
         }
     };
+
+    /**
+     * Has {@link FatalErrors} see each failure that is logged. Libraries (Netty's event loop and timer, Vert.x, Camel) catch every error
+     * and log it, an OutOfMemoryError as well. A line without a failure costs one comparison.
+     */
+    private static final Filter<ILoggingEvent> FATAL = new Filter<>() {
+        @Override
+        public FilterReply decide(ILoggingEvent event) {
+            if (event.getThrowableProxy() instanceof ThrowableProxy failure) {
+                FatalErrors.check(failure.getThrowable());
+            }
+            return FilterReply.NEUTRAL;
+        }
+    };
+
+    private static final LongAdder DROPPED = new LongAdder();
 
     /** Writes what is logged before the settings are known. */
     @Override
@@ -53,24 +73,43 @@ public final class Logs extends ContextAwareBase implements Configurator {
         ((LoggerContext) LoggerFactory.getILoggerFactory()).getLoggerList().forEach(logger -> logger.setLevel(Level.OFF));
     }
 
+    /** Returns how many lines were dropped since the start, because standard output took none. */
+    public static long dropped() {
+        return DROPPED.sum();
+    }
+
     private static void apply(LoggerContext context, LoggingSettings settings) {
         Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
         root.detachAndStopAllAppenders();
-        StandardOutput output = new StandardOutput(encoder(context, settings.format()), ConsoleTarget.SystemOut.getStream());
+        StandardOutput output = new StandardOutput(encoder(context, settings.format()), ConsoleTarget.SystemOut.getStream(),
+                StandardOutput.LONGEST_WAIT, DROPPED);
         output.setContext(context);
+        output.addFilter(FATAL);
         output.addFilter(WITHOUT_ROUTINE);
         output.start();
         root.addAppender(output);
         Level level = Level.toLevel(settings.level());
         root.setLevel(level);
-        // The HTTP client writes whole headers at these levels, with Authorization among them.
-        context.getLogger("org.apache.hc").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
-        context.getLogger("org.apache.camel.component.http").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
-        // Vert.x writes whole addresses, with what a client has put into the query.
-        context.getLogger("io.vertx").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
-        context.getLogger("io.netty").setLevel(level.isGreaterOrEqual(Level.INFO) ? level : Level.INFO);
+        // Libraries log an OutOfMemoryError as a warning, which FATAL has to see even where only errors are written.
+        output.addFilter(threshold(level));
+        Level seen = level == Level.ERROR ? Level.WARN : level;
+        context.getLogger("org.apache.camel").setLevel(seen);
+        // The HTTP client writes whole headers at the levels below, with Authorization among them. Vert.x writes whole addresses, with what a
+        // client has put into the query.
+        for (String name : List.of("org.apache.hc", "org.apache.camel.component.http", "io.vertx", "io.netty")) {
+            context.getLogger(name).setLevel(seen.isGreaterOrEqual(Level.INFO) ? seen : Level.INFO);
+        }
         // Netty lists the services that it has found, which are the mirror's own.
-        context.getLogger("io.netty.bootstrap").setLevel(level.isGreaterOrEqual(Level.WARN) ? level : Level.WARN);
+        context.getLogger("io.netty.bootstrap").setLevel(seen.isGreaterOrEqual(Level.WARN) ? seen : Level.WARN);
+    }
+
+    private static Filter<ILoggingEvent> threshold(Level level) {
+        return new Filter<>() {
+            @Override
+            public FilterReply decide(ILoggingEvent event) {
+                return event.getLevel().isGreaterOrEqual(level) ? FilterReply.NEUTRAL : FilterReply.DENY;
+            }
+        };
     }
 
     private static Encoder<ILoggingEvent> encoder(LoggerContext context, String format) {

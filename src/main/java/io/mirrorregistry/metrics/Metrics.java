@@ -23,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntSupplier;
+import java.util.function.LongSupplier;
 
 /**
  * All that is measured, with its names and labels. A label has few values that the mirror itself gives: none is the name of a
@@ -247,6 +248,12 @@ public final class Metrics implements AutoCloseable {
     public void routeFaults(IntSupplier faults) {
         Gauge.builder("mirror.route.faults", faults::getAsInt)
                 .description("What is wrong with the routes in the folder; 0 while they serve").register(meters);
+    }
+
+    /** Tells how many lines of the log were dropped. */
+    public void logLinesDropped(LongSupplier dropped) {
+        FunctionCounter.builder("mirror.log.lines.dropped", dropped, LongSupplier::getAsLong)
+                .description("Lines of the log that were dropped because standard output took none").register(meters);
     }
 
     /** Counts that changed routes serve. */

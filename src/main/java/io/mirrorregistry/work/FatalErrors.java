@@ -1,5 +1,6 @@
 package io.mirrorregistry.work;
 
+import java.util.concurrent.CountDownLatch;
 import java.util.function.IntConsumer;
 
 /**
@@ -20,7 +21,29 @@ public final class FatalErrors {
     /** Replaced in tests only. */
     static volatile IntConsumer exit = Runtime.getRuntime()::halt;
 
+    /** Released when the process has to end. */
+    private static final CountDownLatch ENDING = new CountDownLatch(1);
+    private static final long LONGEST_LAST_LINE_MILLIS = 1000;
+
     private FatalErrors() {
+    }
+
+    /**
+     * Starts the thread that ends the process even where standard error is a pipe that nobody reads, and the last line cannot be written.
+     * It is started early because a new thread may need the memory that is missing.
+     */
+    public static void prepare() {
+        Thread thread = new Thread(() -> {
+            try {
+                ENDING.await();
+                Thread.sleep(LONGEST_LAST_LINE_MILLIS);
+                exit.accept(EXIT_CODE);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }, "fatal-errors");
+        thread.setDaemon(true);
+        thread.start();
     }
 
     /**
@@ -42,6 +65,7 @@ public final class FatalErrors {
 
     /** Runs no shutdown hook and logs nothing: both may need the memory that is missing. */
     private static void end(Throwable cause) {
+        ENDING.countDown();
         try {
             System.err.println("Mirror Registry ends with code " + EXIT_CODE + ": " + cause);
         } finally {
