@@ -7,6 +7,8 @@ import io.mirrorregistry.TestMirror.Reply;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 
@@ -76,6 +78,52 @@ class HealthTest {
         try (TestRegistry hot = TestRegistry.start("hot").requireBasic("a", "b");
                 TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {
             await(() -> check(mirror.management("/observe/health"), "registry-hot").getString("message").startsWith("up: "));
+        }
+    }
+
+    @Test
+    void aProbeSurvivesEveryFailure() throws Exception {
+        AtomicInteger failures = new AtomicInteger();
+        try (TestRegistry hot = TestRegistry.start("hot");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms", "MIRROR_LOGGING_LEVEL", "warn");
+                LogHook hook = LogHook.on("io.mirrorregistry.health.RegistryProbes", message -> {
+                    failures.incrementAndGet();
+                    throw new NoClassDefFoundError("for this test");
+                })) {
+            await(() -> mirror.management("/observe/health").text().contains("up: " + hot.host()));
+            hot.stop();
+            await(() -> failures.get() > 0);
+            hot.restart();
+            await(() -> mirror.management("/observe/health").text().contains("up: " + hot.host() + " answered 200, 0 s ago"));
+        }
+    }
+
+    /** The line of a pull is logged on the event loop of the clients' port, and held there. */
+    @Test
+    void theMirrorIsNotAliveWhileTheEventLoopOfClientsIsBlocked() throws Exception {
+        CountDownLatch held = new CountDownLatch(1);
+        try (TestRegistry hot = TestRegistry.start("hot");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_LOGGING_LEVEL", "info")) {
+            assertEquals("UP", check(mirror.management("/observe/health/live"), "event-loop").getString("status"));
+            try (LogHook hook = LogHook.on("access", message -> {
+                try {
+                    held.await();
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            })) {
+                assertEquals(200, mirror.get("/health").status());
+                assertEquals(200, mirror.management("/observe/health/live").status());
+                for (int i = 0; i < 1000 && mirror.management("/observe/health/live").status() == 200; i++) {
+                    Thread.sleep(50);
+                }
+                JsonObject blocked = check(mirror.management("/observe/health/live"), "event-loop");
+                assertTrue(blocked.getString("message").matches("the event loop of the clients' port has been blocked for \\d+ s"), blocked.toString());
+            } finally {
+                held.countDown();
+            }
+            await(() -> mirror.management("/observe/health/live").status() == 200);
+            assertEquals(200, mirror.get("/health").status());
         }
     }
 }

@@ -689,7 +689,7 @@ class ProcessTest {
                 .filter(line -> line.startsWith(metric)).mapToDouble(line -> Double.parseDouble(line.substring(metric.length()))).sum();
     }
 
-    /** Not from the class FatalErrors alone: a thread that is started in a route gets no memory, and nobody else sees its failure. */
+    /** Without -XX:+ExitOnOutOfMemoryError, which would end the process earlier. */
     @Test
     void endsWithCodeThreeWhereAnErrorOfTheVirtualMachineIsThrownInARoute() throws Exception {
         Path routes = TestRoutes.copyTo(directory);
@@ -703,7 +703,7 @@ class ProcessTest {
                         headerFilterStrategy: "#client-headers"
                       steps:
                         - bean:
-                            beanType: java.lang.StringBuilder
+                            beanType: java.util.ArrayList
                             method: ensureCapacity(1500000000)
                 """);
         launch("JAVA_TOOL_OPTIONS", "-Xmx100m -XX:+UseSerialGC");

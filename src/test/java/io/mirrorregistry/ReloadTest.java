@@ -398,4 +398,19 @@ class ReloadTest {
         write("front-door", frontDoorThatSays("later"));
         await(() -> !refused() && "later".equals(edit()));
     }
+
+    @Test
+    void theWatchSurvivesEveryFailure() throws Exception {
+        start();
+        AtomicInteger failures = new AtomicInteger();
+        try (LogHook hook = LogHook.on("io.mirrorregistry.routes.RouteWatcher", message -> {
+            failures.incrementAndGet();
+            throw new AssertionError("for this test");
+        })) {
+            write("front-door", "- route: [");
+            await(() -> failures.get() > 0);
+        }
+        write("front-door", frontDoorThatSays("later"));
+        await(() -> !refused() && "later".equals(edit()));
+    }
 }

@@ -31,4 +31,10 @@ public final class EventLoopHealthCheck extends AbstractHealthCheck {
             builder.message("the event loop of the clients' port has been blocked for " + blocked.toSeconds() + " s").down();
         }
     }
+
+    /** Camel's default is readiness alone. */
+    @Override
+    public boolean isLiveness() {
+        return true;
+    }
 }
