@@ -21,6 +21,7 @@ import io.mirrorregistry.testing.TestStorage;
 import io.mirrorregistry.testing.TokenService;
 import io.vertx.core.json.JsonObject;
 import java.io.BufferedReader;
+import java.io.BufferedWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
@@ -713,5 +714,37 @@ class ProcessTest {
             assertEquals(3, exitCode(), () -> read("out"));
         }
         assertTrue(read("err").contains("Mirror Registry ends with code 3: java.lang.OutOfMemoryError"), read("err"));
+    }
+
+    @Test
+    void anIndexOfAHundredThousandNamesFitsIntoASmallMemory() throws Exception {
+        Path images = Files.createDirectories(directory.resolve("images"));
+        Files.writeString(images.resolve("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}");
+        try (BufferedWriter out = Files.newBufferedWriter(images.resolve("index.json"))) {
+            out.write("{\"schemaVersion\":2,\"manifests\":[");
+            for (int i = 0; i < 100_000; i++) {
+                out.write((i == 0 ? "" : ",") + "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:"
+                        + Digest.ofSha256(String.valueOf(i).getBytes(StandardCharsets.UTF_8)).hex()
+                        + "\",\"size\":500,\"annotations\":{\"org.opencontainers.image.ref.name\":\"library/app:" + i + "\"}}");
+            }
+            out.write("]}");
+        }
+        String small = "-Xmx100m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError";
+        int managementPort = TestMirror.freePort();
+        launch("JAVA_TOOL_OPTIONS", small, "MIRROR_MANAGEMENT_PORT", String.valueOf(managementPort), "MIRROR_CACHE_MISS_TTL", "0");
+        awaitHealthy();
+        for (int i = 0; i < 50; i++) {
+            assertEquals(503, client.get(url() + "/v2/library/app/manifests/" + i).statusCode());
+        }
+        String health = new String(client.get("http://127.0.0.1:" + managementPort + "/observe/health").body(), StandardCharsets.UTF_8);
+        assertTrue(health.contains("has more than ") && health.contains("raise -Xmx"), health);
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+        process.destroy();
+        exitCode();
+
+        launch(List.of("check"), "JAVA_TOOL_OPTIONS", small);
+        assertEquals(1, exitCode());
+        assertTrue(read("err").lines().anyMatch(line -> line.matches("mirror.images.directory=images: The file images/index.json is not read: it has more than "
+                + "\\d+ names, .*; raise -Xmx or remove images.")), read("err"));
     }
 }

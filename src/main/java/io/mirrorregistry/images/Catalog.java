@@ -3,7 +3,6 @@ package io.mirrorregistry.images;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.RepositoryName;
 
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -12,8 +11,8 @@ import java.util.Map;
  * @param repositories by name; each has something to serve
  * @param size how many images are served: names of {@code index.json} whose image is whole
  * @param manifests every manifest that was read, for the next catalog
- * @param problems one sentence for each image, or part of one, that is left out
+ * @param problems one sentence for each image, or part of one, that is left out; not to be changed
  */
 record Catalog(Map<RepositoryName, Repository> repositories, int size, Map<Digest, Manifest> manifests,
-        List<String> problems) {
+        Problems problems) {
 }

@@ -1,13 +1,13 @@
 package io.mirrorregistry.images;
 
 import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.work.FatalErrors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
@@ -28,7 +28,6 @@ final class CatalogKeeper {
     static final int REST = 50;
 
     private static final Logger LOG = LoggerFactory.getLogger(ImageLayout.class);
-    private static final int SHOWN_PROBLEMS = 5;
 
     /**
      * One look at the folder.
@@ -55,13 +54,7 @@ final class CatalogKeeper {
             if (failure != null) {
                 return catalog == null ? failure : failure + " What was read before is still served.";
             }
-            List<String> problems = catalog.problems();
-            if (problems.isEmpty()) {
-                return null;
-            }
-            String shown = String.join(" ", problems.subList(0, Math.min(problems.size(), SHOWN_PROBLEMS)));
-            int more = problems.size() - SHOWN_PROBLEMS;
-            return more > 0 ? shown + " And " + more + " more." : shown;
+            return catalog.problems().isEmpty() ? null : catalog.problems().toString();
         }
     }
 
@@ -135,7 +128,13 @@ final class CatalogKeeper {
             boolean settled = catalog.problems().isEmpty() && !stamp.isYoung(began, RECHECK);
             return new Look(stamp, began, clock.instant(), settled, catalog, null);
         } catch (ImageLayoutException e) {
-            return new Look(stamp, began, clock.instant(), false, last, e.getMessage());
+            boolean settled = e.lasting() && !stamp.isYoung(began, RECHECK);
+            return new Look(stamp, began, clock.instant(), settled, last, e.getMessage());
+        } catch (RuntimeException | Error e) {
+            // Kept as a failed look, too: otherwise every request would read the folder again.
+            FatalErrors.check(e);
+            LOG.debug("The folder of images cannot be read", e);
+            return new Look(stamp, began, clock.instant(), false, last, "The folder of images cannot be read (" + e.getClass().getSimpleName() + ").");
         }
     }
 

@@ -1,7 +1,9 @@
 package io.mirrorregistry.images;
 
 /** An image, or a part of one, that cannot be served; the message tells why, as the end of a sentence. */
-final class DamagedImageException extends Exception {
+class DamagedImageException extends Exception {
+
+    private static final long serialVersionUID = 1;
 
     DamagedImageException(String message) {
         super(message, null, false, false);

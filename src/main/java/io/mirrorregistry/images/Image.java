@@ -10,9 +10,9 @@ import java.util.Map;
  *
  * @param manifests the manifest that the entry points to, then those in its indexes, nearest first
  * @param blobs configurations, layers, and the manifests themselves
- * @param problems why parts of its indexes are left out, one phrase each; mostly empty
+ * @param problems why parts of its indexes are left out, one phrase each; mostly empty; not to be changed
  */
-record Image(List<Manifest> manifests, Map<Digest, StoredBlob> blobs, List<String> problems) {
+record Image(List<Manifest> manifests, Map<Digest, StoredBlob> blobs, Problems problems) {
 
     Manifest root() {
         return manifests.get(0);

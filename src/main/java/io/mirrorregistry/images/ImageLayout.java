@@ -15,6 +15,9 @@ import java.util.Optional;
  * {@code umoci} write them. Reads only. May be used by any number of threads; a call costs one file status while the folder
  * stays the same, and sees what is put into it without a restart.
  *
+ * <p>The catalog in memory has a bound by the heap ({@link CatalogBudget}): images beyond it are left out, and an {@code index.json} with
+ * more names than fit is refused as a whole, so that what was read before stays.
+ *
  * <p>A damaged image is left out alone and told by {@link #problem()}. Every method that throws
  * {@link ImageLayoutException} does so when the folder is missing, is no layout, or its {@code index.json} cannot be read,
  * and nothing good was read before; the message is one sentence for a person.
@@ -28,11 +31,16 @@ public final class ImageLayout {
 
     /** @param directory the folder; need not exist yet */
     public ImageLayout(Path directory) {
-        this(directory, InstantSource.system());
+        this(directory, InstantSource.system(), CatalogBudget.ofHeap());
     }
 
     ImageLayout(Path directory, InstantSource clock) {
-        CatalogReader reader = new CatalogReader(directory);
+        this(directory, clock, CatalogBudget.ofHeap());
+    }
+
+    /** @param mostBytes how much memory the catalog may take */
+    ImageLayout(Path directory, InstantSource clock, long mostBytes) {
+        CatalogReader reader = new CatalogReader(directory, mostBytes);
         this.blobs = reader.blobs();
         this.keeper = new CatalogKeeper(reader, clock);
     }

@@ -29,25 +29,35 @@ final class ImageReader {
 
     private final BlobDirectory blobDirectory;
     private final ManifestStore store;
+    private final CatalogBudget budget;
     private final Queue<Step> steps = new ArrayDeque<>();
     private final Set<Digest> visited = new HashSet<>();
     private final List<Manifest> manifests = new ArrayList<>();
     private final Map<Digest, StoredBlob> blobs = new HashMap<>();
-    private final List<String> problems = new ArrayList<>();
+    private final Problems problems = new Problems();
+    private long taken;
 
-    private ImageReader(BlobDirectory blobDirectory, ManifestStore store) {
+    private ImageReader(BlobDirectory blobDirectory, ManifestStore store, CatalogBudget budget) {
         this.blobDirectory = blobDirectory;
         this.store = store;
+        this.budget = budget;
     }
 
     /**
      * Reads an image.
      *
      * @param root what the entry of {@code index.json} points to
+     * @param budget what its blobs take of it is given back where the image cannot be served
      * @throws DamagedImageException when the manifest cannot be served, or nothing of what the index lists
      */
-    static Image read(Descriptor root, BlobDirectory blobs, ManifestStore store) throws DamagedImageException {
-        return new ImageReader(blobs, store).read(root);
+    static Image read(Descriptor root, BlobDirectory blobs, ManifestStore store, CatalogBudget budget) throws DamagedImageException {
+        ImageReader reader = new ImageReader(blobs, store, budget);
+        try {
+            return reader.read(root);
+        } catch (DamagedImageException e) {
+            budget.giveBack(reader.taken);
+            throw e;
+        }
     }
 
     private Image read(Descriptor root) throws DamagedImageException {
@@ -62,9 +72,9 @@ final class ImageReader {
             }
         }
         if (!problems.isEmpty() && manifests.stream().allMatch(Manifest::index)) {
-            throw new DamagedImageException(problems.get(0));
+            throw new DamagedImageException(problems.first());
         }
-        return new Image(List.copyOf(manifests), Collections.unmodifiableMap(blobs), List.copyOf(problems));
+        return new Image(List.copyOf(manifests), Collections.unmodifiableMap(blobs), problems);
     }
 
     private void visit(Step step) throws DamagedImageException {
@@ -76,6 +86,7 @@ final class ImageReader {
         if (mediaType.isEmpty() || ManifestParser.isManifest(mediaType)) {
             visitManifest(step);
         } else {
+            take(CatalogBudget.BLOB);
             addBlob(step.descriptor(), blobs);
         }
     }
@@ -95,8 +106,14 @@ final class ImageReader {
             }
         }
         addBlob(step.descriptor(), found);
+        take((long) CatalogBudget.BLOB * found.size());
         blobs.putAll(found);
         manifests.add(manifest);
+    }
+
+    private void take(long bytes) throws DamagedImageException {
+        budget.take(bytes);
+        taken += bytes;
     }
 
     private void addBlob(Descriptor descriptor, Map<Digest, StoredBlob> found) throws DamagedImageException {

@@ -1,25 +1,34 @@
 package io.mirrorregistry.images;
 
-import io.vertx.core.json.DecodeException;
-import io.vertx.core.json.Json;
+import com.fasterxml.jackson.core.JsonToken;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 
-import java.nio.charset.StandardCharsets;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 
 /** Reads fields of JSON that anybody may have written: a value of another type counts as absent, nothing is converted. */
 final class JsonFields {
+
+    /** Real manifests have some hundreds, an index of a hundred platforms some thousands; each takes up to 60 bytes. */
+    static final int MOST_PARTS = 200_000;
 
     private static final int LONGEST_QUOTE = 200;
 
     private JsonFields() {
     }
 
-    /** Returns the object that the UTF-8 text holds, or null where it holds none. */
-    static JsonObject parse(byte[] text) {
-        try {
-            return Json.decodeValue(new String(text, StandardCharsets.UTF_8)) instanceof JsonObject json ? json : null;
-        } catch (DecodeException e) {
+    /**
+     * Returns the object that the UTF-8 text holds, or null where it holds none.
+     *
+     * @throws JsonStream.TooManyPartsException when it has more than {@value #MOST_PARTS} names and values
+     */
+    static JsonObject parse(byte[] text) throws JsonStream.TooManyPartsException {
+        try (JsonStream json = new JsonStream(new ByteArrayInputStream(text))) {
+            return json.next() == JsonToken.START_OBJECT && json.value(MOST_PARTS) instanceof JsonObject object && json.next() == null ? object : null;
+        } catch (JsonStream.TooManyPartsException e) {
+            throw e;
+        } catch (IOException e) {
             return null;
         }
     }

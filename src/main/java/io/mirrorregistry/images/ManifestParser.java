@@ -34,7 +34,12 @@ final class ManifestParser {
      * @throws DamagedImageException when the content is neither, or could be taken for both
      */
     static Manifest parse(Digest digest, byte[] content) throws DamagedImageException {
-        JsonObject json = JsonFields.parse(content);
+        JsonObject json;
+        try {
+            json = JsonFields.parse(content);
+        } catch (JsonStream.TooManyPartsException e) {
+            throw new DamagedImageException("manifest " + digest + " has more than " + JsonFields.MOST_PARTS + " names and values");
+        }
         if (json == null) {
             throw new DamagedImageException("manifest " + digest + " is not JSON");
         }

@@ -12,35 +12,52 @@ final class ManifestStore {
     static final int MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
     private final BlobDirectory blobs;
+    private final CatalogBudget budget;
     private final Map<Digest, Manifest> earlier;
     private final Map<Digest, Manifest> used = new HashMap<>();
 
-    ManifestStore(BlobDirectory blobs, Map<Digest, Manifest> earlier) {
+    ManifestStore(BlobDirectory blobs, Map<Digest, Manifest> earlier, CatalogBudget budget) {
         this.blobs = blobs;
+        this.budget = budget;
         this.earlier = earlier;
     }
 
     /**
      * Returns the manifest that a descriptor points to.
      *
-     * @throws DamagedImageException when it is missing, or is not what the descriptor says
+     * @throws DamagedImageException when it is missing, is not what the descriptor says, or is more than the budget allows
      */
     Manifest manifest(Descriptor descriptor) throws DamagedImageException {
         StoredBlob blob = blobs.blob(descriptor);
         Manifest manifest = used.get(descriptor.digest());
-        if (manifest == null) {
+        if (manifest != null) {
+            requireType(descriptor, manifest);
+            return manifest;
+        }
+        long cost = CatalogBudget.MANIFEST + Math.min(blob.size(), MAX_MANIFEST_BYTES);
+        // Before it is read, so that a folder beyond the budget is not read to its end each time.
+        budget.take(cost);
+        try {
             manifest = earlier.get(descriptor.digest());
+            if (manifest == null) {
+                manifest = ManifestParser.parse(descriptor.digest(), blobs.verified(blob, MAX_MANIFEST_BYTES));
+            }
+            requireType(descriptor, manifest);
+            budget.take((long) CatalogBudget.PART * (manifest.parts().size() + manifest.annotations().size()));
+        } catch (DamagedImageException e) {
+            budget.giveBack(cost);
+            throw e;
         }
-        if (manifest == null) {
-            manifest = ManifestParser.parse(descriptor.digest(), blobs.verified(blob, MAX_MANIFEST_BYTES));
-        }
+        used.put(descriptor.digest(), manifest);
+        return manifest;
+    }
+
+    private static void requireType(Descriptor descriptor, Manifest manifest) throws DamagedImageException {
         String mediaType = manifest.stored().mediaType();
         if (!descriptor.mediaType().isEmpty() && !descriptor.mediaType().equals(mediaType)) {
             throw new DamagedImageException("manifest " + descriptor.digest() + " is announced as "
                     + JsonFields.quote(descriptor.mediaType()) + " but is " + JsonFields.quote(mediaType));
         }
-        used.put(descriptor.digest(), manifest);
-        return manifest;
     }
 
     /** Returns the manifests that were asked for, so that the next catalog need not read them. */

@@ -19,6 +19,7 @@ import java.util.TreeMap;
 final class RepositoryBuilder {
 
     private final Map<Digest, List<Image>> unnamedReferrers;
+    private final CatalogBudget budget;
     private final SortedMap<String, Manifest> tags = new TreeMap<>();
     private final Map<Digest, Manifest> manifests = new LinkedHashMap<>();
     private final Map<Digest, StoredBlob> blobs = new HashMap<>();
@@ -27,24 +28,31 @@ final class RepositoryBuilder {
      * @param unnamedReferrers images that no name leads to, by the digest of their subject: they belong to each repository
      *     that has the subject ({@code oras attach --oci-layout} writes signatures and the like this way)
      */
-    RepositoryBuilder(Map<Digest, List<Image>> unnamedReferrers) {
+    RepositoryBuilder(Map<Digest, List<Image>> unnamedReferrers, CatalogBudget budget) {
         this.unnamedReferrers = unnamedReferrers;
+        this.budget = budget;
     }
 
-    /** Adds an image and all that leads on from it. */
-    void add(Reference reference, Image image) {
-        if (reference instanceof Tag tag) {
-            tags.put(tag.value(), image.root());
-        }
+    /**
+     * Adds an image and all that leads on from it.
+     *
+     * @throws DamagedImageException when the budget does not allow it; the name does not lead to the image then
+     */
+    void add(Reference reference, Image image) throws DamagedImageException {
         Queue<Image> images = new ArrayDeque<>(List.of(image));
         while (!images.isEmpty()) {
             Image next = images.remove();
+            int before = blobs.size() + manifests.size();
             blobs.putAll(next.blobs());
             for (Manifest manifest : next.manifests()) {
                 if (manifests.put(manifest.digest(), manifest) == null) {
                     images.addAll(unnamedReferrers.getOrDefault(manifest.digest(), List.of()));
                 }
             }
+            budget.take((long) CatalogBudget.REFERENCE * (blobs.size() + manifests.size() - before));
+        }
+        if (reference instanceof Tag tag) {
+            tags.put(tag.value(), image.root());
         }
     }
 
