@@ -20,14 +20,21 @@ import org.slf4j.LoggerFactory;
 final class Authorizer {
 
     private static final Logger LOG = LoggerFactory.getLogger(Authorizer.class);
-    private static final int MOST_TOKENS = 10_000;
+    /** The bound for tokens and their scopes. Clients choose the scopes, and a repository need not exist to get a token. */
+    private static final int TOKENS_BYTES = 4 * 1024 * 1024;
+    /** The objects of an entry without their characters, rounded up. */
+    private static final int ENTRY_BYTES = 500;
 
     private final String registry;
     private final Credentials credentials;
     private final TokenService tokenService;
     private final long patienceMillis;
     private final AsyncCache<String, Outcome> tokens = Caffeine.newBuilder()
-            .maximumSize(MOST_TOKENS)
+            // An entry that is still being fetched weighs nothing. Each holds a worker, so there are at most as many as workers.
+            .maximumWeight(TOKENS_BYTES)
+            .weigher((String scope, Outcome outcome) -> ENTRY_BYTES + scope.length() + outcome.length())
+            // Evicts at once; another thread might evict later than new tokens arrive.
+            .executor(Runnable::run)
             .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
             .buildAsync();
     private final AtomicBoolean warned = new AtomicBoolean();
@@ -38,6 +45,11 @@ final class Authorizer {
 
         Duration lifetime() {
             return token == null ? Duration.ZERO : token.lifetime();
+        }
+
+        /** Returns the number of characters, each of which takes one byte. */
+        int length() {
+            return token == null ? failure.getMessage().length() : token.value().length();
         }
 
         String header() throws RegistryTroubleException {

@@ -15,13 +15,26 @@ import java.util.TreeMap;
  */
 record Challenge(String scheme, Map<String, String> parameters) {
 
-    /** Reads every challenge of the header lines; what is no challenge is passed over. */
+    /** Registries send one or two. Each letter of a line could be a challenge, which takes a hundred times as much memory. */
+    private static final int MOST_CHALLENGES = 16;
+    private static final int MOST_PARAMETERS = 16;
+
+    /**
+     * Reads the challenges of the header lines: at most {@value #MOST_CHALLENGES} in all, each with at most
+     * {@value #MOST_PARAMETERS} parameters. The rest, and text that is no challenge, is passed over.
+     */
     static List<Challenge> parse(Iterable<String> lines) {
         List<Challenge> challenges = new ArrayList<>();
         for (String line : lines) {
             new Parser(line).addTo(challenges);
         }
         return challenges;
+    }
+
+    private void add(String name, String value) {
+        if (parameters.size() < MOST_PARAMETERS) {
+            parameters.putIfAbsent(name, value);
+        }
     }
 
     /** Returns a parameter, or null where the challenge has none of that name. */
@@ -59,9 +72,12 @@ record Challenge(String scheme, Map<String, String> parameters) {
                     skipSpaces();
                     String value = position < line.length() && line.charAt(position) == '"' ? quoted() : token68();
                     if (current != null) {
-                        current.parameters.putIfAbsent(word, value);
+                        current.add(word, value);
                     }
                 } else {
+                    if (challenges.size() == MOST_CHALLENGES) {
+                        return;
+                    }
                     position = afterWord;
                     current = new Challenge(word.toLowerCase(Locale.ROOT), new TreeMap<>(String.CASE_INSENSITIVE_ORDER));
                     challenges.add(current);

@@ -23,6 +23,9 @@ public final class RegistryTroubleException extends IOException {
         }
     }
 
+    /** Messages are kept in memory and may quote a host name that a registry chose. */
+    private static final int LONGEST_MESSAGE = 1000;
+
     private final String registry;
     private final Kind kind;
     private final String retryAfter;
@@ -39,7 +42,7 @@ public final class RegistryTroubleException extends IOException {
 
     /** @param retryAfter what the registry sent as Retry-After, seconds or a date; null for none */
     public RegistryTroubleException(String registry, String message, Kind kind, String retryAfter) {
-        super(message);
+        super(message.length() <= LONGEST_MESSAGE ? message : message.substring(0, LONGEST_MESSAGE) + "…");
         this.registry = registry;
         this.kind = kind;
         this.retryAfter = retryAfter;

@@ -22,8 +22,8 @@ import org.slf4j.LoggerFactory;
 final class TokenService {
 
     private static final Logger LOG = LoggerFactory.getLogger(TokenService.class);
-    /** Tokens have some kilobytes. The objects of a longer answer could take twenty times as much memory, for each repository. */
-    private static final int MAX_ANSWER = 64 * 1024;
+    /** In bytes. Tokens have some kilobytes. The objects of a longer answer could take twenty times as much memory, for each repository. */
+    private static final int MAX_ANSWER = 16 * 1024;
 
     private final RegistrySettings registry;
     private final Metrics metrics;

@@ -3,10 +3,12 @@ package io.mirrorregistry.registry;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -46,6 +48,24 @@ class ChallengeTest {
     @Test
     void keepsTheFirstOfParametersThatStandTwice() {
         assertEquals("a", Challenge.parse(List.of("Bearer realm=a, realm=b")).get(0).parameter("realm"));
+    }
+
+    @Test
+    void readsAtMostSixteenChallenges() {
+        List<String> lines = List.of("a ".repeat(8000), "Bearer realm=b");
+        assertEquals(16, Challenge.parse(lines).size());
+        assertEquals(16, Challenge.parse(Collections.nCopies(64, "Bearer realm=x")).size());
+        List<Challenge> last = Challenge.parse(List.of("a ".repeat(15) + "Bearer realm=b, service=c, Basic"));
+        assertEquals("c", last.get(15).parameter("service"));
+    }
+
+    @Test
+    void readsAtMostSixteenParametersOfAChallenge() {
+        String many = IntStream.range(0, 1000).mapToObj(i -> "p" + i + "=x").collect(Collectors.joining(","));
+        List<Challenge> challenges = Challenge.parse(List.of("Bearer " + many + ", Basic realm=\"a\""));
+        assertEquals(16, challenges.get(0).parameters().size());
+        assertEquals("x", challenges.get(0).parameter("p15"));
+        assertEquals("a", challenges.get(1).parameter("realm"));
     }
 
     @Property
