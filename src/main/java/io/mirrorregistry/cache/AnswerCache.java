@@ -33,9 +33,11 @@ public final class AnswerCache {
     private static final String ERRAND = "mirror.errand";
     /** A wish that is longer than any client's is not worth remembering an answer to. */
     private static final int LONGEST_ACCEPT = 2048;
-    /** The bound for each kind of name that is remembered, and what an entry takes besides. */
+    /** The bound for each kind of name that is remembered. */
     private static final int NAMES_BYTES = 4 * 1024 * 1024;
-    private static final int ENTRY_BYTES = 300;
+    /** The objects of an entry, and those of each failure, without their characters; rounded up. */
+    private static final int ENTRY_BYTES = 500;
+    private static final int FAILURE_BYTES = 100;
 
     private static final Logger LOG = LoggerFactory.getLogger(AnswerCache.class);
 
@@ -69,7 +71,7 @@ public final class AnswerCache {
         this.manifests = new ManifestMemory(settings, ticker);
         this.blobs = names(settings.blobTtl(), ticker).weigher((ApiPath path, KnownBlob blob) -> weight(path)).build();
         this.misses = names(settings.missTtl(), ticker).weigher((Wish wish, List<Exception> failures) ->
-                weight(wish.path) + (wish.accept == null ? 0 : wish.accept.length())).build();
+                weight(wish.path) + (wish.accept == null ? 0 : wish.accept.length()) + weight(failures)).build();
         manifests.measure(metrics);
         metrics.cache("blobs", blobs);
         metrics.cache("misses", misses);
@@ -78,6 +80,14 @@ public final class AnswerCache {
     private static Caffeine<Object, Object> names(Duration ttl, Ticker ticker) {
         return Caffeine.newBuilder().ticker(ticker).expireAfterWrite(ttl).executor(Runnable::run).recordStats()
                 .maximumWeight(ttl.isZero() ? 0 : NAMES_BYTES);
+    }
+
+    private static int weight(List<Exception> failures) {
+        int bytes = 0;
+        for (Exception failure : failures) {
+            bytes += FAILURE_BYTES + (failure.getMessage() == null ? 0 : failure.getMessage().length());
+        }
+        return bytes;
     }
 
     private static int weight(ApiPath path) {

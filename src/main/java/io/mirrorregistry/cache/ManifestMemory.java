@@ -17,8 +17,8 @@ import java.time.Duration;
  */
 final class ManifestMemory {
 
-    /** What an entry takes besides its bytes and names, about. */
-    private static final int ENTRY_BYTES = 300;
+    /** The objects of an entry without its bytes and characters, rounded up. */
+    private static final int ENTRY_BYTES = 500;
     /** The bound for tags and their names. */
     private static final int TAGS_BYTES = 4 * 1024 * 1024;
 
@@ -47,19 +47,23 @@ final class ManifestMemory {
         this.staleIfError = settings.staleIfError().toNanos();
         this.manifests = Caffeine.newBuilder()
                 .maximumWeight(settings.size())
-                .weigher((ByDigest key, KeptManifest kept) -> ENTRY_BYTES + key.repository.value().length() + kept.bytes().length)
+                .weigher((ByDigest key, KeptManifest kept) -> ENTRY_BYTES + key.repository.value().length() + text(kept) + kept.bytes().length)
                 .executor(Runnable::run)
                 .recordStats()
                 .build();
         this.tags = Caffeine.newBuilder()
                 .maximumWeight(Math.min(settings.size(), TAGS_BYTES))
                 .weigher((ByTag key, Tagged tagged) -> ENTRY_BYTES + key.path.repository().value().length() + key.path.reference().value().length()
-                        + (key.accept == null ? 0 : key.accept.length()))
+                        + (key.accept == null ? 0 : key.accept.length()) + text(tagged.withoutBytes))
                 .ticker(ticker)
                 .expireAfterWrite(Duration.ofNanos(tagTtl + staleIfError))
                 .executor(Runnable::run)
                 .recordStats()
                 .build();
+    }
+
+    private static int text(KeptManifest kept) {
+        return kept.digest().value().length() + (kept.type() == null ? 0 : kept.type().length());
     }
 
     /** Has it measured how much is kept. */
