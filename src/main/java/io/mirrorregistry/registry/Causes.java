@@ -9,6 +9,7 @@ import org.apache.hc.client5.http.ConnectTimeoutException;
 import org.apache.hc.client5.http.impl.classic.RequestFailedException;
 import org.apache.hc.core5.http.ConnectionClosedException;
 import org.apache.hc.core5.http.ConnectionRequestTimeoutException;
+import org.apache.hc.core5.http.MessageConstraintException;
 import org.apache.hc.core5.http.NoHttpResponseException;
 
 /** Tells in a few words of our own why a call failed; exceptions of the HTTP client carry addresses and query strings. */
@@ -31,6 +32,8 @@ final class Causes {
             return "no answer in time";
         } else if (e instanceof UnknownHostException) {
             return "host name unknown";
+        } else if (e instanceof MessageConstraintException) {
+            return "the head of its answer is too long";
         } else if (e instanceof Proxies.NoTunnelException) {
             return e.getMessage();
         } else if (e instanceof SSLException) {

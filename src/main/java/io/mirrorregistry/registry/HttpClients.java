@@ -8,15 +8,11 @@ import org.apache.hc.client5.http.impl.classic.HttpClientBuilder;
 import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy;
-import org.apache.hc.core5.http.config.Http1Config;
 import org.apache.hc.core5.util.TimeValue;
 import org.apache.hc.core5.util.Timeout;
 
 /** Makes HTTP clients that do what they are told and nothing by themselves: no retry, no redirect, no decoding, no cookies. */
 final class HttpClients {
-
-    /** A head without end would fill the memory. */
-    private static final Http1Config HEAD_LIMITS = Http1Config.custom().setMaxHeaderCount(200).setMaxLineLength(16 * 1024).build();
 
     private HttpClients() {
     }
@@ -29,8 +25,8 @@ final class HttpClients {
                 .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
                         .setTlsSocketStrategy(new DefaultClientTlsStrategy(Trust.context(registry.caCertificates())))
                         .setConnectionFactory(ManagedHttpClientConnectionFactory.builder()
-                                .http1Config(HEAD_LIMITS)
-                                .responseParserFactory(new Leftovers.Parsers(HEAD_LIMITS))
+                                .http1Config(HeadLimits.LINES)
+                                .responseParserFactory(new Leftovers.Parsers())
                                 .build())
                         .setMaxConnTotal(connections)
                         .setMaxConnPerRoute(connections)

@@ -49,7 +49,11 @@ final class Leftovers {
             if (kept && isSomethingLeft(connection)) {
                 throw new LeftoverException();
             }
-            return super.execute(request, connection, callback, context);
+            ClassicHttpResponse response = super.execute(request, connection, callback, context);
+            if (response instanceof HeadLimits.Head head) {
+                head.boundTrailers();
+            }
+            return response;
         }
 
         private static boolean isSomethingLeft(HttpClientConnection connection) throws IOException {
@@ -64,29 +68,27 @@ final class Leftovers {
     /** Looks for what was read already, together with the end of the answer before. */
     static final class Parsers implements HttpMessageParserFactory<ClassicHttpResponse> {
 
-        private final Http1Config limits;
+        private static final DefaultHttpResponseParserFactory PARSERS =
+                new DefaultHttpResponseParserFactory(HeadLimits.LINES, null, new HeadLimits.Heads());
 
-        /** @param limits the limits of an answer's head; the HTTP client asks for parsers without */
-        Parsers(Http1Config limits) {
-            this.limits = limits;
-        }
-
+        /** @param ignored the HTTP client asks with its default limits, whatever its connections have */
         @Override
-        public HttpMessageParser<ClassicHttpResponse> create(Http1Config config) {
-            return guarded(DefaultHttpResponseParserFactory.INSTANCE.create(limits));
+        public HttpMessageParser<ClassicHttpResponse> create(Http1Config ignored) {
+            return guarded(PARSERS.create());
         }
 
         private static HttpMessageParser<ClassicHttpResponse> guarded(HttpMessageParser<ClassicHttpResponse> parser) {
             // A final answer may come together with interim ones, for each of which there is a call.
             boolean[] interim = new boolean[1];
             boolean[] kept = new boolean[1];
+            HeadLimits.Meter meter = new HeadLimits.Meter();
             return (buffer, in) -> {
                 if (!interim[0] && buffer.length() > 0) {
                     throw new LeftoverException();
                 }
                 ClassicHttpResponse head;
                 try {
-                    head = parser.parse(buffer, in);
+                    head = parser.parse(buffer, meter.begin(buffer, in));
                 } catch (HttpException e) {
                     // What no answer begins with, after an answer, is what came late of that one.
                     if (kept[0] && !interim[0]) {
@@ -96,6 +98,10 @@ final class Leftovers {
                 }
                 kept[0] = true;
                 interim[0] = head != null && head.getCode() < 200;
+                meter.end(buffer, interim[0]);
+                if (head instanceof HeadLimits.Head limited) {
+                    limited.bodyFrom(buffer, in);
+                }
                 return head;
             };
         }
