@@ -167,6 +167,44 @@ class OutageTest {
     }
 
     @Test
+    void aRegistryThatSeldomFailsIsAlwaysAsked() {
+        start("MIRROR_BREAKER_CALLS", "100", "MIRROR_BREAKER_MINIMUM_CALLS", "5", "MIRROR_BREAKER_PROBE_INTERVAL", "1h");
+        AtomicInteger number = new AtomicInteger();
+        hot.fault(Fault.instead((call, answer) -> Answer.of(number.incrementAndGet() % 20 == 0 ? 500 : 404)).on(Kind.MANIFEST));
+        for (int i = 0; i < 200; i++) {
+            int status = mirror.get("/v2/library/none/manifests/" + i).status();
+            assertEquals(number.get() % 20 == 0 ? 503 : 404, status);
+        }
+        assertEquals(200, hot.calls("GET", Kind.MANIFEST).size());
+        assertEquals("CLOSED", breakerInHealth());
+    }
+
+    @Test
+    void afterAnOutageARegistryThatHasNothingIsAskedAsUsual() throws Exception {
+        start(BREAKER[0], BREAKER[1], BREAKER[2], BREAKER[3], BREAKER[4], BREAKER[5], "MIRROR_BREAKER_TRIAL_CALLS", "3");
+        hot.fault(Fault.status(500));
+        for (int i = 0; i < 3; i++) {
+            assertEquals(503, mirror.get("/v2/library/none/manifests/" + i).status());
+        }
+        assertEquals("OPEN", breakerInHealth());
+        hot.heal();
+        await(() -> breakerInHealth().equals("HALF_OPEN"));
+        for (int i = 0; i < 60; i++) {
+            assertEquals(404, mirror.get("/v2/library/none/manifests/" + i).status());
+        }
+        assertEquals("CLOSED", breakerInHealth());
+        HttpClient clients = HttpClient.newHttpClient();
+        List<CompletableFuture<HttpResponse<byte[]>>> pulls = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            pulls.add(clients.sendAsync(TestClient.request("GET", mirror.url() + "/v2/library/none/manifests/" + i, Duration.ofSeconds(30)),
+                    HttpResponse.BodyHandlers.ofByteArray()));
+        }
+        for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
+            assertEquals(404, pull.get(30, TimeUnit.SECONDS).statusCode());
+        }
+    }
+
+    @Test
     void neither429NorATokenServiceThatRefusesOneRepositoryKeepsARegistryFromBeingAsked() {
         try (TokenService tokens = TokenService.start()) {
             start(BREAKER);

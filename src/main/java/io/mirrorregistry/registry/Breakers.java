@@ -4,12 +4,14 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.mirrorregistry.config.Settings.BreakerSettings;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes the circuit breakers of registries. Only outages open them: that a registry has not got something, or will not give it,
- * is an answer, and one that says 429 is to be heard by the client.
+ * Makes the circuit breakers of registries. Only outages are failures. That a registry has not got something, or will not give it, is an
+ * answer like any other, and so is 429: it counts as a success. A failure of the mirror itself, such as a fault in a route, does not count.
  */
 public final class Breakers {
 
@@ -17,37 +19,71 @@ public final class Breakers {
     /** Not time ends the open state but a probe that finds the registry up: pulls are not to pay for finding out. */
     private static final Duration UNTIL_PROBED = Duration.ofDays(365);
 
+    /** A chain of causes may have a loop. */
+    private static final int MOST_CAUSES = 100;
+
     private Breakers() {
     }
 
-    /** Makes the breaker of one registry; it logs a line each time its state changes. */
-    public static CircuitBreaker create(String registry, BreakerSettings settings) {
+    /**
+     * Makes the breaker of one registry; it logs a line each time its state changes.
+     *
+     * @param longestTrial how long trial calls may take together. A call that ends in an {@link Error} never gives its permission back, so
+     *     that after this time the trial begins anew, rather than refusing all calls for ever.
+     */
+    public static CircuitBreaker create(String registry, BreakerSettings settings, Duration longestTrial) {
+        return create(registry, settings, longestTrial, System::nanoTime);
+    }
+
+    /** @param nanos the time, which nobody can set back */
+    static CircuitBreaker create(String registry, BreakerSettings settings, Duration longestTrial, LongSupplier nanos) {
         CircuitBreaker breaker = CircuitBreaker.of(registry, CircuitBreakerConfig.custom()
                 .failureRateThreshold(settings.failureRate())
                 .slidingWindowSize(settings.calls())
                 .minimumNumberOfCalls(settings.minimumCalls())
                 .permittedNumberOfCallsInHalfOpenState(settings.trialCalls())
                 .waitDurationInOpenState(UNTIL_PROBED)
-                .recordException(Breakers::isOutage)
-                .ignoreException(failure -> !isOutage(failure))
+                .recordException(failure -> isOutage(answer(failure)))
+                .ignoreException(failure -> answer(failure) == null)
                 .build());
+        AtomicLong trialBegan = new AtomicLong();
         breaker.getEventPublisher().onStateTransition(event -> {
             switch (event.getStateTransition().getToState()) {
                 case OPEN -> LOG.warn("{} fails too often and is not asked until a probe finds it up", registry);
-                case HALF_OPEN -> LOG.info("{} was found up and is tried again", registry);
+                case HALF_OPEN -> {
+                    trialBegan.set(nanos.getAsLong());
+                    LOG.info("{} was found up and is tried again", registry);
+                }
                 default -> LOG.info("{} is asked as usual again", registry);
+            }
+        });
+        // Runs for the call that is refused, so that an idle trial costs nothing and may last.
+        breaker.getEventPublisher().onCallNotPermitted(event -> {
+            long began = trialBegan.get();
+            long now = nanos.getAsLong();
+            if (breaker.getState() == CircuitBreaker.State.HALF_OPEN && now - began > longestTrial.toNanos() && trialBegan.compareAndSet(began, now)) {
+                LOG.info("the trial of {} has not ended in {} s and begins anew", registry, longestTrial.toSeconds());
+                // From half-open to half-open is no change that is published.
+                breaker.transitionToHalfOpenState();
             }
         });
         return breaker;
     }
 
-    /** Camel hands exceptions on wrapped. */
-    private static boolean isOutage(Throwable failure) {
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof RegistryTroubleException trouble) {
-                return trouble.kind() == RegistryTroubleException.Kind.OUTAGE;
+    private static boolean isOutage(Exception answer) {
+        return answer instanceof RegistryTroubleException trouble && trouble.kind() == RegistryTroubleException.Kind.OUTAGE;
+    }
+
+    /** Returns the registry's answer among the causes, since Camel wraps exceptions; null where the registry gave none. */
+    private static Exception answer(Throwable failure) {
+        Throwable cause = failure;
+        for (int i = 0; cause != null && i < MOST_CAUSES; i++, cause = cause.getCause()) {
+            if (cause instanceof NotHereException missing) {
+                return missing;
+            } else if (cause instanceof RegistryTroubleException trouble) {
+                return trouble.kind() == RegistryTroubleException.Kind.NOT_ASKED ? null : trouble;
             }
         }
-        return false;
+        return null;
     }
 }

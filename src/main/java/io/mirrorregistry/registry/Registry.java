@@ -7,6 +7,7 @@ import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import java.io.IOException;
 import java.io.InputStream;
+import java.time.Duration;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import org.apache.camel.Exchange;
@@ -42,7 +43,12 @@ public final class Registry {
         this.workers = workers;
         this.settings = settings;
         this.client = settings.isFolder() ? null : new RegistryClient(settings, connections, metrics);
-        this.breaker = Breakers.create(settings.name(), breaker);
+        this.breaker = Breakers.create(settings.name(), breaker, longestTrial(settings));
+    }
+
+    /** Returns twice what a call may take: to connect, to the end of the head, and to the end of a body that is read whole. */
+    private static Duration longestTrial(RegistrySettings settings) {
+        return settings.connectTimeout().plus(settings.responseTimeout().multipliedBy(2)).multipliedBy(2);
     }
 
     public String name() {
