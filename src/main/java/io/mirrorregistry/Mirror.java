@@ -34,6 +34,7 @@ import io.mirrorregistry.pull.Manifests;
 import io.mirrorregistry.pull.Referrers;
 import io.mirrorregistry.pull.Tags;
 import io.mirrorregistry.registry.AnswerMemory;
+import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryHeaders;
 import io.mirrorregistry.routes.LiveRoutes;
@@ -95,6 +96,7 @@ public final class Mirror implements AutoCloseable {
     private final Path routes;
     /** Null where the routes are those that the jar carries. */
     private final StartRoutes start;
+    private final MirrorIdentity self;
     private final LiveRoutes live = new LiveRoutes();
     private final EventLoopWatch eventLoop = new EventLoopWatch();
     /** Null for plain http. */
@@ -134,8 +136,9 @@ public final class Mirror implements AutoCloseable {
         metrics.version(version);
         metrics.logLinesDropped(Logs::dropped);
         metrics.requests(workers::working, workers::waiting);
+        self = new MirrorIdentity(settings.server().port(), settings.managementPort());
         for (RegistrySettings registry : settings.registries().values()) {
-            registries.add(new Registry(registry, settings.breaker(), settings.server().workers(), workers, metrics));
+            registries.add(new Registry(registry, settings.breaker(), settings.server().workers(), workers, metrics, self));
         }
         images = new ImageLayout(settings.imagesDirectory());
         probes = new RegistryProbes(registries, images);
@@ -196,7 +199,7 @@ public final class Mirror implements AutoCloseable {
 
     /** The beans by the names that routes use; the README lists them. */
     private void bindBeans(ImageLayout images) {
-        beans.bind("request", new Requests());
+        beans.bind("request", new Requests(self));
         beans.bind("answer", new Answers());
         beans.bind("manifest", new Manifests());
         beans.bind("blob", new Blobs());

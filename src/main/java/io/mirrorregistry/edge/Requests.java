@@ -5,21 +5,38 @@ import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.Registry;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.List;
 import org.apache.camel.Exchange;
 import org.apache.camel.component.platform.http.vertx.HttpMessage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The step {@code request} of routes: reads what the client sent into an {@link ApiRequest} and forgets the rest. */
 public final class Requests {
 
+    private static final Logger LOG = LoggerFactory.getLogger(Requests.class);
     /** The variable that tells what is asked for: {@code api-version, manifest, blob, tags} or {@code referrers}. */
     private static final String ASKED = "asked";
     /** The variable that tells the repository's name; empty where none is asked for. */
     private static final String REPOSITORY = "repository";
     /** The variable that tells the method: {@code GET} or {@code HEAD}. */
     private static final String METHOD = "method";
+
+    private final MirrorIdentity self;
+
+    public Requests() {
+        this(new MirrorIdentity());
+    }
+
+    /** @param self by what requests are recognized that this mirror has sent itself */
+    public Requests(MirrorIdentity self) {
+        this.self = self;
+    }
 
     /**
      * Reads and validates the request.
@@ -40,6 +57,9 @@ public final class Requests {
                     request.method().name());
         }
         ApiPath path = ApiPath.parse(request.path() == null ? "" : request.path());
+        if (request.getHeader(HttpHeaderNames.VIA) != null) {
+            refuseLoop(exchange, request, path);
+        }
         ApiRequest.Page page = path.kind() == ApiPath.Kind.TAGS
                 ? ApiRequest.Page.parse(request.getParam("n"), request.getParam("last")) : ApiRequest.Page.ALL;
         String artifactType = path.kind() == ApiPath.Kind.REFERRERS ? request.getParam("artifactType") : null;
@@ -48,6 +68,16 @@ public final class Requests {
         exchange.setVariable(ASKED, path.kind().asked());
         exchange.setVariable(METHOD, request.method().name());
         exchange.setVariable(REPOSITORY, path.repository() == null ? "" : path.repository().value());
+    }
+
+    private void refuseLoop(Exchange exchange, HttpServerRequest request, ApiPath path) throws ProtocolException {
+        try {
+            exchange.setProperty(Registry.PASSED, self.passed(request.headers().getAll(HttpHeaderNames.VIA)));
+        } catch (MirrorIdentity.LoopException e) {
+            LOG.atWarn().addKeyValue("request_id", exchange.getProperty(Registry.REQUEST_ID))
+                    .log("{} {} came back to this mirror ({}) and is refused: a registry's url, or a redirect, leads here", request.method(), path, e.getMessage());
+            throw new ProtocolException(ErrorCode.LOOP_DETECTED, "This request came back to a mirror that had sent it.", null);
+        }
     }
 
     /** Returns the Accept lines as one, null for none; Camel would send several as {@code [a, b]}. */

@@ -25,7 +25,9 @@ public enum ErrorCode {
     TOOMANYREQUESTS(429),
     /** A failure of the mirror itself. */
     UNKNOWN(500),
-    UNAVAILABLE(503);
+    UNAVAILABLE(503),
+    /** A request that this mirror has sent, and that came back to it. */
+    LOOP_DETECTED(508);
 
     private final int status;
 

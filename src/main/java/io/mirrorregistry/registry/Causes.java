@@ -23,6 +23,11 @@ final class Causes {
         return describe(e) + (proxy == null ? "" : " (by way of the proxy " + proxy.host() + ":" + proxy.port() + ")");
     }
 
+    /** Returns what a failed call says of the registry. One that names an address that is not called may do well with others. */
+    static RegistryTroubleException.Kind kind(Exception e) {
+        return e instanceof AddressGuard.RefusedAddressException ? RegistryTroubleException.Kind.REFUSED : RegistryTroubleException.Kind.OUTAGE;
+    }
+
     static String describe(Exception e) {
         if (e instanceof ConnectTimeoutException) {
             return "connect timed out";
@@ -30,6 +35,8 @@ final class Causes {
             return "no connection free in time";
         } else if (e instanceof SocketTimeoutException || e instanceof RequestFailedException) {
             return "no answer in time";
+        } else if (e instanceof AddressGuard.RefusedAddressException) {
+            return e.getMessage();
         } else if (e instanceof UnknownHostException) {
             return "host name unknown";
         } else if (e instanceof MessageConstraintException) {

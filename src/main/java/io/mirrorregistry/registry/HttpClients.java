@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry;
 
 import io.mirrorregistry.config.RegistrySettings;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.config.RequestConfig;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
@@ -8,6 +9,8 @@ import org.apache.hc.client5.http.impl.classic.HttpClientBuilder;
 import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpHeaders;
 import org.apache.hc.core5.util.TimeValue;
 import org.apache.hc.core5.util.Timeout;
 
@@ -17,17 +20,26 @@ final class HttpClients {
     private HttpClients() {
     }
 
-    /** @param connections the most connections at a time: a worker must never wait for one */
-    static CloseableHttpClient create(RegistrySettings registry, int connections) {
+    /**
+     * @param connections the most connections at a time: a worker must never wait for one
+     * @param self what is never called, and what the calls carry
+     */
+    static CloseableHttpClient create(RegistrySettings registry, int connections, MirrorIdentity self) {
         Timeout connectTimeout = Timeout.of(registry.connectTimeout());
         Timeout responseTimeout = Timeout.of(registry.responseTimeout());
-        return Proxies.through(registry.proxy(), HttpClientBuilder.create())
+        AddressGuard guard = new AddressGuard(registry.url(), self, SystemDefaultDnsResolver.INSTANCE);
+        HttpClientBuilder client = HttpClientBuilder.create();
+        if (registry.proxy() != null) {
+            client.addExecInterceptorFirst("address-guard", guard);
+        }
+        return Proxies.through(registry.proxy(), client)
                 .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
                         .setTlsSocketStrategy(new DefaultClientTlsStrategy(Trust.context(registry.caCertificates())))
                         .setConnectionFactory(ManagedHttpClientConnectionFactory.builder()
                                 .http1Config(HeadLimits.LINES)
                                 .responseParserFactory(new Leftovers.Parsers())
                                 .build())
+                        .setDnsResolver(registry.proxy() == null ? guard : SystemDefaultDnsResolver.INSTANCE)
                         .setMaxConnTotal(connections)
                         .setMaxConnPerRoute(connections)
                         .setDefaultConnectionConfig(ConnectionConfig.custom()
@@ -36,6 +48,10 @@ final class HttpClients {
                                 .setValidateAfterInactivity(TimeValue.ofSeconds(1))
                                 .build())
                         .build())
+                .addRequestInterceptorLast((request, body, context) -> {
+                    Header passed = request.getFirstHeader(HttpHeaders.VIA);
+                    request.setHeader(HttpHeaders.VIA, self.via(passed == null ? null : passed.getValue()));
+                })
                 .setRequestExecutor(new Leftovers.Executor())
                 .setDefaultRequestConfig(RequestConfig.custom()
                         .setConnectionRequestTimeout(connectTimeout)

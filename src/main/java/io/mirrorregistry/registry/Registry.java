@@ -14,6 +14,7 @@ import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Message;
 import org.apache.camel.component.http.HttpMethods;
+import org.apache.hc.core5.http.HttpHeaders;
 
 /**
  * One registry, as routes use it: a bean under the registry's name. Its {@code prepare} readies the call that camel-http then
@@ -26,6 +27,9 @@ public final class Registry {
 
     /** The exchange property for what tells one request from all others. */
     public static final String REQUEST_ID = "mirror.request-id";
+
+    /** The exchange property for the mirrors that the request has passed, as {@link MirrorIdentity#passed} tells them. */
+    public static final String PASSED = "mirror.passed";
 
     private static final String PROPERTY = "mirror.registry";
 
@@ -40,9 +44,14 @@ public final class Registry {
      * @param metrics counts and times calls
      */
     public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers, Metrics metrics) {
+        this(settings, breaker, connections, workers, metrics, new MirrorIdentity());
+    }
+
+    /** @param self what is never called, and what the calls carry */
+    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers, Metrics metrics, MirrorIdentity self) {
         this.workers = workers;
         this.settings = settings;
-        this.client = settings.isFolder() ? null : new RegistryClient(settings, connections, metrics);
+        this.client = settings.isFolder() ? null : new RegistryClient(settings, connections, metrics, self);
         this.breaker = Breakers.create(settings.name(), breaker, longestTrial(settings));
     }
 
@@ -105,6 +114,10 @@ public final class Registry {
         Object id = exchange.getProperty(REQUEST_ID);
         if (id != null) {
             message.setHeader(RegistryHeaders.REQUEST_ID, id);
+        }
+        Object passed = exchange.getProperty(PASSED);
+        if (passed != null) {
+            message.setHeader(HttpHeaders.VIA, passed);
         }
         return OnWorker.now(workers);
     }

@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry;
 
+import io.mirrorregistry.protocol.ErrorCode;
 import java.time.Instant;
 import java.util.regex.Pattern;
 import org.apache.hc.client5.http.utils.DateUtils;
@@ -18,6 +19,7 @@ public final class RegistryAnswers {
      */
     public static final String AUTHORIZED = "MirrorAuthorized";
 
+    private static final int LOOP_DETECTED = ErrorCode.LOOP_DETECTED.status();
     private static final int LONGEST_RETRY_AFTER = 40;
     private static final Pattern SECONDS = Pattern.compile("[0-9]{1,10}");
     private static final int LONGEST_VALUE = 255;
@@ -29,6 +31,10 @@ public final class RegistryAnswers {
     static RegistryTroubleException.Kind kind(int status) {
         if (status == 429) {
             return RegistryTroubleException.Kind.THROTTLED;
+        }
+        if (status == LOOP_DETECTED) {
+            // Said by a mirror of a request that came back to it, which is one redirect of many.
+            return RegistryTroubleException.Kind.REFUSED;
         }
         return status >= 500 || status == 408 ? RegistryTroubleException.Kind.OUTAGE : RegistryTroubleException.Kind.REFUSED;
     }

@@ -47,8 +47,11 @@ public final class RegistryClient extends CloseableHttpClient {
     /** So many kept connections may be found closed in a row. */
     private static final int MOST_STALE = 3;
     private static final int MOST_DISCARDED = 64 * 1024;
-    /** What a call may say to a host that is not the registry: nothing of its credentials, nor of its configured headers. */
-    private static final Set<String> TOLD_TO_STRANGERS = Set.of("accept", "accept-encoding", "range", "user-agent");
+    /**
+     * What a call may say to a host that is not the registry: nothing of its credentials, nor of its configured headers. Via holds the
+     * pseudonyms of mirrors only, by which each of them recognizes a request that comes back to it.
+     */
+    private static final Set<String> TOLD_TO_STRANGERS = Set.of("accept", "accept-encoding", "range", "user-agent", "via");
 
     private final RegistrySettings registry;
     private final Metrics metrics;
@@ -61,12 +64,13 @@ public final class RegistryClient extends CloseableHttpClient {
     /**
      * @param connections the most connections at a time
      * @param metrics counts and times calls
+     * @param self what is never called, and what the calls carry
      */
-    RegistryClient(RegistrySettings registry, int connections, Metrics metrics) {
+    RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self) {
         this.registry = registry;
         this.metrics = metrics;
         this.base = registry.url();
-        this.http = HttpClients.create(registry, connections);
+        this.http = HttpClients.create(registry, connections, self);
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
         this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http, metrics),
                 headTime.plus(registry.responseTimeout()).toMillis());
@@ -90,7 +94,8 @@ public final class RegistryClient extends CloseableHttpClient {
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + Causes.describe(e, registry.proxy()));
+            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + Causes.describe(e, registry.proxy()),
+                    Causes.kind(e), null);
         }
     }
 
@@ -138,7 +143,7 @@ public final class RegistryClient extends CloseableHttpClient {
      * Asks a place that the registry sent us to, as a stranger: without credentials, following further redirects.
      *
      * @param location where to
-     * @param headers what to send: of Accept, Accept-Encoding, Range, User-Agent
+     * @param headers what to send: of Accept, Accept-Encoding, Range, User-Agent, Via
      * @throws RegistryTroubleException when it cannot be asked
      */
     public ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers)
@@ -152,7 +157,7 @@ public final class RegistryClient extends CloseableHttpClient {
             throw e;
         } catch (IOException e) {
             throw new RegistryTroubleException(registry.name(), method + " at " + location.getHost() + ", where it redirects: "
-                    + Causes.describe(e, registry.proxy()));
+                    + Causes.describe(e, registry.proxy()), Causes.kind(e), null);
         }
     }
 
@@ -315,7 +320,7 @@ public final class RegistryClient extends CloseableHttpClient {
                 && port(base) == port(uri);
     }
 
-    private static int port(URI uri) {
+    static int port(URI uri) {
         if (uri.getPort() >= 0) {
             return uri.getPort();
         }

@@ -78,7 +78,8 @@ final class TokenService {
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw trouble(uri, Causes.describe(e, registry.proxy()));
+            throw new RegistryTroubleException(registry.name(), "token service " + uri.getHost() + ": " + Causes.describe(e, registry.proxy()),
+                    Causes.kind(e), null);
         } finally {
             answered.run();
             metrics.askedForToken(registry.name(), came);

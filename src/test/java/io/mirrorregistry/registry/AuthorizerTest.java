@@ -30,7 +30,7 @@ class AuthorizerTest {
     private final URI url = URI.create(service.url());
     private final RegistrySettings settings = new RegistrySettings("hot", url, null, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
             Duration.ofSeconds(10), Duration.ofSeconds(10), List.of(), List.of(), null);
-    private final CloseableHttpClient http = HttpClients.create(settings, 10);
+    private final CloseableHttpClient http = HttpClients.create(settings, 10, new MirrorIdentity());
     private final Authorizer authorizer = new Authorizer("hot", null,
             new io.mirrorregistry.registry.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())), 10_000);
 
