@@ -1,6 +1,6 @@
 package io.mirrorregistry.edge;
 
-import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.Guarded;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.vertx.core.Vertx;
@@ -70,7 +70,8 @@ public final class ConnectionLimits implements AutoCloseable {
         this.options = options;
         this.heads = new HeadMemory(bounds.headBytes());
         long shortest = Math.min(bounds.idle().toMillis(), bounds.arriving().toMillis());
-        this.timer = vertx.setPeriodic(Math.max(1, Math.min(LONGEST_SWEEP_MILLIS, shortest / 4)), tick -> sweep());
+        Runnable sweep = new Guarded("close connections of port " + port + " whose time is over", this::sweep);
+        this.timer = vertx.setPeriodic(Math.max(1, Math.min(LONGEST_SWEEP_MILLIS, shortest / 4)), tick -> sweep.run());
     }
 
     /**
@@ -195,23 +196,19 @@ public final class ConnectionLimits implements AutoCloseable {
         return oldest;
     }
 
+    /** Closes the connections that have done one thing for too long. */
     private void sweep() {
-        try {
-            long now = System.nanoTime();
-            for (ClientConnection connection : connections) {
-                Duration longest = switch (connection.state()) {
-                    case IDLE -> bounds.idle();
-                    case ARRIVING -> bounds.arriving();
-                    case BUSY -> bounds.busy();
-                };
-                boolean late = longest != null && now - connection.since() > longest.toNanos();
-                if (late || connection.endsSince() != 0 && now - connection.endsSince() > LONGEST_END_NANOS) {
-                    connection.close();
-                }
+        long now = System.nanoTime();
+        for (ClientConnection connection : connections) {
+            Duration longest = switch (connection.state()) {
+                case IDLE -> bounds.idle();
+                case ARRIVING -> bounds.arriving();
+                case BUSY -> bounds.busy();
+            };
+            boolean late = longest != null && now - connection.since() > longest.toNanos();
+            if (late || connection.endsSince() != 0 && now - connection.endsSince() > LONGEST_END_NANOS) {
+                connection.close();
             }
-        } catch (Throwable e) {
-            FatalErrors.check(e);
-            LOG.error("Looking after the connections of port {} failed", port, e);
         }
     }
 

@@ -1,0 +1,32 @@
+package io.mirrorregistry;
+
+import java.util.function.Supplier;
+import org.apache.camel.Exchange;
+
+/** A step of an operator's own that fails in a way that no route expects. */
+public final class FailingStep {
+
+    /** What it throws; null for nothing. */
+    static volatile Supplier<? extends Error> failure;
+
+    /** Throws, if it is to. */
+    public void run() {
+        Supplier<? extends Error> now = failure;
+        if (now != null) {
+            throw now.get();
+        }
+    }
+
+    /** Sets a header that throws when it is written. */
+    public void poison(Exchange exchange) {
+        if (failure != null) {
+            exchange.getMessage().setHeader("X-Poison", new Object() {
+                @Override
+                public String toString() {
+                    run();
+                    return "harmless";
+                }
+            });
+        }
+    }
+}
