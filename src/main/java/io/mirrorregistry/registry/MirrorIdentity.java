@@ -27,6 +27,8 @@ public final class MirrorIdentity {
 
     private final Set<Integer> ports;
     private final String pseudonym;
+    /** The value of Via where the mirror is the first. */
+    private final String own;
 
     /** @param ports the ports that the mirror listens on, at every address of this machine */
     public MirrorIdentity(Integer... ports) {
@@ -34,6 +36,7 @@ public final class MirrorIdentity {
         byte[] random = new byte[16];
         new SecureRandom().nextBytes(random);
         this.pseudonym = PREFIX + HexFormat.of().formatHex(random);
+        this.own = "1.1 " + pseudonym;
     }
 
     /** Returns whether a connection to the address would reach one of the mirror's own ports. */
@@ -80,7 +83,6 @@ public final class MirrorIdentity {
      * @param passed what the request has passed before; null for nothing
      */
     String via(String passed) {
-        String own = "1.1 " + pseudonym;
         return passed == null ? own : passed.contains(pseudonym) ? passed : passed + ", " + own;
     }
 
