@@ -173,6 +173,29 @@ class LoopTest {
         assertArrayEquals(image.manifest(), two.get(image.path()).body());
     }
 
+    /** Something on the way may drop Via. */
+    @Test
+    void aRequestThatComesBackWithoutViaIsKnownByTheIdThatTheMirrorHasMade() throws Exception {
+        TestMirror mirror = startBehindFront("HOT_RESPONSE_TIMEOUT", "20s");
+        Image image = hot.image("library/app", "1.0");
+        CountDownLatch held = new CountDownLatch(1);
+        hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+        CompletableFuture<Reply> waits = CompletableFuture.supplyAsync(() -> mirror.get(image.path()));
+        for (int i = 0; i < 1000 && hot.calls("GET", Kind.MANIFEST).isEmpty(); i++) {
+            TimeUnit.MILLISECONDS.sleep(10);
+        }
+        String id = hot.calls("GET", Kind.MANIFEST).get(0).header("X-Request-ID");
+        assertEquals(508, mirror.get("/v2/library/other/manifests/1", "X-Request-ID", id).status());
+        held.countDown();
+        assertArrayEquals(image.manifest(), waits.get(30, TimeUnit.SECONDS).body());
+        hot.heal();
+        int status = 508;
+        for (int i = 0; i < 100 && status == 508; i++) {
+            status = mirror.get(image.path(), "X-Request-ID", id).status();
+        }
+        assertEquals(200, status);
+    }
+
     @Test
     void manyRequestsUnderWayMayHaveOneId() throws Exception {
         TestMirror mirror = startBehindFront("HOT_RESPONSE_TIMEOUT", "20s");

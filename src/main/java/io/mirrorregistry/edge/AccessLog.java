@@ -46,6 +46,9 @@ final class AccessLog implements Handler<RoutingContext> {
         Line line = context.get(KEY);
         exchange.setProperty(KEY, line);
         exchange.setProperty(Registry.REQUEST_ID, line.id);
+        if (!line.id.equals(context.request().getHeader(RequestId.HEADER))) {
+            exchange.setProperty(Registry.OWN_REQUEST_ID, Boolean.TRUE);
+        }
     }
 
     /** Tells more of the request that the exchange works on. */

@@ -9,12 +9,15 @@ import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * By what a mirror recognizes itself: the ports that it listens on, and a pseudonym that its calls carry in {@code Via}. A request that
- * carries it was sent by this mirror and came back. Nobody can guess the pseudonym, which is another one after each start. Thread-safe.
+ * By what a mirror recognizes itself: the ports that it listens on, a pseudonym that its calls carry in {@code Via}, and the request ids
+ * that it has made and that are under way. A request that carries one of them was sent by this mirror and came back. Nobody can guess the
+ * pseudonym, which is another one after each start. Ids that clients choose do not count: one client may send the same with all its
+ * requests. Thread-safe.
  *
  * @see <a href="https://www.rfc-editor.org/rfc/rfc9110#section-7.6.3">RFC 9110, Via</a>
  */
@@ -29,6 +32,7 @@ public final class MirrorIdentity {
     private final String pseudonym;
     /** The value of Via where the mirror is the first. */
     private final String own;
+    private final Set<String> underWay = ConcurrentHashMap.newKeySet();
 
     /** @param ports the ports that the mirror listens on, at every address of this machine */
     public MirrorIdentity(Integer... ports) {
@@ -75,6 +79,28 @@ public final class MirrorIdentity {
             throw new LoopException("it has passed more than " + MOST_MIRRORS + " mirrors");
         }
         return mirrors.isEmpty() ? null : "1.1 " + String.join(", 1.1 ", mirrors);
+    }
+
+    /** Remembers that a request id, made by this mirror, goes out with calls to registries until {@link #ends}. */
+    void begins(String requestId) {
+        underWay.add(requestId);
+    }
+
+    /** Forgets a request id. */
+    void ends(String requestId) {
+        underWay.remove(requestId);
+    }
+
+    /**
+     * Recognizes a request that came back by its id, where something on the way has dropped {@code Via}.
+     *
+     * @param requestId the id that a request came with; null for none
+     * @throws LoopException when this mirror has made that id and calls registries for it at this moment
+     */
+    public void requireNew(String requestId) throws LoopException {
+        if (requestId != null && underWay.contains(requestId)) {
+            throw new LoopException("its id is under way");
+        }
     }
 
     /**

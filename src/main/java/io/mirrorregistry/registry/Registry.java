@@ -14,6 +14,7 @@ import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Message;
 import org.apache.camel.component.http.HttpMethods;
+import org.apache.camel.support.SynchronizationAdapter;
 import org.apache.hc.core5.http.HttpHeaders;
 
 /**
@@ -27,6 +28,8 @@ public final class Registry {
 
     /** The exchange property for what tells one request from all others. */
     public static final String REQUEST_ID = "mirror.request-id";
+    /** The exchange property that says that the mirror has made that id itself, rather than the client. */
+    public static final String OWN_REQUEST_ID = "mirror.own-request-id";
 
     /** The exchange property for the mirrors that the request has passed, as {@link MirrorIdentity#passed} tells them. */
     public static final String PASSED = "mirror.passed";
@@ -37,6 +40,7 @@ public final class Registry {
     private final RegistryClient client;
     private final CircuitBreaker breaker;
     private final Executor workers;
+    private final MirrorIdentity self;
 
     /**
      * @param connections the most connections at a time
@@ -50,6 +54,7 @@ public final class Registry {
     /** @param self what is never called, and what the calls carry */
     public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers, Metrics metrics, MirrorIdentity self) {
         this.workers = workers;
+        this.self = self;
         this.settings = settings;
         this.client = settings.isFolder() ? null : new RegistryClient(settings, connections, metrics, self);
         this.breaker = Breakers.create(settings.name(), breaker, longestTrial(settings));
@@ -111,9 +116,19 @@ public final class Registry {
         if (call.range() != null) {
             message.setHeader("Range", call.range());
         }
-        Object id = exchange.getProperty(REQUEST_ID);
+        String id = exchange.getProperty(REQUEST_ID, String.class);
         if (id != null) {
             message.setHeader(RegistryHeaders.REQUEST_ID, id);
+            if (exchange.getProperty(OWN_REQUEST_ID) == Boolean.TRUE) {
+                exchange.removeProperty(OWN_REQUEST_ID);
+                self.begins(id);
+                exchange.getExchangeExtension().addOnCompletion(new SynchronizationAdapter() {
+                    @Override
+                    public void onDone(Exchange done) {
+                        self.ends(id);
+                    }
+                });
+            }
         }
         Object passed = exchange.getProperty(PASSED);
         if (passed != null) {
