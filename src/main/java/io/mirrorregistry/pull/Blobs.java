@@ -59,7 +59,7 @@ public final class Blobs {
             throw Bodies.trouble(exchange, "with a page for people");
         }
         new Found(isRedirect(exchange), exchange.getMessage().getHeader(RegistryAnswers.AUTHORIZED) == null,
-                isRedirect(exchange) ? -1 : contentLength(exchange)).variables(exchange);
+                isRedirect(exchange) ? -1 : RegistryAnswers.contentLength(exchange.getMessage())).variables(exchange);
     }
 
     /** Makes the exchange as if the registry had just been asked whether it has the blob, and had told what was found. */
@@ -102,7 +102,7 @@ public final class Blobs {
 
     /** Answers a HEAD: 200 with the length, which the storage tells where the registry redirects to one. */
     public void describe(Exchange exchange) throws RegistryTroubleException {
-        long length = isRedirect(exchange) ? lengthAtStorage(exchange) : contentLength(exchange);
+        long length = isRedirect(exchange) ? lengthAtStorage(exchange) : RegistryAnswers.contentLength(exchange.getMessage());
         if (length < 0) {
             length = lengthByGet(exchange);
         }
@@ -191,15 +191,11 @@ public final class Blobs {
         message.setBody(NO_BYTES.duplicate());
     }
 
-    private static long contentLength(Exchange exchange) {
-        return number(exchange.getMessage().getHeader("Content-Length", String.class));
-    }
-
     /** Returns the length by a HEAD at the storage, or -1 where it does not tell: the address may be signed for GET only. */
     private static long lengthAtStorage(Exchange exchange) throws RegistryTroubleException {
         try (ClassicHttpResponse response = Registry.lastAsked(exchange).client()
                 .askStranger("HEAD", location(exchange), Map.of())) {
-            return response.getCode() == 200 ? number(value(response, "Content-Length")) : -1;
+            return response.getCode() == 200 ? RegistryAnswers.digits(value(response, "Content-Length")) : -1;
         } catch (IOException e) {
             return -1;
         }
@@ -229,9 +225,9 @@ public final class Blobs {
         String range = value(response, "Content-Range");
         long length = -1;
         if (response.getCode() == 206 && range != null) {
-            length = number(range.substring(range.indexOf('/') + 1));
+            length = RegistryAnswers.digits(range.substring(range.indexOf('/') + 1));
         } else if (response.getCode() == 200) {
-            length = number(value(response, "Content-Length"));
+            length = RegistryAnswers.digits(value(response, "Content-Length"));
         } else if (response.getCode() == 416 && range != null && range.endsWith("/0")) {
             // An empty blob has no first byte.
             length = 0;
@@ -245,14 +241,6 @@ public final class Blobs {
     private static String value(ClassicHttpResponse response, String name) {
         Header header = response.getFirstHeader(name);
         return header == null ? null : header.getValue();
-    }
-
-    private static long number(String text) {
-        try {
-            return text == null ? -1 : Long.parseLong(text.strip());
-        } catch (NumberFormatException e) {
-            return -1;
-        }
     }
 
     private static RegistryTroubleException storageTrouble(Exchange exchange, URI location, int status) {

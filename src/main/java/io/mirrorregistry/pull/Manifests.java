@@ -84,7 +84,7 @@ public final class Manifests {
             return kept != null && kept.digest().equals(digest)
                     ? new KeptManifest(digest, kept.type(), kept.length(), kept.bytes(), registry) : null;
         }
-        long length = length(exchange.getMessage());
+        long length = RegistryAnswers.contentLength(exchange.getMessage());
         if (answer.type == null || length < 0) {
             return null;
         }
@@ -92,15 +92,6 @@ public final class Manifests {
             throw Bodies.trouble(exchange, "with a length of more than " + Registry.MOST_BYTES + " bytes");
         }
         return new KeptManifest(digest, answer.type, length, null, registry);
-    }
-
-    private static long length(Message message) {
-        String length = message.getHeader("Content-Length", String.class);
-        try {
-            return length == null ? -1 : Long.parseLong(length);
-        } catch (NumberFormatException e) {
-            return -1;
-        }
     }
 
     /** What the registry says of a manifest. */

@@ -168,17 +168,7 @@ public final class Registry {
             }
             return;
         }
-        message.setBody(read(call, stream, length(message), AnswerMemory.Share.of(exchange)));
-    }
-
-    /** Returns how many bytes the registry says there are; -1 where it does not. */
-    private static long length(Message message) {
-        String length = message.getHeader("Content-Length", String.class);
-        try {
-            return length == null ? -1 : Long.parseLong(length);
-        } catch (NumberFormatException e) {
-            return -1;
-        }
+        message.setBody(read(call, stream, RegistryAnswers.contentLength(message), AnswerMemory.Share.of(exchange)));
     }
 
     private byte[] read(Call call, InputStream stream, long length, AnswerMemory.Share share) throws RegistryTroubleException {

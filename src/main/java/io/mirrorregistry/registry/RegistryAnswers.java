@@ -3,6 +3,7 @@ package io.mirrorregistry.registry;
 import io.mirrorregistry.protocol.ErrorCode;
 import java.time.Instant;
 import java.util.regex.Pattern;
+import org.apache.camel.Message;
 import org.apache.hc.client5.http.utils.DateUtils;
 import org.apache.hc.core5.http.Header;
 
@@ -20,11 +21,30 @@ public final class RegistryAnswers {
     public static final String AUTHORIZED = "MirrorAuthorized";
 
     private static final int LOOP_DETECTED = ErrorCode.LOOP_DETECTED.status();
+    private static final String CONTENT_LENGTH = "Content-Length";
+    /** The most digits of which every number is a long. */
+    private static final int MOST_DIGITS = 18;
     private static final int LONGEST_RETRY_AFTER = 40;
     private static final Pattern SECONDS = Pattern.compile("[0-9]{1,10}");
     private static final int LONGEST_VALUE = 255;
 
     private RegistryAnswers() {
+    }
+
+    /**
+     * Returns the number that a text of decimal digits stands for; -1 for null and for anything else. {@link Long#parseLong} accepts a
+     * sign and digits of other scripts, which other programs read differently.
+     */
+    public static long digits(String text) {
+        if (text == null || text.isEmpty() || text.length() > MOST_DIGITS || !text.chars().allMatch(c -> c >= '0' && c <= '9')) {
+            return -1;
+        }
+        return Long.parseLong(text);
+    }
+
+    /** Returns the message's Content-Length in bytes; -1 if there is none, or none that is a number. */
+    public static long contentLength(Message message) {
+        return digits(message.getHeader(CONTENT_LENGTH, String.class));
     }
 
     /** Returns what an error status says of the one who answers. */

@@ -269,16 +269,38 @@ public final class RegistryClient extends CloseableHttpClient {
             // A blob may take as long as its client reads.
             boolean whole = kind != ApiPath.Kind.BLOB || response.getCode() >= 300;
             Runnable received = whole ? Deadlines.set(request, registry.responseTimeout()) : () -> { };
-            if (response.getEntity().getContentLength() < 0) {
-                // Beside a chunked body a Content-Length means nothing, and is not to be handed on.
-                response.removeHeaders(HttpHeaders.CONTENT_LENGTH);
-            }
             response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, received));
             if (response.getCode() >= 300) {
                 discard(response);
             }
         }
+        checkLength(response, own ? template.getMethod() + " " + uri.getPath()
+                : template.getMethod() + " at " + uri.getHost() + ", where it redirects");
         return response;
+    }
+
+    /**
+     * Writes the Content-Length anew, so that nothing of a registry's spelling reaches a client, and drops one that means nothing beside
+     * a Transfer-Encoding. The HTTP client reads "+5" as 5, and does not look at all where there is no body.
+     *
+     * @throws RegistryTroubleException for one that is not a number of at most 18 digits, and for several; the response is closed
+     * @see <a href="https://www.rfc-editor.org/rfc/rfc9110#section-8.6">RFC 9110, Content-Length</a>
+     */
+    private void checkLength(ClassicHttpResponse response, String call) throws IOException {
+        int count = response.countHeaders(HttpHeaders.CONTENT_LENGTH);
+        if (count == 0) {
+            return;
+        }
+        long length = count > 1 ? -1 : RegistryAnswers.digits(response.getFirstHeader(HttpHeaders.CONTENT_LENGTH).getValue());
+        if (length < 0) {
+            response.close();
+            throw new RegistryTroubleException(registry.name(), call + ": answered " + response.getCode() + " with a Content-Length that is no number");
+        }
+        if (response.containsHeader(HttpHeaders.TRANSFER_ENCODING)) {
+            response.removeHeaders(HttpHeaders.CONTENT_LENGTH);
+        } else {
+            response.setHeader(HttpHeaders.CONTENT_LENGTH, String.valueOf(length));
+        }
     }
 
     /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, and an account, so only the host is told. */

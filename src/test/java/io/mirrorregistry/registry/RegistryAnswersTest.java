@@ -8,6 +8,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 class RegistryAnswersTest {
 
     @ParameterizedTest
+    @CsvSource(nullValues = "-", value = {"0, 0", "5, 5", "007, 7", "999999999999999999, 999999999999999999", "-, -1", "'', -1", "+5, -1", "'-5', -1", "-0, -1",
+        "' 5', -1", "5 5, -1", "'1, 1', -1", "0x10, -1", "1.0, -1", "1e3, -1", "1_000, -1", "\u0665, -1", "1000000000000000000, -1", "99999999999999999999, -1"})
+    void takesOnlyDigitsForANumber(String text, long number) {
+        assertEquals(number, RegistryAnswers.digits(text));
+    }
+
+    @ParameterizedTest
     @CsvSource(delimiter = '|', nullValues = "-", value = {
         "0 | 0", "120 | 120", "' 7 ' | 7", "0031 | 0031", "9999999999 | 9999999999",
         "Wed, 21 Oct 2037 07:28:00 GMT | Wed, 21 Oct 2037 07:28:00 GMT",
