@@ -124,6 +124,10 @@ final class FaultTable {
             registry(String.valueOf(status), ALWAYS_TROUBLE, () -> Fault.status(status));
         }
         registry("416 to who wants the whole", GET, () -> Fault.status(416).method("GET"));
+        for (int status : new int[] {201, 202, 203, 205, 207, 226, 299}) {
+            registry(status + " with the right bytes", GET, () -> Fault.instead((call, answer) -> call.method().equals("GET")
+                    && answer.status() == 200 ? new Answer(status, answer.headers(), answer.body(), answer.manner()) : answer));
+        }
         registry("206 to who wants the whole", GET, () -> Fault.instead((call, answer) -> call.method().equals("GET")
                 ? new Answer(206, answer.headers(), answer.body(), answer.manner()).with("Content-Range", "bytes 0-9/10") : answer));
         rows.add(new Row("503 with Retry-After", () -> Fault.status(503, Duration.ofSeconds(31)), null, ALWAYS_TROUBLE, "31"));

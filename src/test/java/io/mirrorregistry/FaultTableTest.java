@@ -17,13 +17,17 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
@@ -108,7 +112,34 @@ class FaultTableTest {
         Collections.shuffle(mixed, new Random(4));
         Map<FaultCase, Future<?>> results = new LinkedHashMap<>();
         mixed.forEach(one -> results.put(one, clients.submit(one::run)));
-        return cases.stream().map(one -> DynamicTest.dynamicTest(one.toString(), () -> get(results.get(one))));
+        return Stream.concat(cases.stream().map(one -> DynamicTest.dynamicTest(one.toString(), () -> get(results.get(one)))),
+                Stream.of(DynamicTest.dynamicTest("no fault has taken a connection of a pool away", () -> requireNoneLeased(cases))));
+    }
+
+    /** A connection that is leased when all is over is lost to the pool, until no call to that registry gets any. */
+    private static void requireNoneLeased(List<FaultCase> cases) throws InterruptedException {
+        List<String> lost = new ArrayList<>();
+        for (Pair pair : new LinkedHashSet<>(cases.stream().map(FaultCase::pair).toList())) {
+            for (TestMirror mirror : List.of(pair.auto(), pair.proxy())) {
+                try {
+                    mirror.awaitNoneLeased("hot", "cold");
+                } catch (AssertionError e) {
+                    lost.add(e.getMessage() + (mirror == pair.auto() ? " (auto)" : " (proxy)") + ", after " + culprits(cases, pair, mirror));
+                }
+            }
+        }
+        assertEquals(List.of(), lost);
+    }
+
+    /** Waits until the pool has closed what it keeps for the next call: what is open then is what was lost. */
+    private static List<String> culprits(List<FaultCase> cases, Pair pair, TestMirror mirror) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
+        while (mirror.connections("hot", "idle") + mirror.connections("cold", "idle") > 0 && System.nanoTime() < end) {
+            Thread.sleep(500);
+        }
+        Set<String> names = Stream.of(pair.hot(), pair.cold()).flatMap(registry -> registry.lastCalls().stream())
+                .map(call -> String.valueOf(call.name())).collect(Collectors.toSet());
+        return cases.stream().filter(one -> names.contains(one.repository())).map(FaultCase::toString).toList();
     }
 
     private Pair pair(TestRegistry hot, TokenService theirs) {

@@ -11,7 +11,9 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /** A mirror inside the test, with the real routes of this repository, on free ports. */
 final class TestMirror implements AutoCloseable {
@@ -110,6 +112,32 @@ final class TestMirror implements AutoCloseable {
 
     Reply management(String path) {
         return new Reply(client.get("http://127.0.0.1:" + managementPort + path));
+    }
+
+    /** Returns how many connections of the registry's pool are leased, as the metrics tell. */
+    int leased(String registry) {
+        return connections(registry, "leased");
+    }
+
+    /** Returns how many connections of the registry's pool are in this state: leased or idle. */
+    int connections(String registry, String state) {
+        String series = "mirror_registry_connections{registry=\"" + registry + "\",state=\"" + state + "\"} ";
+        return management("/observe/metrics").text().lines().filter(line -> line.startsWith(series))
+                .mapToInt(line -> (int) Double.parseDouble(line.substring(series.length()))).findFirst()
+                .orElseThrow(() -> new AssertionError("no " + series));
+    }
+
+    /** Waits until no connection of these registries' pools is leased: an exchange ends a little later than its answer. */
+    void awaitNoneLeased(String... registries) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        for (String registry : registries) {
+            for (int leased = leased(registry); leased > 0; leased = leased(registry)) {
+                if (System.nanoTime() > end) {
+                    throw new AssertionError(leased + " connections to " + registry + " are leased still");
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+            }
+        }
     }
 
     @Override

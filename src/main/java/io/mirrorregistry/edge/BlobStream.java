@@ -6,8 +6,10 @@ import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -63,11 +65,21 @@ public final class BlobStream {
      */
     public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
         String registry = Registry.lastAsked(exchange).name();
+        Object body = exchange.getMessage().getBody();
+        try {
+            write(exchange, registry);
+        } finally {
+            // Also where nothing was read of it: an open body keeps its connection.
+            if (body instanceof InputStream stream) {
+                OpenBodies.close(stream);
+            }
+        }
+    }
+
+    private void write(Exchange exchange, String registry)
+            throws RegistryTroubleException, ProtocolException, InterruptedException {
         Semaphore ours = free.computeIfAbsent(registry, name -> new Semaphore(streamsPerRegistry));
         if (!ours.tryAcquire()) {
-            if (exchange.getMessage().getBody() instanceof InputStream body) {
-                close(body);
-            }
             throw new RegistryTroubleException(registry, Call.of(exchange) + " was not streamed: too many streams are under way",
                     RegistryTroubleException.Kind.NOT_ASKED, null);
         }
@@ -95,24 +107,29 @@ public final class BlobStream {
         if (status != 200 && (status != 206 || contentRange == null || !part)) {
             throw trouble(exchange, "was answered with " + status);
         }
-        ByteRange answered = status == 200 ? null : ByteRange.answered(contentRange, Call.of(exchange).range());
+        ByteRange.Answered answered = status == 200 ? null : ByteRange.answered(contentRange, Call.of(exchange).range());
         if (status == 206 && answered == null) {
             throw trouble(exchange, "was answered with another part than the one asked for");
+        }
+        Blobs.Found found = Blobs.Found.of(exchange);
+        if (answered != null && found != null && answered.contradicts(found.length())) {
+            throw trouble(exchange, "was answered with a part of a blob of another size");
         }
         stream(exchange, status, answered == null ? null : contentRange, answered);
     }
 
-    /** @param part null for the whole */
-    private void stream(Exchange exchange, int status, String contentRange, ByteRange part)
+    /** @param part null where the whole was answered without saying that it is a part */
+    private void stream(Exchange exchange, int status, String contentRange, ByteRange.Answered part)
             throws RegistryTroubleException, InterruptedException {
         Message message = exchange.getMessage();
         InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
-        String contentLength = part == null ? message.getHeader("Content-Length", String.class) : String.valueOf(part.length());
+        long length = part == null ? RegistryAnswers.contentLength(message) : part.part().length();
         Pull pull = Pull.of(exchange);
-        pull.whenAbandoned(() -> close(body));
-        try (body) {
-            Proof proof = part == null ? Proof.ofWhole((Digest) Call.of(exchange).path().reference()) : Proof.ofPart(part.length());
-            copy(exchange, body, proof, () -> prepare(exchange, status, contentRange, contentLength));
+        pull.whenAbandoned(() -> OpenBodies.close(body));
+        try {
+            Proof proof = part == null || part.whole()
+                    ? Proof.ofWhole((Digest) Call.of(exchange).path().reference(), length) : Proof.ofPart(length);
+            copy(exchange, body, proof, () -> prepare(exchange, status, contentRange, length));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -141,7 +158,9 @@ public final class BlobStream {
         boolean begun = false;
         int count = read(exchange, body, buffer, begun);
         while (count >= 0 && !pull.abandoned()) {
-            proof.update(buffer, count);
+            if (!proof.update(buffer, count)) {
+                throw begun ? new IOException("too many bytes") : trouble(exchange, "was answered with more bytes than it says");
+            }
             // Waits here until the client has taken something: at most BUFFERS are on their way.
             byte[] next = free.take();
             if (next == NOTHING) {
@@ -181,7 +200,8 @@ public final class BlobStream {
         try {
             return body.read(buffer);
         } catch (IOException e) {
-            throw begun ? e : trouble(exchange, "broke off");
+            // A client that has gone closes the body; that is no trouble of the registry, and no other is to be asked.
+            throw begun || Pull.of(exchange).abandoned() ? e : trouble(exchange, "broke off");
         }
     }
 
@@ -201,7 +221,7 @@ public final class BlobStream {
             throw outside("bytes */" + blob.size());
         }
         boolean all = range.isAllOf(blob.size());
-        prepare(exchange, all ? 200 : 206, all ? null : range.contentRange(blob.size()), String.valueOf(range.length()));
+        prepare(exchange, all ? 200 : 206, all ? null : range.contentRange(blob.size()), range.length());
         Pull pull = Pull.of(exchange);
         try {
             pull.response().sendFile(blob.file().toString(), range.start(), range.length()).toCompletionStage()
@@ -215,7 +235,8 @@ public final class BlobStream {
         }
     }
 
-    private static void prepare(Exchange exchange, int status, String contentRange, String contentLength) {
+    /** @param contentLength -1 where it is not known */
+    private static void prepare(Exchange exchange, int status, String contentRange, long contentLength) {
         Pull pull = Pull.of(exchange);
         pull.servedBy(Registry.lastAsked(exchange).name());
         HttpServerResponse response = pull.response();
@@ -227,8 +248,8 @@ public final class BlobStream {
         if (contentRange != null) {
             response.putHeader("Content-Range", contentRange);
         }
-        if (contentLength != null) {
-            response.putHeader("Content-Length", contentLength);
+        if (contentLength >= 0) {
+            response.putHeader("Content-Length", String.valueOf(contentLength));
         } else {
             response.setChunked(true);
         }
@@ -257,14 +278,6 @@ public final class BlobStream {
             }
         } catch (CompletionException | IllegalStateException e) {
             LOG.debug("the connection was closed already", e);
-        }
-    }
-
-    private static void close(InputStream body) {
-        try {
-            body.close();
-        } catch (IOException e) {
-            LOG.debug("closing a registry's answer", e);
         }
     }
 }

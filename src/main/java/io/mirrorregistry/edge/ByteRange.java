@@ -13,80 +13,120 @@ import java.util.regex.Pattern;
 record ByteRange(long start, long length) {
 
     private static final String UNIT = "bytes=";
-    private static final int LONGEST = 64;
+    /** Of 18 digits every number is a long. */
+    private static final Pattern ASKED = Pattern.compile("(?i:bytes)=([0-9]{0,18})-([0-9]{0,18})");
     private static final Pattern ANSWERED = Pattern.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\\*)");
+    /** The end of an open range, and the start of a suffix range. */
+    private static final long NONE = -1;
+
+    /** The two numbers of a Range header, {@link #NONE} where one is left out. */
+    private record Asked(long first, long last) {
+
+        /** Returns null for anything but {@code d-}, {@code d-d} and {@code -d}; the last {@code d} of the latter is not 0. */
+        static Asked of(String header) {
+            Matcher parts = header == null ? null : ASKED.matcher(header);
+            if (parts == null || !parts.matches()) {
+                return null;
+            }
+            long first = number(parts.group(1));
+            long last = number(parts.group(2));
+            boolean understood = first == NONE ? last > 0 : last == NONE || first <= last;
+            return understood ? new Asked(first, last) : null;
+        }
+
+        private static long number(String digits) {
+            return digits.isEmpty() ? NONE : Long.parseLong(digits);
+        }
+
+        /** Returns whether the part goes on to the blob's end. */
+        boolean toTheEnd() {
+            return first == NONE || last == NONE;
+        }
+
+        /** Returns the part of a blob of this size; null where it lies outside. */
+        ByteRange of(long size) {
+            if (size == 0 || first >= size) {
+                return null;
+            }
+            if (first == NONE) {
+                long bounded = Math.min(last, size);
+                return new ByteRange(size - bounded, bounded);
+            }
+            long end = last == NONE ? size - 1 : Math.min(last, size - 1);
+            return new ByteRange(first, end - first + 1);
+        }
+
+        @Override
+        public String toString() {
+            return UNIT + (first == NONE ? "" : first) + "-" + (last == NONE ? "" : last);
+        }
+    }
+
+    /**
+     * What a Content-Range says.
+     *
+     * @param size the whole blob's size in bytes; -1 where it is not told
+     */
+    record Answered(ByteRange part, long size) {
+
+        /** Returns whether the part is the whole blob. */
+        boolean whole() {
+            return part.start == 0 && part.length == size;
+        }
+
+        /** @param length the blob's size as the registry told it before; -1 where it did not */
+        boolean contradicts(long length) {
+            return length >= 0 && size >= 0 && length != size;
+        }
+    }
+
+    /**
+     * Returns a client's Range header in the one form that registries are sent; null where the mirror does not understand it. A
+     * registry might understand it differently: what the mirror cannot check it does not hand on.
+     *
+     * @param header the value; may be null
+     */
+    static String canonical(String header) {
+        Asked asked = Asked.of(header);
+        return asked == null ? null : asked.toString();
+    }
 
     /**
      * Reads a Range header.
      *
      * @param header the value; may be null
      * @param size the blob's size in bytes
-     * @return the part; all of it where the header is none, is malformed or names several parts; null where it lies outside
+     * @return the part; all of it where the header is none, or not understood; null where it lies outside
      */
     static ByteRange parse(String header, long size) {
-        ByteRange all = new ByteRange(0, size);
-        if (header == null || !header.regionMatches(true, 0, UNIT, 0, UNIT.length())) {
-            return all;
-        }
-        String range = header.substring(UNIT.length()).strip();
-        int dash = range.indexOf('-');
-        if (dash < 0 || range.indexOf('-', dash + 1) >= 0) {
-            return all;
-        }
-        long first = number(range.substring(0, dash));
-        long last = number(range.substring(dash + 1));
-        if (dash == 0) {
-            return last < 0 ? all : suffix(last, size);
-        }
-        boolean open = dash == range.length() - 1;
-        if (first < 0 || !open && (last < 0 || last < first)) {
-            return all;
-        }
-        if (first >= size) {
-            return null;
-        }
-        long end = open ? size - 1 : Math.min(last, size - 1);
-        return new ByteRange(first, end - first + 1);
+        Asked asked = Asked.of(header);
+        return asked == null ? new ByteRange(0, size) : asked.of(size);
     }
 
     /**
-     * Reads the Content-Range of an answer.
+     * Reads the Content-Range of a response. The part may be shorter than the one asked for only where both its ends were named, and
+     * from the first byte on the size has to be told: otherwise nobody knows whether the part is the whole, which has to be proved.
      *
      * @param asked the Range header that it answers
-     * @return the part; null where it is none, or lies outside what was asked for
+     * @return the part; null where it is none, or another than the one asked for
      */
-    static ByteRange answered(String contentRange, String asked) {
+    static Answered answered(String contentRange, String asked) {
         Matcher parts = ANSWERED.matcher(contentRange);
-        if (!parts.matches()) {
+        Asked range = Asked.of(asked);
+        if (!parts.matches() || range == null) {
             return null;
         }
         long first = Long.parseLong(parts.group(1));
         long last = Long.parseLong(parts.group(2));
-        ByteRange wanted = parse(asked, parts.group(3).equals("*") ? Long.MAX_VALUE : Long.parseLong(parts.group(3)));
-        // It may be shorter.
-        return wanted != null && first == wanted.start && last >= first && last - first < wanted.length
-                ? new ByteRange(first, last - first + 1) : null;
-    }
-
-    /** Returns whether a Range header names one part. */
-    static boolean isOne(String header) {
-        return header.regionMatches(true, 0, UNIT, 0, UNIT.length()) && header.length() <= LONGEST
-                && header.substring(UNIT.length()).chars().allMatch(c -> c >= '0' && c <= '9' || c == '-');
-    }
-
-    private static ByteRange suffix(long length, long size) {
-        if (length == 0 || size == 0) {
+        boolean sized = !parts.group(3).equals("*");
+        long size = sized ? Long.parseLong(parts.group(3)) : Long.MAX_VALUE;
+        ByteRange wanted = range.of(size);
+        if (wanted == null || first != wanted.start || last < first || last - first >= wanted.length) {
             return null;
         }
-        long bounded = Math.min(length, size);
-        return new ByteRange(size - bounded, bounded);
-    }
-
-    private static long number(String digits) {
-        if (digits.isEmpty() || digits.length() > 18 || !digits.chars().allMatch(c -> c >= '0' && c <= '9')) {
-            return -1;
-        }
-        return Long.parseLong(digits);
+        boolean undecided = !sized && first == 0;
+        boolean tooShort = sized && range.toTheEnd() && last != size - 1;
+        return undecided || tooShort ? null : new Answered(new ByteRange(first, last - first + 1), sized ? size : NONE);
     }
 
     boolean isAllOf(long size) {

@@ -1,6 +1,7 @@
 package io.mirrorregistry.edge;
 
 import io.mirrorregistry.registry.AnswerMemory;
+import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.routes.LiveRoutes;
 import io.mirrorregistry.routes.RouteSet;
 import io.mirrorregistry.work.FatalErrors;
@@ -132,6 +133,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             exchange.setPattern(ExchangePattern.InOut);
             AccessLog.on(exchange, request);
             ending.share = memory.share(exchange);
+            ending.bodies = OpenBodies.begin(exchange);
             exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
             createUoW(exchange);
             getAsyncProcessor().process(exchange, doneSync -> {
@@ -191,12 +193,16 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         }
     }
 
-    /** Gives back what a request has taken, once, whatever became of it: its exchange, which ends its flight, its memory and its place in the routes. */
+    /**
+     * Gives back what a request has taken, once, whatever became of it: its exchange, which ends its flight, the bodies of registries, its
+     * memory and its place in the routes.
+     */
     private final class Ending {
 
         private final AtomicReference<RouteSet> set;
         private Exchange exchange;
         private AnswerMemory.Share share;
+        private OpenBodies bodies;
 
         private Ending(RouteSet set) {
             this.set = new AtomicReference<>(set);
@@ -213,6 +219,9 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
                     releaseExchange(exchange, false);
                 }
             } finally {
+                if (bodies != null) {
+                    bodies.close();
+                }
                 if (share != null) {
                     share.close();
                 }

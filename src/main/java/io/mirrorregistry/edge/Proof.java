@@ -2,29 +2,27 @@ package io.mirrorregistry.edge;
 
 import io.mirrorregistry.protocol.Digest;
 
-/** Tells whether the bytes that have come are what was asked for. */
-interface Proof {
+/** Tells whether the bytes that have come are what was asked for. Used by one thread. */
+final class Proof {
 
-    /** Takes the next bytes. */
-    void update(byte[] bytes, int count);
+    private static final long UNKNOWN = -1;
 
-    /** Returns whether all that has come is right; call it once, at the end. */
-    boolean passes();
+    private final Digest.Check check;
+    private final long length;
+    private long count;
 
-    /** Returns the proof of a whole blob: its digest tells. */
-    static Proof ofWhole(Digest digest) {
-        Digest.Check check = digest.check();
-        return new Proof() {
-            @Override
-            public void update(byte[] bytes, int count) {
-                check.update(bytes, count);
-            }
+    private Proof(Digest.Check check, long length) {
+        this.check = check;
+        this.length = length;
+    }
 
-            @Override
-            public boolean passes() {
-                return check.passes();
-            }
-        };
+    /**
+     * Returns the proof of a whole blob: its digest tells.
+     *
+     * @param length what the registry says, in bytes; -1 where it does not
+     */
+    static Proof ofWhole(Digest digest, long length) {
+        return new Proof(digest.check(), length);
     }
 
     /**
@@ -33,18 +31,23 @@ interface Proof {
      * @param length in bytes
      */
     static Proof ofPart(long length) {
-        return new Proof() {
-            private long left = length;
+        return new Proof(null, length);
+    }
 
-            @Override
-            public void update(byte[] bytes, int count) {
-                left -= count;
-            }
+    /**
+     * Takes the next bytes. Returns false if there are more than the length says: they must not go out, as the client would take what
+     * comes after its answer for the next answer.
+     */
+    boolean update(byte[] bytes, int more) {
+        count += more;
+        if (check != null) {
+            check.update(bytes, more);
+        }
+        return length == UNKNOWN || count <= length;
+    }
 
-            @Override
-            public boolean passes() {
-                return left == 0;
-            }
-        };
+    /** Returns whether all that has come is right; call it once, at the end. */
+    boolean passes() {
+        return (length == UNKNOWN || count == length) && (check == null || check.passes());
     }
 }

@@ -88,12 +88,12 @@ public final class Requests {
     }
 
     /**
-     * With If-Range a part is wanted only of the same version; without a way to compare, the whole is always right. So it is for
-     * several parts, which would come in an envelope that clients of blobs do not know.
+     * Returns the part that is wanted, in the one form that registries are sent; null for the whole. With If-Range a part is wanted only
+     * of the same version; without a way to compare, the whole is always right. So it is for several parts, which would come in an
+     * envelope that clients of blobs do not know, and for a Range that the mirror does not understand.
      */
     private static String range(HttpServerRequest request) {
         List<String> ranges = request.headers().getAll("Range");
-        boolean one = ranges.size() == 1 && !request.headers().contains("If-Range") && ByteRange.isOne(ranges.get(0));
-        return one ? ranges.get(0) : null;
+        return ranges.size() == 1 && !request.headers().contains("If-Range") ? ByteRange.canonical(ranges.get(0)) : null;
     }
 }

@@ -125,6 +125,23 @@ public final class Metrics implements AutoCloseable {
         }
     }
 
+    /**
+     * Shows the connections to a registry and its storage.
+     *
+     * @param leased how many carry a call, or a response body that is not closed yet
+     * @param idle how many are kept for the next call
+     */
+    public void connections(String registry, IntSupplier leased, IntSupplier idle) {
+        connections(registry, "leased", leased);
+        connections(registry, "idle", idle);
+    }
+
+    private void connections(String registry, String state, IntSupplier count) {
+        Gauge.builder("mirror.registry.connections", count::getAsInt)
+                .description("Connections of a registry's pool; leased: in use, idle: kept for the next call")
+                .tag("registry", registry).tag("state", state).register(meters);
+    }
+
     /** Tells what is in a cache that is bounded by bytes. */
     public void cache(String name, Cache<?, ?> cache) {
         caches.put(name, cache);

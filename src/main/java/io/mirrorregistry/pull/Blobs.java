@@ -6,6 +6,7 @@ import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Locations;
+import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -18,8 +19,6 @@ import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The step {@code blob} of routes.
@@ -35,7 +34,6 @@ public final class Blobs {
     /** The variable that tells whether the registry answered without any authorization. */
     private static final String OPEN = "open";
 
-    private static final Logger LOG = LoggerFactory.getLogger(Blobs.class);
     private static final ByteBuffer NO_BYTES = ByteBuffer.allocate(0).asReadOnlyBuffer();
 
     /** Prepares the call that finds out whether the registry has the blob. */
@@ -136,8 +134,9 @@ public final class Blobs {
         ClassicHttpResponse response = Registry.lastAsked(exchange).client()
                 .askStranger("GET", location, range == null ? Map.of() : Map.of("Range", range));
         int status = response.getCode();
+        OpenBodies.add(exchange, response);
         if (status != 200 && status != 206 && status != 416) {
-            close(response);
+            OpenBodies.close(response);
             throw storageTrouble(exchange, location, status);
         }
         Message message = exchange.getMessage();
@@ -152,16 +151,8 @@ public final class Blobs {
         try {
             message.setBody(response.getEntity() == null ? null : response.getEntity().getContent());
         } catch (IOException e) {
-            close(response);
+            OpenBodies.close(response);
             throw storageTrouble(exchange, location, status);
-        }
-    }
-
-    private static void close(ClassicHttpResponse response) {
-        try {
-            response.close();
-        } catch (IOException e) {
-            LOG.debug("closing an answer that is of no use", e);
         }
     }
 

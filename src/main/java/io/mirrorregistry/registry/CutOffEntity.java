@@ -3,6 +3,7 @@ package io.mirrorregistry.registry;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.io.entity.HttpEntityWrapper;
 
@@ -42,7 +43,8 @@ final class CutOffEntity extends HttpEntityWrapper {
     /** The stream of such a body. */
     final class CutOffStream extends FilterInputStream {
 
-        private boolean ended;
+        private final AtomicBoolean closed = new AtomicBoolean();
+        private volatile boolean ended;
         private boolean detached;
 
         private CutOffStream(InputStream in) {
@@ -52,14 +54,18 @@ final class CutOffEntity extends HttpEntityWrapper {
         @Override
         public int read() throws IOException {
             int b = in.read();
-            ended |= b < 0;
+            if (b < 0) {
+                ended = true;
+            }
             return b;
         }
 
         @Override
         public int read(byte[] bytes, int offset, int length) throws IOException {
             int count = in.read(bytes, offset, length);
-            ended |= count < 0;
+            if (count < 0) {
+                ended = true;
+            }
             return count;
         }
 
@@ -81,7 +87,14 @@ final class CutOffEntity extends HttpEntityWrapper {
             }
         }
 
+        /**
+         * Several owners may close the same body: the step that reads it, the end of the exchange, and the event loop when the client
+         * has gone. Only the first call has an effect.
+         */
         private void end() throws IOException {
+            if (closed.getAndSet(true)) {
+                return;
+            }
             done.run();
             if (ended) {
                 in.close();

@@ -7,6 +7,7 @@ import org.apache.hc.client5.http.config.RequestConfig;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.HttpClientBuilder;
 import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManager;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy;
 import org.apache.hc.core5.http.Header;
@@ -22,32 +23,40 @@ final class HttpClients {
 
     /**
      * @param connections the most connections at a time: a worker must never wait for one
-     * @param self what is never called, and what the calls carry
+     * @param guard looks names up, and leaves out addresses that are never called
      */
-    static CloseableHttpClient create(RegistrySettings registry, int connections, MirrorIdentity self) {
+    static PoolingHttpClientConnectionManager pool(RegistrySettings registry, int connections, AddressGuard guard) {
+        return PoolingHttpClientConnectionManagerBuilder.create()
+                .setTlsSocketStrategy(new DefaultClientTlsStrategy(Trust.context(registry.caCertificates())))
+                .setConnectionFactory(ManagedHttpClientConnectionFactory.builder()
+                        .http1Config(HeadLimits.LINES)
+                        .responseParserFactory(new Leftovers.Parsers())
+                        .build())
+                .setDnsResolver(registry.proxy() == null ? guard : SystemDefaultDnsResolver.INSTANCE)
+                .setMaxConnTotal(connections)
+                .setMaxConnPerRoute(connections)
+                .setDefaultConnectionConfig(ConnectionConfig.custom()
+                        .setConnectTimeout(Timeout.of(registry.connectTimeout()))
+                        .setSocketTimeout(Timeout.of(registry.responseTimeout()))
+                        .setValidateAfterInactivity(TimeValue.ofSeconds(1))
+                        .build())
+                .build();
+    }
+
+    /**
+     * @param pool the connections, which the client closes with itself
+     * @param guard checks the text of hosts where a proxy looks names up
+     * @param self what the calls carry
+     */
+    static CloseableHttpClient create(RegistrySettings registry, PoolingHttpClientConnectionManager pool, AddressGuard guard, MirrorIdentity self) {
         Timeout connectTimeout = Timeout.of(registry.connectTimeout());
         Timeout responseTimeout = Timeout.of(registry.responseTimeout());
-        AddressGuard guard = new AddressGuard(registry.url(), self, SystemDefaultDnsResolver.INSTANCE);
         HttpClientBuilder client = HttpClientBuilder.create();
         if (registry.proxy() != null) {
             client.addExecInterceptorFirst("address-guard", guard);
         }
         return Proxies.through(registry.proxy(), client)
-                .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
-                        .setTlsSocketStrategy(new DefaultClientTlsStrategy(Trust.context(registry.caCertificates())))
-                        .setConnectionFactory(ManagedHttpClientConnectionFactory.builder()
-                                .http1Config(HeadLimits.LINES)
-                                .responseParserFactory(new Leftovers.Parsers())
-                                .build())
-                        .setDnsResolver(registry.proxy() == null ? guard : SystemDefaultDnsResolver.INSTANCE)
-                        .setMaxConnTotal(connections)
-                        .setMaxConnPerRoute(connections)
-                        .setDefaultConnectionConfig(ConnectionConfig.custom()
-                                .setConnectTimeout(connectTimeout)
-                                .setSocketTimeout(responseTimeout)
-                                .setValidateAfterInactivity(TimeValue.ofSeconds(1))
-                                .build())
-                        .build())
+                .setConnectionManager(pool)
                 .addRequestInterceptorLast((request, body, context) -> {
                     Header passed = request.getFirstHeader(HttpHeaders.VIA);
                     request.setHeader(HttpHeaders.VIA, self.via(passed == null ? null : passed.getValue()));

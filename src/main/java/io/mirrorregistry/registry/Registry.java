@@ -103,6 +103,10 @@ public final class Registry {
         chosen(exchange);
         Call call = Call.of(exchange);
         Message message = exchange.getMessage();
+        if (message.getBody() instanceof InputStream earlier) {
+            // Nobody reads the body of the earlier response any more, and its connection is needed.
+            OpenBodies.close(earlier);
+        }
         message.removeHeaders("*");
         message.setBody(null);
         message.setHeader(Exchange.HTTP_METHOD, call.head() ? HttpMethods.HEAD : HttpMethods.GET);
@@ -164,7 +168,9 @@ public final class Registry {
         if (call.path().kind() == ApiPath.Kind.BLOB) {
             // The circuit breaker works on a copy of the exchange, at the end of which Camel closes what has not been read.
             if (stream instanceof CutOffEntity.CutOffStream body) {
-                message.setBody(body.detach());
+                InputStream detached = body.detach();
+                OpenBodies.add(exchange, detached);
+                message.setBody(detached);
             }
             return;
         }

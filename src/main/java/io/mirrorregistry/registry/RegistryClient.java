@@ -18,9 +18,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpResponse;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManager;
 import org.apache.hc.client5.http.protocol.HttpClientContext;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
@@ -70,7 +72,10 @@ public final class RegistryClient extends CloseableHttpClient {
         this.registry = registry;
         this.metrics = metrics;
         this.base = registry.url();
-        this.http = HttpClients.create(registry, connections, self);
+        AddressGuard guard = new AddressGuard(registry.url(), self, SystemDefaultDnsResolver.INSTANCE);
+        PoolingHttpClientConnectionManager pool = HttpClients.pool(registry, connections, guard);
+        this.http = HttpClients.create(registry, pool, guard, self);
+        metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
         this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http, metrics),
                 headTime.plus(registry.responseTimeout()).toMillis());

@@ -16,6 +16,7 @@ public final class Connection {
     private OutputStream out;
     private volatile Thread thread;
     private volatile boolean ended;
+    private volatile Call last;
 
     Connection(Socket socket, TestServer server) {
         this.socket = socket;
@@ -44,10 +45,16 @@ public final class Connection {
                 if (call == null) {
                     return;
                 }
+                last = call;
                 ended = "close".equalsIgnoreCase(call.header("Connection"));
                 server.take(call).send(call, this);
             }
         }
+    }
+
+    /** Returns what was asked last on this connection; null before the first. */
+    Call last() {
+        return last;
     }
 
     OutputStream out() {

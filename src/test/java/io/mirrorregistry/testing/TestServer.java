@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -122,6 +123,11 @@ public abstract class TestServer implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new AssertionError("interrupted while waiting", e);
         }
+    }
+
+    /** Returns what was asked last on each connection that is open now. */
+    public List<Call> lastCalls() {
+        return connections.stream().map(Connection::last).filter(Objects::nonNull).toList();
     }
 
     /** Returns how many connections are open now. */
