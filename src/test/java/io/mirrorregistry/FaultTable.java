@@ -192,9 +192,10 @@ final class FaultTable {
     private void heads() {
         registry("Content-Length too long", LENGTH, () -> Fault.contentLength("100000"));
         registry("Content-Length too short", LENGTH, () -> Fault.contentLength("5"));
-        registry("Content-Length negative", NO_LENGTH, () -> Fault.contentLength("-5"));
-        registry("Content-Length not a number", NO_LENGTH, () -> Fault.contentLength("many"));
-        registry("two Content-Lengths", NO_LENGTH, () -> Fault.spoil(answer -> answer.and("Content-Length", "5")));
+        for (String lie : List.of("-5", "+1001", "many", "0x10", "1, 1", "5 5", "1_001", "1001.0", "1e3", "0".repeat(16) + "1001", "")) {
+            registry("Content-Length '" + lie + "'", ALWAYS_TROUBLE, () -> Fault.contentLength(lie));
+        }
+        registry("two Content-Lengths", ALWAYS_TROUBLE, () -> Fault.spoil(answer -> answer.and("Content-Length", "5")));
         // Without a length the answer's bytes are as they should be, and its headers are not.
         registry("Content-Length beside chunks", (asked, head) -> asked == PROXIED_BLOB && !head ? UNKNOWABLE : HARMLESS, () -> Fault.spoil(answer -> answer.with(Manner.CHUNKED_WITH_LENGTH)));
         registry("Content-Encoding of nothing", ALWAYS_HARMLESS, () -> Fault.header("Content-Encoding", "gzip"));
