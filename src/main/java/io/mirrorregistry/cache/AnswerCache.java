@@ -18,7 +18,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import org.apache.camel.Exchange;
-import org.apache.camel.support.SynchronizationAdapter;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +30,8 @@ public final class AnswerCache {
     private static final String KNOWN = "known";
     /** The property for what a leader has to end. */
     private static final String ERRAND = "mirror.errand";
+    /** The property for the blob that the registries were asked for, whose length may be known later. */
+    private static final String ASKED_BLOB = "mirror.asked-blob";
     /** A wish that is longer than any client's is not worth remembering an answer to. */
     private static final int LONGEST_ACCEPT = 2048;
     /** The bound for each kind of name that is remembered. */
@@ -47,6 +48,16 @@ public final class AnswerCache {
         /** What is not there is so for GET and HEAD. */
         Wish miss() {
             return head ? new Wish(path, accept, false) : this;
+        }
+    }
+
+    /** What a tag meant when a registry could last tell. */
+    private record Stale(KeptManifest manifest) {
+
+        void answer(Exchange exchange) {
+            manifest.answer(exchange);
+            exchange.getMessage().setHeader("Warning", "299 - \"No registry could tell what the tag means now; this is what it meant last.\"");
+            Pull.of(exchange).servedBy(NAME);
         }
     }
 
@@ -174,6 +185,8 @@ public final class AnswerCache {
             Pull.of(exchange).servedBy(NAME);
         } else if (found instanceof KnownBlob blob) {
             Blobs.at(exchange, blob.registry(), blob.found());
+        } else if (found instanceof Stale stale) {
+            stale.answer(exchange);
         } else {
             return fail(exchange, (List<?>) found);
         }
@@ -212,13 +225,13 @@ public final class AnswerCache {
     /** Sees to it that the errand ends, whatever becomes of the exchange. */
     private void lead(Exchange exchange, Wish wish, Crowd<Object>.Errand errand) {
         exchange.setProperty(ERRAND, errand);
-        exchange.getExchangeExtension().addOnCompletion(new SynchronizationAdapter() {
-            @Override
-            public void onDone(Exchange done) {
-                Pull pull = Pull.of(exchange);
-                List<Exception> failures = pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of();
-                errand.end(new Crowd.Outcome<>(null, failures));
+        RouteEnd.run(exchange, () -> {
+            Pull pull = Pull.of(exchange);
+            if (pull.servedBy() != null) {
+                // A routes folder from before the step keepLength does not call it.
+                keepLength(exchange);
             }
+            errand.end(new Crowd.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of()));
         });
     }
 
@@ -234,13 +247,33 @@ public final class AnswerCache {
             found = manifest;
         } else {
             KnownBlob blob = new KnownBlob(Registry.lastAsked(exchange), Blobs.Found.of(exchange));
+            exchange.setProperty(ASKED_BLOB, blob);
             // While one that is asked before it is in trouble, it is a stopgap.
             if (Pull.of(exchange).troubles().isEmpty()) {
                 blobs.put(request.path(), blob);
             }
             found = blob.found().length() >= 0 || !request.head() ? blob : null;
         }
-        if (found != null && exchange.getProperty(ERRAND) instanceof Crowd<?>.Errand) {
+        if (found != null) {
+            endErrand(exchange, found);
+        }
+    }
+
+    /**
+     * Remembers the length of a blob whose registry did not tell it, and shares it with the clients that wait for it. For how long it is
+     * believed that the registry has the blob does not change.
+     */
+    public void keepLength(Exchange exchange) {
+        Blobs.Found found = Blobs.Found.of(exchange);
+        if (exchange.getProperty(ASKED_BLOB) instanceof KnownBlob blob && blob.registry() == Registry.lastAsked(exchange)
+                && found != null && found.length() >= 0) {
+            blob.learned(found.length());
+            endErrand(exchange, blob);
+        }
+    }
+
+    private void endErrand(Exchange exchange, Object found) {
+        if (exchange.getProperty(ERRAND) instanceof Crowd<?>.Errand) {
             errand(exchange).end(new Crowd.Outcome<>(found, List.of()));
         }
     }
@@ -282,9 +315,10 @@ public final class AnswerCache {
             KeptManifest last = manifests.last(request.path(), request.accept(), request.head());
             if (last != null) {
                 LOG.debug("answered with what was known last: {}", request.path());
-                last.answer(exchange);
-                exchange.getMessage().setHeader("Warning", "299 - \"No registry could tell what the tag means now; this is what it meant last.\"");
-                pull.servedBy(NAME);
+                Stale stale = new Stale(last);
+                stale.answer(exchange);
+                // Otherwise each follower would ask the registries again, one after the other.
+                endErrand(exchange, stale);
                 metrics.lookedUp(request.path().kind().asked(), Metrics.Lookup.STALE);
                 return;
             }

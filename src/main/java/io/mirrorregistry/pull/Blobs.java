@@ -87,6 +87,11 @@ public final class Blobs {
             return exchange.getProperty(PROPERTY, Found.class);
         }
 
+        /** Returns the same with the blob's length, in bytes. */
+        public Found withLength(long known) {
+            return new Found(redirects, open, known);
+        }
+
         private void variables(Exchange exchange) {
             exchange.setProperty(PROPERTY, this);
             RegistrySettings settings = Registry.lastAsked(exchange).settings();
@@ -98,11 +103,18 @@ public final class Blobs {
         }
     }
 
-    /** Answers a HEAD: 200 with the length, which the storage tells where the registry redirects to one. */
+    /**
+     * Answers a HEAD: 200 with the length, which the storage tells where the registry redirects to one. The length becomes part of
+     * {@link Found}, so that the step {@code cache} can keep it.
+     */
     public void describe(Exchange exchange) throws RegistryTroubleException {
         long length = isRedirect(exchange) ? lengthAtStorage(exchange) : RegistryAnswers.contentLength(exchange.getMessage());
         if (length < 0) {
             length = lengthByGet(exchange);
+        }
+        Found found = Found.of(exchange);
+        if (found != null && found.length < 0) {
+            exchange.setProperty(Found.PROPERTY, found.withLength(length));
         }
         Message message = answer(exchange, 200);
         message.setHeader(Exchange.CONTENT_TYPE, MediaTypes.OCTET_STREAM);
