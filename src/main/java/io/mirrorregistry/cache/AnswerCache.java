@@ -12,6 +12,7 @@ import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.OnWorker;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.work.FatalErrors;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -210,7 +211,9 @@ public final class AnswerCache {
             } else {
                 taken = recall(exchange, wish);
             }
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
+            // A follower that went without an end would wait for ever.
+            FatalErrors.check(e);
             taken = CompletableFuture.failedFuture(e);
         }
         taken.whenComplete((nothing, failure) -> {

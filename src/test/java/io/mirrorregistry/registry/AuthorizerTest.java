@@ -18,6 +18,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -30,7 +31,9 @@ class AuthorizerTest {
     private final URI url = URI.create(service.url());
     private final RegistrySettings settings = new RegistrySettings("hot", url, null, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
             Duration.ofSeconds(10), Duration.ofSeconds(10), List.of(), List.of(), null);
-    private final CloseableHttpClient http = HttpClients.create(settings, 10, new MirrorIdentity());
+    private final MirrorIdentity self = new MirrorIdentity();
+    private final AddressGuard guard = new AddressGuard(url, self, SystemDefaultDnsResolver.INSTANCE);
+    private final CloseableHttpClient http = HttpClients.create(settings, HttpClients.pool(settings, 10, guard), guard, self);
     private final Authorizer authorizer = new Authorizer("hot", null,
             new io.mirrorregistry.registry.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())), 10_000);
 
