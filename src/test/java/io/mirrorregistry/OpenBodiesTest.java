@@ -51,7 +51,7 @@ class OpenBodiesTest {
 
     private String[] settings(String... more) {
         List<String> settings = new ArrayList<>(List.of("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "robot",
-                "HOT_PASSWORD", "secret"));
+                "HOT_PASSWORD", "secret", "HOT_RESPONSE_TIMEOUT", "10s", "COLD_RESPONSE_TIMEOUT", "10s"));
         settings.addAll(List.of(more));
         return settings.toArray(String[]::new);
     }
