@@ -196,6 +196,28 @@ class LoopTest {
         assertEquals(200, status);
     }
 
+    /** Each mirror alone is sent on by its registry, to the other one. */
+    @ParameterizedTest
+    @ValueSource(strings = {"GET", "HEAD"})
+    void twoMirrorsWhoseBlobsAreAtEachOtherNoticeItToo(String method) {
+        TestMirror one = start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_BLOBS", "proxy", "HOT_RESPONSE_TIMEOUT", "20s");
+        try (TestRegistry other = TestRegistry.start("other")) {
+            TestMirror two = start("HOT_URL", other.url(), "COLD_URL", cold.url(), "HOT_BLOBS", "proxy", "HOT_RESPONSE_TIMEOUT", "20s");
+            front.alwaysTo(two.port());
+            // Each time for another blob, so that no mirror finds its own flight under way.
+            AtomicInteger number = new AtomicInteger();
+            hot.fault(Fault.instead((call, answer) -> Answer.of(307).with("Location", "http://" + front.host() + blob(number.incrementAndGet()))).on(Kind.BLOB));
+            other.fault(Fault.instead((call, answer) -> Answer.of(307).with("Location", one.url() + blob(number.incrementAndGet()))).on(Kind.BLOB));
+            assertEquals(503, one.send(method, blob(0)).status());
+            // A HEAD is tried with GET once more.
+            assertTrue(front.calls().size() <= (method.equals("GET") ? 1 : 2), front.calls().size() + " calls");
+        }
+    }
+
+    private static String blob(int number) {
+        return "/v2/library/app/blobs/sha256:" + String.format("%064x", number);
+    }
+
     @Test
     void manyRequestsUnderWayMayHaveOneId() throws Exception {
         TestMirror mirror = startBehindFront("HOT_RESPONSE_TIMEOUT", "20s");

@@ -13,6 +13,7 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.apache.camel.Exchange;
@@ -123,6 +124,19 @@ public final class Blobs {
         message.setBody(null);
     }
 
+    /** Returns what a storage is told: the part that is wanted, and the mirrors that the request has passed, lest it comes back to one. */
+    private static Map<String, String> headers(Exchange exchange, String range) {
+        Map<String, String> headers = new HashMap<>();
+        if (range != null) {
+            headers.put("Range", range);
+        }
+        String passed = exchange.getProperty(Registry.PASSED, String.class);
+        if (passed != null) {
+            headers.put("Via", passed);
+        }
+        return headers;
+    }
+
     /** Sends the client to the registry. */
     public void redirectToRegistry(Exchange exchange) {
         URI publicUrl = Registry.lastAsked(exchange).settings().publicUrl();
@@ -144,7 +158,7 @@ public final class Blobs {
         URI location = location(exchange);
         String range = Call.of(exchange).range();
         ClassicHttpResponse response = Registry.lastAsked(exchange).client()
-                .askStranger("GET", location, range == null ? Map.of() : Map.of("Range", range));
+                .askStranger("GET", location, headers(exchange, range));
         int status = response.getCode();
         OpenBodies.add(exchange, response);
         if (status != 200 && status != 206 && status != 416) {
@@ -197,7 +211,7 @@ public final class Blobs {
     /** Returns the length by a HEAD at the storage, or -1 where it does not tell: the address may be signed for GET only. */
     private static long lengthAtStorage(Exchange exchange) throws RegistryTroubleException {
         try (ClassicHttpResponse response = Registry.lastAsked(exchange).client()
-                .askStranger("HEAD", location(exchange), Map.of())) {
+                .askStranger("HEAD", location(exchange), headers(exchange, null))) {
             return response.getCode() == 200 ? RegistryAnswers.digits(value(response, "Content-Length")) : -1;
         } catch (IOException e) {
             return -1;
@@ -214,7 +228,7 @@ public final class Blobs {
                 return length(exchange, own);
             }
             URI location = Locations.resolve(registry.name(), asked, value(own, "Location"));
-            try (ClassicHttpResponse storage = registry.client().askStranger("GET", location, Map.of("Range", "bytes=0-0"))) {
+            try (ClassicHttpResponse storage = registry.client().askStranger("GET", location, headers(exchange, "bytes=0-0"))) {
                 return length(exchange, storage);
             }
         } catch (RegistryTroubleException e) {
