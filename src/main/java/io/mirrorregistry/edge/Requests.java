@@ -29,6 +29,7 @@ public final class Requests {
 
     private final MirrorIdentity self;
 
+    /** Makes a step for routes outside a mirror, such as in tests: no request can have come back. */
     public Requests() {
         this(new MirrorIdentity());
     }
