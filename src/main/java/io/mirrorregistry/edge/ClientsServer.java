@@ -59,6 +59,7 @@ public final class ClientsServer extends BoundedServer {
 
     @Override
     protected void stopServer() {
+        watch.close();
         if (tls != null) {
             tls.close();
         }
