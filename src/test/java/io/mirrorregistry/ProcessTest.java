@@ -50,6 +50,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -718,17 +719,7 @@ class ProcessTest {
 
     @Test
     void anIndexOfAHundredThousandNamesFitsIntoASmallMemory() throws Exception {
-        Path images = Files.createDirectories(directory.resolve("images"));
-        Files.writeString(images.resolve("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}");
-        try (BufferedWriter out = Files.newBufferedWriter(images.resolve("index.json"))) {
-            out.write("{\"schemaVersion\":2,\"manifests\":[");
-            for (int i = 0; i < 100_000; i++) {
-                out.write((i == 0 ? "" : ",") + "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:"
-                        + Digest.ofSha256(String.valueOf(i).getBytes(StandardCharsets.UTF_8)).hex()
-                        + "\",\"size\":500,\"annotations\":{\"org.opencontainers.image.ref.name\":\"library/app:" + i + "\"}}");
-            }
-            out.write("]}");
-        }
+        writeFolder(100_000, i -> Digest.ofSha256(String.valueOf(i).getBytes(StandardCharsets.UTF_8)), 500);
         String small = "-Xmx100m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError";
         int managementPort = TestMirror.freePort();
         launch("JAVA_TOOL_OPTIONS", small, "MIRROR_MANAGEMENT_PORT", String.valueOf(managementPort), "MIRROR_CACHE_MISS_TTL", "0");
@@ -746,5 +737,50 @@ class ProcessTest {
         assertEquals(1, exitCode());
         assertTrue(read("err").lines().anyMatch(line -> line.matches("mirror.images.directory=images: The file images/index.json is not read: it has more than "
                 + "\\d+ names, .*; raise -Xmx or remove images.")), read("err"));
+    }
+
+    /** Writes a folder of images with one repository of so many tags. */
+    private void writeFolder(int tags, IntFunction<Digest> digest, int size) throws IOException {
+        Path images = Files.createDirectories(directory.resolve("images"));
+        Files.writeString(images.resolve("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}");
+        try (BufferedWriter out = Files.newBufferedWriter(images.resolve("index.json"))) {
+            out.write("{\"schemaVersion\":2,\"manifests\":[");
+            for (int i = 0; i < tags; i++) {
+                out.write((i == 0 ? "" : ",") + "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"" + digest.apply(i)
+                        + "\",\"size\":" + size + ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"library/app:" + i + "\"}}");
+            }
+            out.write("]}");
+        }
+    }
+
+    private byte[] blob(String content) throws IOException {
+        byte[] bytes = content.getBytes(StandardCharsets.UTF_8);
+        Files.write(Files.createDirectories(directory.resolve("images/blobs/sha256")).resolve(Digest.ofSha256(bytes).hex()), bytes);
+        return bytes;
+    }
+
+    @Test
+    void manyListsOfALargeFolderAtOnceFitIntoASmallMemory() throws Exception {
+        byte[] config = blob("{}");
+        byte[] manifest = blob("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"digest\":\""
+                + Digest.ofSha256(config) + "\",\"size\":2},\"layers\":[]}");
+        writeFolder(20_000, i -> Digest.ofSha256(manifest), manifest.length);
+        launch("JAVA_TOOL_OPTIONS", "-Xmx96m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError");
+        awaitHealthy();
+        HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        List<CompletableFuture<HttpResponse<byte[]>>> answers = new ArrayList<>();
+        for (int i = 0; i < 150; i++) {
+            answers.add(http.sendAsync(TestClient.request("GET", url() + "/v2/library/app/tags/list?n=10", Duration.ofSeconds(60)),
+                    HttpResponse.BodyHandlers.ofByteArray()));
+        }
+        int served = 0;
+        for (CompletableFuture<HttpResponse<byte[]>> answer : answers) {
+            int status = answer.handle((response, failure) -> failure == null ? response.statusCode() : 0).get(60, TimeUnit.SECONDS);
+            assertTrue(status == 200 || status == 503, () -> "status " + status + read("err") + read("out"));
+            served += status == 200 ? 1 : 0;
+        }
+        assertTrue(served >= 2, served + " were served");
+        assertTrue(process.isAlive(), () -> read("out") + read("err"));
+        assertEquals(200, client.get(url() + "/v2/library/app/tags/list").statusCode());
     }
 }

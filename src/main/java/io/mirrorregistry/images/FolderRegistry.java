@@ -4,6 +4,7 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -26,7 +27,7 @@ public final class FolderRegistry {
     /**
      * Answers the {@link Call} that the exchange carries.
      *
-     * @throws RegistryTroubleException when the folder cannot be read
+     * @throws RegistryTroubleException when the folder cannot be read, or a list is longer than there is memory for
      */
     public void answer(Exchange exchange) throws RegistryTroubleException {
         Call call = Call.of(exchange);
@@ -39,8 +40,8 @@ public final class FolderRegistry {
             switch (path.kind()) {
                 case MANIFEST -> manifest(message, call, layout.manifest(repository, path.reference()));
                 case BLOB -> blob(message, call, layout.blob(repository, (Digest) path.reference()));
-                case TAGS -> tags(message, repository);
-                case REFERRERS -> referrers(message, repository, (Digest) path.reference());
+                case TAGS -> tags(exchange, repository);
+                case REFERRERS -> referrers(exchange, repository, (Digest) path.reference());
                 default -> status(message, 404);
             }
         } catch (ImageLayoutException e) {
@@ -71,7 +72,9 @@ public final class FolderRegistry {
         message.setBody(call.head() ? null : found.get());
     }
 
-    private void tags(Message message, RepositoryName repository) throws ImageLayoutException {
+    private void tags(Exchange exchange, RepositoryName repository) throws ImageLayoutException, RegistryTroubleException {
+        Message message = exchange.getMessage();
+        takeMemory(exchange, layout.tagsBytes(repository));
         List<String> tags = layout.tags(repository);
         if (tags.isEmpty() && !layout.hasRepository(repository)) {
             status(message, 404);
@@ -80,11 +83,21 @@ public final class FolderRegistry {
         json(message, MediaTypes.JSON, new JsonObject().put("name", repository.value()).put("tags", new JsonArray(tags)));
     }
 
-    private void referrers(Message message, RepositoryName repository, Digest subject) throws ImageLayoutException {
-        json(message, MediaTypes.OCI_INDEX, new JsonObject()
+    private void referrers(Exchange exchange, RepositoryName repository, Digest subject) throws ImageLayoutException, RegistryTroubleException {
+        takeMemory(exchange, layout.referrersBytes(repository, subject));
+        json(exchange.getMessage(), MediaTypes.OCI_INDEX, new JsonObject()
                 .put("schemaVersion", 2)
                 .put("mediaType", MediaTypes.OCI_INDEX)
                 .put("manifests", new JsonArray(layout.referrers(repository, subject))));
+    }
+
+    /** Many clients may ask for a long list at once. The list of a registry that is called takes its memory where it is read. */
+    private static void takeMemory(Exchange exchange, int bytes) throws RegistryTroubleException {
+        AnswerMemory.Share share = AnswerMemory.Share.of(exchange);
+        if (share != null && !share.takeForBuiltList(bytes)) {
+            throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " was not answered: other answers have the memory",
+                    RegistryTroubleException.Kind.REFUSED, null);
+        }
     }
 
     private static void json(Message message, String contentType, JsonObject body) {

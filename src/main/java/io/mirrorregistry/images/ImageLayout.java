@@ -26,6 +26,9 @@ import java.util.Optional;
  */
 public final class ImageLayout {
 
+    /** Quotation marks and a comma. */
+    private static final int PUNCTUATION = 3;
+
     private final BlobDirectory blobs;
     private final CatalogKeeper keeper;
 
@@ -83,6 +86,15 @@ public final class ImageLayout {
     }
 
     /**
+     * Returns about how many bytes {@link #tags} has as JSON.
+     *
+     * @throws ImageLayoutException when the folder cannot be served
+     */
+    int tagsBytes(RepositoryName repository) throws ImageLayoutException {
+        return repository(repository).map(found -> found.tags().keySet().stream().mapToInt(tag -> tag.length() + PUNCTUATION).sum()).orElse(0);
+    }
+
+    /**
      * Returns whether the folder has an image of that repository.
      *
      * @throws ImageLayoutException when the folder cannot be served
@@ -102,6 +114,16 @@ public final class ImageLayout {
     public List<JsonObject> referrers(RepositoryName repository, Digest subject) throws ImageLayoutException {
         return repository(repository).map(found -> found.referrers().getOrDefault(subject, List.of())).orElse(List.of())
                 .stream().map(Manifest::referrer).toList();
+    }
+
+    /**
+     * Returns about how many bytes {@link #referrers} has as JSON.
+     *
+     * @throws ImageLayoutException when the folder cannot be served
+     */
+    int referrersBytes(RepositoryName repository, Digest subject) throws ImageLayoutException {
+        return repository(repository).map(found -> found.referrers().getOrDefault(subject, List.of())).orElse(List.of())
+                .stream().mapToInt(Manifest::referrerBytes).sum();
     }
 
     /**

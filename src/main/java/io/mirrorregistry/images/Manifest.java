@@ -4,6 +4,7 @@ import io.mirrorregistry.protocol.Digest;
 import io.vertx.core.json.JsonObject;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * A manifest or an index, read once and then kept for as long as something in {@code index.json} leads to it.
@@ -18,8 +19,20 @@ import java.util.List;
 record Manifest(StoredManifest stored, boolean index, List<Descriptor> parts, Digest subject, String artifactType,
         JsonObject annotations) {
 
+    private static final int REFERRER_BYTES = 300;
+    private static final int PUNCTUATION = 6;
+
     Digest digest() {
         return stored.digest();
+    }
+
+    /** Returns about how many bytes {@link #referrer} has as JSON. */
+    int referrerBytes() {
+        int bytes = REFERRER_BYTES + artifactType.length();
+        for (Map.Entry<String, Object> annotation : annotations) {
+            bytes += annotation.getKey().length() + annotation.getValue().toString().length() + PUNCTUATION;
+        }
+        return bytes;
     }
 
     /**

@@ -151,6 +151,9 @@ abstract class Lists {
     /** Answers with a list, and a warning where a registry is in trouble whose part may be lacking. */
     final void reply(Exchange exchange, String contentType, JsonObject list) throws RegistryTroubleException {
         byte[] body = list.toBuffer().getBytes();
+        List<String> registries = gathered(exchange).registries;
+        // The entries go before their memory is given back, not when the answer has been written.
+        exchange.removeProperty(property);
         AnswerMemory.Share share = AnswerMemory.Share.of(exchange);
         if (share != null) {
             if (!share.take(body.length)) {
@@ -169,7 +172,6 @@ abstract class Lists {
             message.setHeader("Warning", "299 - \"" + names + " could not be asked; the list may lack entries\"");
         }
         message.setBody(ByteBuffer.wrap(body));
-        List<String> registries = gathered(exchange).registries;
         pull.servedBy(registries.isEmpty() ? null : String.join(",", registries));
     }
 

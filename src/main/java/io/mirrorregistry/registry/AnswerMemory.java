@@ -174,6 +174,14 @@ public final class AnswerMemory {
             return got;
         }
 
+        /**
+         * Takes what a list may need that is built inside this process and has so many bytes as JSON; waits as {@link #take}. Returns
+         * whether it was to be had.
+         */
+        public synchronized boolean takeForBuiltList(int bytes) {
+            return takeForList(bytes) && keepForList(bytes);
+        }
+
         /** Keeps of it what the list needs, now that its bytes are known. Returns whether so much there may be. */
         synchronized boolean keepForList(int bytes) {
             listed = Math.min(Integer.MAX_VALUE / 2, listed + units(bytes) * LIST_EXPANSION);

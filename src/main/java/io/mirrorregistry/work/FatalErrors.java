@@ -65,9 +65,12 @@ public final class FatalErrors {
 
     /** Runs no shutdown hook and logs nothing: both may need the memory that is missing. */
     private static void end(Throwable cause) {
+        boolean first = ENDING.getCount() > 0;
         ENDING.countDown();
         try {
-            System.err.println("Mirror Registry ends with code " + EXIT_CODE + ": " + cause);
+            if (first) {
+                System.err.println("Mirror Registry ends with code " + EXIT_CODE + ": " + cause);
+            }
         } finally {
             exit.accept(EXIT_CODE);
         }
