@@ -235,7 +235,7 @@ class CheckTest {
     }
 
     @Test
-    @Timeout(60)
+    @Timeout(180)
     void refusesMoreFilesOrBytesThanMemoryIsMeantFor() throws Exception {
         for (int i = 0; i < 6; i++) {
             write("z" + i + ".camel.yaml", "- route: {}\n" + "#".repeat(1_000_000));
@@ -245,6 +245,22 @@ class CheckTest {
             write("z" + i + ".camel.yaml", "- route: {}\n");
         }
         assertTrue(check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1").contains("routes/: the folder holds more than 500 files *.camel.yaml"));
+        for (int i = 0; i < 600; i++) {
+            Files.delete(directory.resolve("routes/z" + i + ".camel.yaml"));
+        }
+        for (int i = 0; i < 6; i++) {
+            write("z" + i + ".camel.yaml", "- x\n".repeat(40_000));
+        }
+        List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1");
+        assertTrue(faults.stream().anyMatch(fault -> fault.matches("routes/(z.\\S+)?: .*more than \\d+ values")), faults.toString());
+        for (int i = 0; i < 6; i++) {
+            StringBuilder routes = new StringBuilder();
+            for (int j = 0; j < 100; j++) {
+                routes.append(ROUTE.replace("extra", "z" + i + "-" + j));
+            }
+            write("z" + i + ".camel.yaml", routes.toString());
+        }
+        assertEquals(List.of("routes/: the files together have more than 500 routes"), check("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"));
     }
 
     @Test

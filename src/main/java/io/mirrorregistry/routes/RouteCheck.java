@@ -39,6 +39,9 @@ public final class RouteCheck {
      */
     private static final int MOST_VALUES = (int) Math.max(10_000, Math.min(200_000, Runtime.getRuntime().maxMemory() / 4096));
 
+    /** A bound on the routes of all files together: Camel compares each with all that are there, so that thousands take minutes. */
+    private static final int MOST_ROUTES = 500;
+
     private final Registry beans;
     private final Map<String, String> placeholders;
 
@@ -98,6 +101,7 @@ public final class RouteCheck {
         private final Map<String, String> beginnings = new HashMap<>();
         /** How many values the files that were read have together. */
         private int values;
+        private int routes;
         /** Whether a part of the routes is unknown, so that what is missing in the rest may be there. */
         private boolean unread;
 
@@ -112,8 +116,13 @@ public final class RouteCheck {
             Map<String, RouteBuilder> builders = new LinkedHashMap<>();
             for (RouteFile file : files.values()) {
                 try {
-                    RouteText text = new RouteText(file, MOST_VALUES - values);
+                    RouteText text = new RouteText(file, MOST_VALUES);
                     values += text.values();
+                    if (values > MOST_VALUES) {
+                        faults.add(RouteFault.ofFolder("the files together have more than " + MOST_VALUES + " values"));
+                        unread = true;
+                        return faults;
+                    }
                     texts.put(file.name(), text);
                     RouteBuilder builder = (RouteBuilder) PluginHelper.getRoutesLoader(camel).findRoutesBuilders(file.resource()).iterator().next();
                     // What is common to all routes comes before them.
@@ -128,6 +137,11 @@ public final class RouteCheck {
             builders.forEach((name, builder) -> {
                 try {
                     builder.prepareModel(camel);
+                    routes += builder.getRouteCollection().getRoutes().size();
+                    if (routes > MOST_ROUTES) {
+                        unread = true;
+                        return;
+                    }
                 } catch (Exception | LinkageError | StackOverflowError e) {
                     faults.add(malformed(files.get(name), e));
                     unread = true;
@@ -139,6 +153,9 @@ public final class RouteCheck {
                     }
                 }
             });
+            if (routes > MOST_ROUTES) {
+                faults.add(RouteFault.ofFolder("the files together have more than " + MOST_ROUTES + " routes"));
+            }
             if (!unread) {
                 // Otherwise nobody knows which beginnings are really missing.
                 built.forEach((route, file) -> follow(file, route));

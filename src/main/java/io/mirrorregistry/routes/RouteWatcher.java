@@ -31,7 +31,7 @@ public final class RouteWatcher {
     private static final int MOST_UNREADABLE = 5;
     /** A folder that changes at every look, such as by a log that is written into it, is never read; so many looks in a row are a fault. */
     private static final int MOST_CHANGING = 20;
-    /** A look that takes longer hangs, such as on a network file system that does not answer. */
+    /** A look that takes longer is told of: it may hang on a network file system that does not answer. */
     private static final Duration LONGEST_LOOK = Duration.ofSeconds(30);
     /** A stop waits no longer for a look that hangs. */
     private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
@@ -82,7 +82,7 @@ public final class RouteWatcher {
         Long began = lookBegan;
         long seconds = began == null ? 0 : TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began);
         return seconds < LONGEST_LOOK.toSeconds() ? refused
-                : List.of(RouteFault.ofFolder("the folder has not been read for " + seconds + " s: the file system does not respond"));
+                : List.of(RouteFault.ofFolder("the folder has been read for " + seconds + " s and is not read to its end yet"));
     }
 
     /** Returns the names of the files whose routes serve. */
