@@ -7,6 +7,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.impl.VertxInternal;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpServer;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpServerConfiguration;
@@ -67,8 +68,9 @@ abstract class BoundedServer extends VertxPlatformHttpServer {
                 .connectionHandler(connection -> limits.speaksHttp(ClientConnection.of(connection)))
                 .invalidRequestHandler(BoundedServer::refuse)
                 .requestHandler(router);
-        // A server's connections run on the event loop on which it began to listen.
-        Context loop = getVertx().getOrCreateContext();
+        // A server's connections run on the event loop on which it began to listen: one for each port, so that management answers while the
+        // clients' is blocked. Called twice on one thread, Vert.x's public method would return the same.
+        Context loop = ((VertxInternal) getVertx()).createEventLoopContext();
         Promise<HttpServer> listening = Promise.promise();
         loop.runOnContext(now -> server.listen().onComplete(listening));
         listening.future().toCompletionStage().toCompletableFuture().join();
