@@ -10,13 +10,17 @@ from processes import wait_until
 
 def tokens(row):
     """The names of repositories need not exist; each has a token of its own."""
-    for size, repositories in ((4_800, 10_000), (15_000, 4_000), (60_000, 1_000)):
-        row.variant = f"{repositories} tokens of {size} bytes"
+    long_name = "x" * 200
+    large = [content.manifest(b"%d" % i, b"layer", 3_900_000) for i in range(8)]
+    for size, repositories, cached in ((4_800, 10_000, large), (15_000, 2_000, []), (60_000, 500, [])):
+        row.variant = f"{repositories} tokens of {size} bytes" + (", beside a full cache of manifests" if cached else "")
         size_now = [100]
 
         def answer(request, size_now=size_now):
             if request.path == "/token":
                 return token_answer(secrets.token_hex(size_now[0] // 2))
+            if request.headers.get("authorization") and request.repository.startswith("team/large"):
+                return hot.manifest(large[int(request.repository.split("-")[-1])])
             if request.headers.get("authorization") or request.is_probe():
                 return None
             scope = f"repository:{request.repository}:pull"
@@ -24,12 +28,13 @@ def tokens(row):
         hot = row.fake(answer)
         mirror = row.mirror(hot=hot, settings={"MIRROR_REGISTRY_HOT_BLOBS": "proxy"})
         before = row.settled(mirror)
+        clients.crowd_asks(mirror.port, 1, [(f"/v2/team/large-{i}/manifests/1", "GET", None) for i in range(len(cached))])
         size_now[0] = size
         began = time.monotonic()
-        answers = clients.crowd_asks(mirror.port, 16, [(f"/v2/r/{i}/manifests/latest", "GET", None) for i in range(repositories)], seconds=60)
+        answers = clients.crowd_asks(mirror.port, 16, [(f"/v2/r{i}-{long_name}/manifests/latest", "GET", None) for i in range(repositories)], seconds=60)
         row.figure(f"{clients.counts(answers)} in {time.monotonic() - began:.0f} s, {len(hot.calls_of('/token'))} tokens were given")
         size_now[0] = 100
-        row.unharmed(mirror, before)
+        row.unharmed(mirror, before, more_heap_mb=32 if cached else 0)
         mirror.stop()
         hot.stop()
 
@@ -78,12 +83,11 @@ def few_failures(row):
 def long_heads(row):
     """Each head is 3 MB, or has thousands of challenges in little room; a hundred at a time."""
     line = ("x" * 16_300)
-    challenge = "a " * 500
     heads = {
         "190 lines of 16 kB": (200, [(f"X-{i:03}", line) for i in range(190)]),
         "190 challenges of 16 kB": (401, [("WWW-Authenticate", "a " * 8_100) for _ in range(190)]),
-        "60 lines of 500 challenges": (401, [("WWW-Authenticate", challenge) for _ in range(60)]),
-        "60 lines of 130 parameters": (401, [("WWW-Authenticate", "Bearer " + ", ".join(f"p{i}=a" for i in range(130))) for _ in range(60)]),
+        "60 lines of many challenges or parameters": (401, [("WWW-Authenticate", "a " * 500) for _ in range(30)] + [
+            ("WWW-Authenticate", "Bearer " + ", ".join(f"p{i}=a" for i in range(130))) for _ in range(30)]),
         "the storage's head": (200, [(f"X-{i:03}", line) for i in range(190)]),
     }
     for name, (status, lines) in heads.items():
