@@ -13,7 +13,7 @@ from processes import wait_until
 
 OUT_OF_MEMORY_STEP = """
         - bean:
-            beanType: java.lang.StringBuilder
+            beanType: java.util.ArrayList
             method: ensureCapacity(1500000000)
 """
 HEADER_STEP = """
