@@ -31,7 +31,7 @@ class Connections:
         """The handshake of each takes at most half a second, or a mirror that has no files left would hold up the attack."""
         raw = socket.create_connection(("127.0.0.1", port), 0.5)
         try:
-            return clients.trusting_anyone().wrap_socket(raw) if tls else raw
+            return clients.ANYONE.wrap_socket(raw) if tls else raw
         except OSError:
             raw.close()
             raise

@@ -3,7 +3,7 @@
 The bounds hold on a busy machine with two cores:
 
 threads      at most 40 more. Workers end after 30 s without work, so the check waits up to 36 s for that.
-files        at most 20 more, without the connections to registries that are kept for 30 s; the check waits as long for them.
+files        at most 20 more: room for files that Java opens late. Connections to registries do not count, see the next line.
 connections  none leased, no request in work and none waiting: each of these is given back as soon as its request ends.
 heap         at most 16 MB more after a collection: what the mirror keeps for names that were asked for (4 MB a map), and tokens.
              A row whose manifests are kept in the cache says how much more it may be.
@@ -24,10 +24,29 @@ class State:
     def __init__(self, mirror):
         with open(f"/proc/{mirror.pid}/status") as status:
             self.threads = int(re.search(r"Threads:\s+(\d+)", status.read())[1])
-        self.files = len(os.listdir(f"/proc/{mirror.pid}/fd"))
+        self.files = files(mirror)
         self.leased = mirror.metric("mirror_registry_connections", state="leased")
         self.running = mirror.metric("mirror_requests_running")
         self.waiting = mirror.metric("mirror_requests_waiting")
+
+
+def files(mirror):
+    """Returns the number of open files, without connections to registries: a pool keeps those without work for up to a minute."""
+    mine = set()
+    for name in os.listdir(f"/proc/{mirror.pid}/fd"):
+        try:
+            mine.add(os.readlink(f"/proc/{mirror.pid}/fd/{name}"))
+        except FileNotFoundError:
+            mine.add(name)
+    outgoing = set()
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/{mirror.pid}/net/{table}") as lines:
+            for line in list(lines)[1:]:
+                fields = line.split()
+                local, remote = (int(fields[i].split(":")[1], 16) for i in (1, 2))
+                if remote and local not in (mirror.port, mirror.management):
+                    outgoing.add(f"socket:[{fields[9]}]")
+    return len(mine - outgoing)
 
 
 def heap_mb(mirror):
