@@ -46,8 +46,8 @@ final class AccessLog implements Handler<RoutingContext> {
         Line line = context.get(KEY);
         exchange.setProperty(KEY, line);
         exchange.setProperty(Registry.REQUEST_ID, line.id);
-        if (!line.id.equals(context.request().getHeader(RequestId.HEADER))) {
-            exchange.setProperty(Registry.OWN_REQUEST_ID, Boolean.TRUE);
+        if (line.idGiven) {
+            exchange.setProperty(Registry.GIVEN_REQUEST_ID, Boolean.TRUE);
         }
     }
 
@@ -68,6 +68,7 @@ final class AccessLog implements Handler<RoutingContext> {
         private final ClientAddress client;
         private final Metrics metrics;
         private final String id;
+        private final boolean idGiven;
         private volatile Pull pull;
         private volatile boolean gone;
 
@@ -76,7 +77,9 @@ final class AccessLog implements Handler<RoutingContext> {
             this.response = response;
             this.client = client;
             this.metrics = metrics;
-            this.id = RequestId.of(request);
+            String given = RequestId.given(request);
+            this.idGiven = given != null;
+            this.id = idGiven ? given : RequestId.make();
         }
 
         private void of(Pull understood) {

@@ -49,7 +49,6 @@ final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
     }
 
     private void decodeHead(ChannelHandlerContext context, ByteBuf in, List<Object> out) throws Exception {
-        connection.headBegins();
         lines += lines(in);
         int before = in.readableBytes();
         int messages = out.size();
@@ -61,6 +60,7 @@ final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
             lines = 0;
             parsed = 0;
         } else {
+            connection.headBegins();
             // What has not been parsed yet keeps the whole buffer that it was received in.
             connection.headGrows(in.isReadable() ? memory + in.capacity() : memory);
             if (lines > mostLines + 1) {

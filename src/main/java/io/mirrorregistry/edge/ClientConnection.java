@@ -57,7 +57,7 @@ final class ClientConnection extends ChannelDuplexHandler {
     private final Channel channel;
     private final ConnectionLimits limits;
     private volatile State state = State.IDLE;
-    private volatile long since = System.nanoTime();
+    private volatile long since;
     /** 0 or 1, but for a moment: the request that the server works on. */
     private int unanswered;
     private boolean headArriving;
@@ -79,6 +79,7 @@ final class ClientConnection extends ChannelDuplexHandler {
     ClientConnection(Channel channel, ConnectionLimits limits) {
         this.channel = channel;
         this.limits = limits;
+        this.since = limits.now();
         channel.attr(KEY).set(this);
     }
 
@@ -103,7 +104,7 @@ final class ClientConnection extends ChannelDuplexHandler {
         return state;
     }
 
-    /** Returns the {@link System#nanoTime()} since when it has been in its state. */
+    /** Returns the {@link ConnectionLimits#now()} since when it has been in its state. */
     long since() {
         return since;
     }
@@ -168,7 +169,7 @@ final class ClientConnection extends ChannelDuplexHandler {
 
     private void enter(State next) {
         if (next != state) {
-            since = System.nanoTime();
+            since = limits.now();
             state = next;
         }
     }
@@ -251,11 +252,11 @@ final class ClientConnection extends ChannelDuplexHandler {
             return;
         }
         if (unsent == 0) {
-            unsentSince = System.nanoTime();
+            unsentSince = limits.now();
         }
         unsent += bytes;
         if (last) {
-            endsSince = System.nanoTime();
+            endsSince = limits.now();
         }
         context.write(message, promise.unvoid().addListener(taken -> taken(bytes, last)));
         limits.unsent(bytes);
@@ -264,7 +265,7 @@ final class ClientConnection extends ChannelDuplexHandler {
     /** The network has taken a part of the response, or all that was left of it. */
     private void taken(int bytes, boolean last) {
         unsent -= bytes;
-        unsentSince = System.nanoTime();
+        unsentSince = limits.now();
         limits.unsent(-bytes);
         if (last) {
             endsSince = 0;
@@ -284,12 +285,12 @@ final class ClientConnection extends ChannelDuplexHandler {
         return unsent;
     }
 
-    /** Returns the {@link System#nanoTime()} since when the network has taken nothing, if {@link #unsent()} is not 0. */
+    /** Returns the {@link ConnectionLimits#now()} since when the network has taken nothing, if {@link #unsent()} is not 0. */
     long unsentSince() {
         return unsentSince;
     }
 
-    /** Returns the {@link System#nanoTime()} since when the whole response is written and waits for the network; 0 for no such response. */
+    /** Returns the {@link ConnectionLimits#now()} since when the whole response is written and waits for the network; 0 for no such response. */
     long endsSince() {
         return endsSince;
     }

@@ -62,6 +62,9 @@ public final class ConnectionLimits implements AutoCloseable {
     private final Vertx vertx;
     private final int port;
     private final long timer;
+    private final long tickNanos;
+    /** {@link System#nanoTime()} at the last sweep, and one more at each {@link #now()}. Written on the port's event loop only. */
+    private volatile long clock = System.nanoTime();
 
     private ConnectionLimits(Vertx vertx, int port, Bounds bounds, HttpServerOptions options) {
         this.vertx = vertx;
@@ -71,7 +74,9 @@ public final class ConnectionLimits implements AutoCloseable {
         this.heads = new HeadMemory(bounds.headBytes());
         long shortest = Math.min(bounds.idle().toMillis(), bounds.arriving().toMillis());
         Runnable sweep = new Guarded("close connections of port " + port + " whose time is over", this::sweep);
-        this.timer = vertx.setPeriodic(Math.max(1, Math.min(LONGEST_SWEEP_MILLIS, shortest / 4)), tick -> sweep.run());
+        long tick = Math.max(1, Math.min(LONGEST_SWEEP_MILLIS, shortest / 4));
+        this.tickNanos = TimeUnit.MILLISECONDS.toNanos(tick);
+        this.timer = vertx.setPeriodic(tick, now -> sweep.run());
     }
 
     /**
@@ -88,6 +93,16 @@ public final class ConnectionLimits implements AutoCloseable {
     /** Returns the limits of a port; null where it has none. */
     static ConnectionLimits of(int port) {
         return BY_PORT.get(port);
+    }
+
+    /**
+     * Returns a time that is exact to a sweep, in nanoseconds, and later than each that was returned before. The real time would cost several calls
+     * for each request.
+     */
+    long now() {
+        long now = clock + 1;
+        clock = now;
+        return now;
     }
 
     HeadMemory heads() {
@@ -199,13 +214,15 @@ public final class ConnectionLimits implements AutoCloseable {
     /** Closes the connections that have done one thing for too long. */
     private void sweep() {
         long now = System.nanoTime();
+        clock = now;
         for (ClientConnection connection : connections) {
             Duration longest = switch (connection.state()) {
                 case IDLE -> bounds.idle();
                 case ARRIVING -> bounds.arriving();
                 case BUSY -> bounds.busy();
             };
-            boolean late = longest != null && now - connection.since() > longest.toNanos();
+            // What happened since the sweep before may have happened a tick later than its time says.
+            boolean late = longest != null && now - connection.since() > longest.toNanos() + tickNanos;
             if (late || connection.endsSince() != 0 && now - connection.endsSince() > LONGEST_END_NANOS) {
                 connection.close();
             }

@@ -15,12 +15,14 @@ final class RequestId {
     private RequestId() {
     }
 
-    /** Returns the client's or its proxy's, if there is one and it can stand in logs and headers; else a new one of 32 hexadecimal digits. */
-    static String of(HttpServerRequest request) {
+    /** Returns the client's or its proxy's, if there is one and it can stand in logs and headers; null otherwise. */
+    static String given(HttpServerRequest request) {
         String given = request.getHeader(HEADER);
-        if (given != null && isSane(given)) {
-            return given;
-        }
+        return given != null && isSane(given) ? given : null;
+    }
+
+    /** Returns a new one of 32 hexadecimal digits. */
+    static String make() {
         ThreadLocalRandom random = ThreadLocalRandom.current();
         return HEX.toHexDigits(random.nextLong()) + HEX.toHexDigits(random.nextLong());
     }

@@ -58,7 +58,7 @@ public final class Requests {
                     request.method().name());
         }
         ApiPath path = ApiPath.parse(request.path() == null ? "" : request.path());
-        if (request.getHeader(HttpHeaderNames.VIA) != null || request.getHeader(RequestId.HEADER) != null) {
+        if (exchange.getProperty(Registry.GIVEN_REQUEST_ID) != null || request.getHeader(HttpHeaderNames.VIA) != null) {
             refuseLoop(exchange, request, path);
         }
         ApiRequest.Page page = path.kind() == ApiPath.Kind.TAGS
@@ -73,7 +73,7 @@ public final class Requests {
 
     private void refuseLoop(Exchange exchange, HttpServerRequest request, ApiPath path) throws ProtocolException {
         try {
-            self.requireNew(request.getHeader(RequestId.HEADER));
+            self.requireNew(RequestId.given(request));
             exchange.setProperty(Registry.PASSED, self.passed(request.headers().getAll(HttpHeaderNames.VIA)));
         } catch (MirrorIdentity.LoopException e) {
             LOG.atWarn().addKeyValue("request_id", exchange.getProperty(Registry.REQUEST_ID))

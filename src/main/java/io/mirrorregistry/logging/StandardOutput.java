@@ -40,6 +40,8 @@ final class StandardOutput extends UnsynchronizedAppenderBase<ILoggingEvent> {
 
     private static final int MOST_WAITING = 4096;
     private static final int BUFFER_BYTES = 64 * 1024;
+    /** After so many lines the writer notes that the target takes them; a stop waits while it does. */
+    private static final int LINES_OF_PROGRESS = 64;
     private static final long BREAK_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
     /** How long a stop waits for the last lines to be written; each line that is written extends it. */
     private static final long LONGEST_STOP_NANOS = TimeUnit.SECONDS.toNanos(2);
@@ -150,9 +152,11 @@ final class StandardOutput extends UnsynchronizedAppenderBase<ILoggingEvent> {
             waiting.drainTo(lines);
             // These were dropped because those lines waited, and come after them.
             long droppedAfter = dropped.sum();
-            for (ILoggingEvent line : lines) {
-                write(line);
-                progress = System.nanoTime();
+            for (int i = 0; i < lines.size(); i++) {
+                write(lines.get(i));
+                if (i % LINES_OF_PROGRESS == 0) {
+                    progress = System.nanoTime();
+                }
             }
             target.flush();
             progress = System.nanoTime();

@@ -28,8 +28,8 @@ public final class Registry {
 
     /** The exchange property for what tells one request from all others. */
     public static final String REQUEST_ID = "mirror.request-id";
-    /** The exchange property that says that the mirror has made that id itself, rather than the client. */
-    public static final String OWN_REQUEST_ID = "mirror.own-request-id";
+    /** The exchange property that says that the client has chosen that id, or that it is known to be under way; the mirror has made it otherwise. */
+    public static final String GIVEN_REQUEST_ID = "mirror.given-request-id";
 
     /** The exchange property for the mirrors that the request has passed, as {@link MirrorIdentity#passed} tells them. */
     public static final String PASSED = "mirror.passed";
@@ -123,8 +123,8 @@ public final class Registry {
         String id = exchange.getProperty(REQUEST_ID, String.class);
         if (id != null) {
             message.setHeader(RegistryHeaders.REQUEST_ID, id);
-            if (exchange.getProperty(OWN_REQUEST_ID) == Boolean.TRUE) {
-                exchange.removeProperty(OWN_REQUEST_ID);
+            if (exchange.getProperty(GIVEN_REQUEST_ID) == null) {
+                exchange.setProperty(GIVEN_REQUEST_ID, Boolean.TRUE);
                 self.begins(id);
                 exchange.getExchangeExtension().addOnCompletion(new SynchronizationAdapter() {
                     @Override
