@@ -203,7 +203,7 @@ public final class Mirror implements AutoCloseable {
         beans.bind("answer", new Answers());
         beans.bind("manifest", new Manifests());
         beans.bind("blob", new Blobs());
-        beans.bind("stream", new BlobStream(settings.server().callsPerRegistry(), metrics));
+        beans.bind("stream", new BlobStream(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
         beans.bind("tags", new Tags());
         beans.bind("referrers", new Referrers());
         beans.bind("failures", new Failures());

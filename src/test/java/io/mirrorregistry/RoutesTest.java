@@ -75,7 +75,7 @@ class RoutesTest extends CamelTestSupport {
         settings.put("mirror.server.calls-per-registry", "10");
         camel.getPropertiesComponent().setOverrideProperties(settings);
         Map<String, Object> beans = Map.of("request", new Requests(), "answer", new Answers(), "manifest", new Manifests(),
-                "blob", new Blobs(), "stream", new BlobStream(1, METRICS), "tags", new Tags(), "referrers", new Referrers(),
+                "blob", new Blobs(), "stream", new BlobStream(1, 1, METRICS), "tags", new Tags(), "referrers", new Referrers(),
                 "failures", new Failures(), "client-headers", new ClientHeaders(), "registry-headers", new RegistryHeaders());
         beans.forEach(camel.getRegistry()::bind);
         camel.getRegistry().bind("cache", new AnswerCache(NOTHING_KEPT, Runnable::run, METRICS));

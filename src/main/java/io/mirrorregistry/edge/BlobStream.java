@@ -18,12 +18,9 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Semaphore;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.slf4j.Logger;
@@ -43,16 +40,16 @@ public final class BlobStream {
     private static final byte[] NOTHING = new byte[0];
 
     private final Metrics metrics;
-    private final int streamsPerRegistry;
-    private final Map<String, Semaphore> free = new ConcurrentHashMap<>();
+    private final Streams streams;
 
     /**
      * @param streamsPerRegistry how many of one registry may run at a time, so that a slow one, or slow clients of it, leave
      *     workers for the other
+     * @param workers how many workers there are; a quarter of them is left for what does not stream
      * @param metrics counts what is written
      */
-    public BlobStream(int streamsPerRegistry, Metrics metrics) {
-        this.streamsPerRegistry = streamsPerRegistry;
+    public BlobStream(int streamsPerRegistry, int workers, Metrics metrics) {
+        this.streams = new Streams(streamsPerRegistry, Math.max(streamsPerRegistry, workers - workers / 4));
         this.metrics = metrics;
     }
 
@@ -78,17 +75,17 @@ public final class BlobStream {
 
     private void write(Exchange exchange, String registry)
             throws RegistryTroubleException, ProtocolException, InterruptedException {
-        Semaphore ours = free.computeIfAbsent(registry, name -> new Semaphore(streamsPerRegistry));
-        if (!ours.tryAcquire()) {
-            throw new RegistryTroubleException(registry, Call.of(exchange) + " was not streamed: too many streams are under way",
-                    RegistryTroubleException.Kind.NOT_ASKED, null);
-        }
-        metrics.streamBegins();
-        try {
-            writeIt(exchange);
-        } finally {
-            metrics.streamEnds();
-            ours.release();
+        try (Streams.Running stream = streams.begin(registry, Pull.of(exchange))) {
+            if (stream == null) {
+                throw new RegistryTroubleException(registry, Call.of(exchange) + " was not streamed: too many streams are under way",
+                        RegistryTroubleException.Kind.NOT_ASKED, null);
+            }
+            metrics.streamBegins();
+            try {
+                writeIt(exchange);
+            } finally {
+                metrics.streamEnds();
+            }
         }
     }
 

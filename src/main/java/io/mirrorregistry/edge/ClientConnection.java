@@ -11,9 +11,11 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.FileRegion;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.stream.ChunkedInput;
 import io.netty.util.AttributeKey;
 import io.netty.util.ReferenceCountUtil;
 import io.vertx.core.http.HttpConnection;
@@ -44,6 +46,9 @@ final class ClientConnection extends ChannelDuplexHandler {
     /** Requests to pull have no bodies; so many bytes of them may wait on one connection. */
     private static final int MOST_LATER_BYTES = 64 * 1024;
 
+    /** Of a file, so many bytes have to be taken to count as progress. Other parts are about as large. */
+    private static final int LEAST_PROGRESS = 64 * 1024;
+
     /** What a connection is doing. */
     enum State {
         /** Nothing: no request is under way and no byte of one has come. */
@@ -73,8 +78,11 @@ final class ClientConnection extends ChannelDuplexHandler {
     private int waitingRequests;
     private int laterBytes;
     private volatile int unsent;
-    private volatile long unsentSince;
-    private volatile long endsSince;
+    /** The file that is being sent; null for none. */
+    private volatile Object file;
+    private long takenOfFile;
+    private volatile long taken;
+    private volatile long progressSince;
 
     ClientConnection(Channel channel, ConnectionLimits limits) {
         this.channel = channel;
@@ -246,29 +254,36 @@ final class ClientConnection extends ChannelDuplexHandler {
     public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
         // An interim response, such as 100, is a whole message too.
         boolean last = message instanceof LastHttpContent && !(message instanceof HttpResponse head && head.status().code() < 200);
-        int bytes = size(message);
-        if (!last && bytes == 0) {
+        boolean isFile = message instanceof FileRegion || message instanceof ChunkedInput<?>;
+        // An end without bytes waits for the network too.
+        int bytes = last ? Math.max(1, size(message)) : size(message);
+        if (bytes == 0 && !isFile) {
             context.write(message, promise);
             return;
         }
-        if (unsent == 0) {
-            unsentSince = limits.now();
+        if (unsent == 0 && file == null) {
+            progressed(0);
         }
         unsent += bytes;
-        if (last) {
-            endsSince = limits.now();
+        if (isFile) {
+            file = message;
+            takenOfFile = 0;
         }
-        context.write(message, promise.unvoid().addListener(taken -> taken(bytes, last)));
+        context.write(message, promise.unvoid().addListener(taken -> taken(bytes, isFile, last)));
         limits.unsent(bytes);
     }
 
     /** The network has taken a part of the response, or all that was left of it. */
-    private void taken(int bytes, boolean last) {
+    private void taken(int bytes, boolean isFile, boolean last) {
         unsent -= bytes;
-        unsentSince = limits.now();
         limits.unsent(-bytes);
+        if (isFile) {
+            look();
+            file = null;
+        }
+        progressed(bytes);
         if (last) {
-            endsSince = 0;
+            taken = 0;
             if (--unanswered == 0 && later.isEmpty()) {
                 limits.heads().add(-waitingBytes);
                 waitingBytes = 0;
@@ -280,19 +295,38 @@ final class ClientConnection extends ChannelDuplexHandler {
         }
     }
 
-    /** Returns how many bytes of a response are written and not taken yet. */
+    private void progressed(long bytes) {
+        taken += bytes;
+        progressSince = limits.now();
+    }
+
+    /** Looks whether the network has taken enough of a file to count as progress; nobody tells while it is sent. */
+    void look() {
+        long now = file instanceof FileRegion region ? region.transferred() : file instanceof ChunkedInput<?> chunks ? chunks.progress() : 0;
+        if (now - takenOfFile >= LEAST_PROGRESS) {
+            progressed(now - takenOfFile);
+            takenOfFile = now;
+        }
+    }
+
+    /** Returns how many bytes of the response that is under way the network has taken, to within some ten kilobytes. For any thread. */
+    long taken() {
+        return taken;
+    }
+
+    /** Returns how many bytes of a response are written and not taken yet; files do not count. */
     int unsent() {
         return unsent;
     }
 
-    /** Returns the {@link ConnectionLimits#now()} since when the network has taken nothing, if {@link #unsent()} is not 0. */
-    long unsentSince() {
-        return unsentSince;
+    /** Returns whether the network has to take something. */
+    boolean isSending() {
+        return unsent > 0 || file != null;
     }
 
-    /** Returns the {@link ConnectionLimits#now()} since when the whole response is written and waits for the network; 0 for no such response. */
-    long endsSince() {
-        return endsSince;
+    /** Returns the {@link ConnectionLimits#now()} since when the network has taken next to nothing, if {@link #isSending()}. */
+    long progressSince() {
+        return progressSince;
     }
 
     /** Gives back what the connection holds once it is closed. */

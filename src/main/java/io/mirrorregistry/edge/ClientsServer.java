@@ -35,9 +35,7 @@ public final class ClientsServer extends BoundedServer {
 
     @Override
     void configure(HttpServerOptions options) {
-        options.setMaxInitialLineLength(settings.maxRequestLine())
-                .setMaxHeaderSize(settings.maxHeaders())
-                .setIdleTimeout((int) Math.max(1, settings.idleTimeout().toSeconds()));
+        options.setMaxInitialLineLength(settings.maxRequestLine()).setMaxHeaderSize(settings.maxHeaders());
         if (tls != null) {
             tls.on(options, settings.headTimeout());
         }

@@ -28,8 +28,6 @@ public final class ConnectionLimits implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ConnectionLimits.class);
     private static final Map<Integer, ConnectionLimits> BY_PORT = new ConcurrentHashMap<>();
     private static final long LONGEST_SWEEP_MILLIS = 500;
-    /** How long the network may take for the end of a response once all of it is written: at most some hundred kilobytes. */
-    private static final long LONGEST_END_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long WARNING_NANOS = TimeUnit.MINUTES.toNanos(1);
     /** Request heads are short; a large buffer that keeps half a head would be memory that nobody counts. */
     private static final int LEAST_READ = 512;
@@ -40,7 +38,7 @@ public final class ConnectionLimits implements AutoCloseable {
      * The bounds.
      *
      * @param connections how many connections there may be
-     * @param idle how long one may be idle
+     * @param idle how long one may be idle, and how long its client may take less than 64 kB of a response that waits for it
      * @param arriving how long a request head may take from its first byte to its last
      * @param busy how long a request may take to the end of its response; null for no bound
      * @param headerLines how many header lines a request may have
@@ -184,7 +182,7 @@ public final class ConnectionLimits implements AutoCloseable {
             ClientConnection victim = null;
             for (ClientConnection connection : connections) {
                 if (connection.unsent() > 0 && !closing.contains(connection)
-                        && (victim == null || connection.unsentSince() - victim.unsentSince() < 0)) {
+                        && (victim == null || connection.progressSince() - victim.progressSince() < 0)) {
                     victim = connection;
                 }
             }
@@ -223,7 +221,11 @@ public final class ConnectionLimits implements AutoCloseable {
             };
             // What happened since the sweep before may have happened a tick later than its time says.
             boolean late = longest != null && now - connection.since() > longest.toNanos() + tickNanos;
-            if (late || connection.endsSince() != 0 && now - connection.endsSince() > LONGEST_END_NANOS) {
+            if (connection.isSending()) {
+                connection.look();
+                late |= now - connection.progressSince() > bounds.idle().toNanos() + tickNanos;
+            }
+            if (late) {
                 connection.close();
             }
         }

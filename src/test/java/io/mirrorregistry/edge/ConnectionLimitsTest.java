@@ -13,9 +13,12 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.PemKeyCertOptions;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +28,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Connections at their bounds, over real sockets, with a server that answers only when the test says so. */
 class ConnectionLimitsTest {
@@ -37,6 +42,7 @@ class ConnectionLimitsTest {
     private final Vertx vertx = Vertx.vertx();
     private final List<Socket> sockets = new ArrayList<>();
     private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+    private volatile String file;
     private ConnectionLimits limits;
     private int port;
 
@@ -61,6 +67,8 @@ class ConnectionLimitsTest {
                 .requestHandler(request -> {
                     if (request.path().equals("/held")) {
                         held.add(request);
+                    } else if (request.path().equals("/file")) {
+                        request.response().sendFile(file);
                     } else if (request.path().equals("/large")) {
                         request.response().end(Buffer.buffer(new byte[LARGE]));
                     } else {
@@ -259,6 +267,62 @@ class ConnectionLimitsTest {
             socket.close();
         }
         await(() -> limits.unsent() == 0, "left: " + limits.unsent());
+    }
+
+    /** Over TLS a file is one write from its beginning to its end; what the network takes of it is progress all the same. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void closesAConnectionWhoseClientTakesNothingAndLetsAFileTakeItsTime(boolean tls) throws Exception {
+        Path large = Files.createTempFile("large", ".bin");
+        try {
+            Files.write(large, new byte[LARGE]);
+            file = large.toString();
+            TestCertificate certificate = tls ? TestCertificate.make() : null;
+            start(tls ? new HttpServerOptions().setSsl(true).setKeyCertOptions(new PemKeyCertOptions()
+                    .addCertValue(Buffer.buffer(certificate.pem())).addKeyValue(Buffer.buffer(certificate.keyPem()))) : new HttpServerOptions(),
+                    new ConnectionLimits.Bounds(10, Duration.ofSeconds(2), LONG, null, 100, 10, 1_000_000, 100_000_000));
+            Socket slow = connectWithSmallBuffer(certificate, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+            Socket stalledFile = connectWithSmallBuffer(certificate, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+            Socket stalled = connectWithSmallBuffer(certificate, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+            for (int i = 0; i < 90; i++) {
+                assertEquals(100_000, slow.getInputStream().readNBytes(100_000).length);
+                TimeUnit.MILLISECONDS.sleep(50);
+            }
+            // Over TLS the server waits some seconds for its goodbye to be taken.
+            await(() -> limits.connections() <= 1, "connections: " + limits.connections());
+            assertEquals(100_000, slow.getInputStream().readNBytes(100_000).length);
+            for (Socket socket : List.of(stalledFile, stalled)) {
+                assertTrue(total(socket) < LARGE, "the whole came");
+            }
+        } finally {
+            Files.delete(large);
+        }
+    }
+
+    private Socket connectWithSmallBuffer(TestCertificate certificate, String sent) throws IOException {
+        Socket socket = new Socket();
+        socket.setReceiveBufferSize(64 * 1024);
+        socket.setSoTimeout(10_000);
+        socket.connect(new InetSocketAddress("127.0.0.1", port));
+        if (certificate != null) {
+            socket = certificate.context().getSocketFactory().createSocket(socket, "127.0.0.1", port, true);
+        }
+        sockets.add(socket);
+        socket.getOutputStream().write(sent.getBytes(StandardCharsets.US_ASCII));
+        return socket;
+    }
+
+    private static long total(Socket socket) {
+        long total = 0;
+        byte[] bytes = new byte[1 << 16];
+        try {
+            for (int count = socket.getInputStream().read(bytes); count >= 0; count = socket.getInputStream().read(bytes)) {
+                total += count;
+            }
+        } catch (IOException e) {
+            // reset
+        }
+        return total;
     }
 
     @Test

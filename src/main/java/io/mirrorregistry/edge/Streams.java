@@ -1,0 +1,116 @@
+package io.mirrorregistry.edge;
+
+import io.mirrorregistry.pull.Pull;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Bounds the blobs that are streamed at a time: those of one registry, so that a slow one leaves workers for the other, and all of them, so that
+ * clients who take their time leave workers for manifests. At the bound, the stream whose client takes least is ended for a new one,
+ * if it is slow beyond what anybody could use. For any thread.
+ */
+final class Streams {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Streams.class);
+    /** A stream is ended for another only after so long, and only if its client has taken fewer bytes a millisecond than these. */
+    private static final long LEAST_MILLIS = 60_000;
+    private static final int LEAST_BYTES_A_MILLISECOND = 100;
+    private static final int WAIT_SECONDS = 2;
+
+    private final int perRegistry;
+    private final long leastMillis;
+    private final Semaphore all;
+    private final Map<String, Semaphore> ofRegistries = new ConcurrentHashMap<>();
+    private final Set<Running> running = ConcurrentHashMap.newKeySet();
+
+    /**
+     * @param perRegistry how many of one registry may run at a time
+     * @param inAll how many may run at a time
+     */
+    Streams(int perRegistry, int inAll) {
+        this(perRegistry, inAll, LEAST_MILLIS);
+    }
+
+    Streams(int perRegistry, int inAll, long leastMillis) {
+        this.perRegistry = perRegistry;
+        this.leastMillis = leastMillis;
+        this.all = new Semaphore(inAll);
+    }
+
+    /**
+     * Begins a stream.
+     *
+     * @return null where there are too many
+     */
+    Running begin(String registry, Pull pull) throws InterruptedException {
+        Semaphore ofRegistry = ofRegistries.computeIfAbsent(registry, name -> new Semaphore(perRegistry));
+        if (!take(ofRegistry, registry)) {
+            return null;
+        }
+        if (!take(all, null)) {
+            ofRegistry.release();
+            return null;
+        }
+        Running stream = new Running(registry, ofRegistry, pull);
+        running.add(stream);
+        return stream;
+    }
+
+    /** @param registry whose stream may be ended for this one; null for any */
+    private boolean take(Semaphore permits, String registry) throws InterruptedException {
+        return permits.tryAcquire() || endSlowest(registry) && permits.tryAcquire(WAIT_SECONDS, TimeUnit.SECONDS);
+    }
+
+    private boolean endSlowest(String registry) {
+        Running slowest = null;
+        for (Running stream : running) {
+            if ((registry == null || stream.registry.equals(registry)) && stream.isSlow() && (slowest == null || stream.rate() < slowest.rate())) {
+                slowest = stream;
+            }
+        }
+        if (slowest == null || !running.remove(slowest)) {
+            return false;
+        }
+        LOG.info("{}: a stream whose client takes {} bytes a second is ended for another", slowest.registry, Math.round(slowest.rate() * 1000));
+        slowest.pull.abandon();
+        ClientConnection.of(slowest.pull.connection()).close();
+        return true;
+    }
+
+    /** One stream; closing it is the end of it. */
+    final class Running implements AutoCloseable {
+
+        private final String registry;
+        private final Semaphore ofRegistry;
+        private final Pull pull;
+        private final long began = System.nanoTime();
+
+        private Running(String registry, Semaphore ofRegistry, Pull pull) {
+            this.registry = registry;
+            this.ofRegistry = ofRegistry;
+            this.pull = pull;
+        }
+
+        private boolean isSlow() {
+            return System.nanoTime() - began >= TimeUnit.MILLISECONDS.toNanos(leastMillis) && rate() < LEAST_BYTES_A_MILLISECOND;
+        }
+
+        /** Returns how many bytes the client has taken in a millisecond. */
+        private double rate() {
+            ClientConnection connection = ClientConnection.of(pull.connection());
+            return connection.taken() / Math.max(1.0, TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began));
+        }
+
+        @Override
+        public void close() {
+            running.remove(this);
+            ofRegistry.release();
+            all.release();
+        }
+    }
+}
