@@ -61,10 +61,10 @@ final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
             parsed = 0;
         } else {
             connection.headBegins();
-            // What has not been parsed yet keeps the whole buffer that it was received in.
+            // Bytes that are not parsed yet keep the whole receive buffer.
             connection.headGrows(in.isReadable() ? memory + in.capacity() : memory);
             if (lines > mostLines + 1) {
-                // All of them continue one header, for which the validator below is called only at its end.
+                // Folded lines continue one header, and the validator below runs only at the end of a header.
                 context.close();
             }
         }

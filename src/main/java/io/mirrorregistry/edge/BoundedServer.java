@@ -94,7 +94,7 @@ abstract class BoundedServer extends VertxPlatformHttpServer {
         }
     }
 
-    /** Responds to what is no HTTP request, or is longer than allowed; the connection cannot be used after it. */
+    /** Responds to a request that is malformed or longer than allowed, and closes the connection, which cannot be used any more. */
     private static void refuse(HttpServerRequest request) {
         Throwable cause = request.decoderResult().cause();
         int status = cause instanceof TooLongHttpLineException ? 414 : cause instanceof TooLongFrameException ? 431 : 400;

@@ -26,11 +26,12 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 
 /**
- * One connection of a client, from when it is accepted: what it is doing, since when, and how much memory its request heads take.
- * {@link ConnectionLimits} closes it where it does one thing for too long.
+ * One connection of a client, from the accept on: its state, since when, the memory of its request heads, and the bytes that wait for
+ * the client. {@link ConnectionLimits} closes it when it stays in one state for too long.
  *
- * <p>It stands in the pipeline between the decoder and Vert.x. All of it runs on the connection's event loop; only the volatile fields
- * are read from other threads.
+ * <p>It is the handler between the decoder and Vert.x. It passes one request at a time to Vert.x; a pipelined request waits here until the
+ * network has taken the response before it. All methods run on the connection's event loop unless they say otherwise; other threads read
+ * the volatile fields only.
  *
  * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2">RFC 9112, Pipelining</a>
  */
@@ -49,11 +50,11 @@ final class ClientConnection extends ChannelDuplexHandler {
     /** Of a file, so many bytes have to be taken to count as progress. Other parts are about as large. */
     private static final int LEAST_PROGRESS = 64 * 1024;
 
-    /** What a connection is doing. */
+    /** The state of a connection. */
     enum State {
-        /** Nothing: no request is under way and no byte of one has come. */
+        /** No request is under way, and no byte of a request has arrived. */
         IDLE,
-        /** A request's head, or the rest of a body that nobody needs, is arriving and nothing else is under way. */
+        /** A request head, or the rest of a request body that is dropped, is arriving, and no response is under way. */
         ARRIVING,
         /** A request waits for its response, or the response is on its way. */
         BUSY
@@ -73,7 +74,7 @@ final class ClientConnection extends ChannelDuplexHandler {
     private long arrivingBytes;
     private long waitingBytes;
     private long lastHeadBytes;
-    /** What was read of further requests while one was not answered yet. */
+    /** Pipelined requests, as the decoder's messages, that wait for the response to the current one. */
     private final Queue<Object> later = new ArrayDeque<>(0);
     private int waitingRequests;
     private int laterBytes;
@@ -117,7 +118,7 @@ final class ClientConnection extends ChannelDuplexHandler {
         return since;
     }
 
-    /** Closes the connection without waiting for the client to take what is written. For any thread. */
+    /** Closes the connection at once and discards bytes that the client has not taken. For any thread. */
     void close() {
         ChannelHandlerContext context = channel.pipeline().context(this);
         if (context == null) {
@@ -128,12 +129,12 @@ final class ClientConnection extends ChannelDuplexHandler {
         }
     }
 
-    /** Has everything that still arrives dropped: nobody can say where the next request begins. */
+    /** Drops all bytes that still arrive: nobody can say where the next request begins. */
     void giveUp() {
         over = true;
     }
 
-    /** Returns whether what arrives is dropped. */
+    /** Returns whether arriving bytes are dropped. */
     boolean isOver() {
         return over;
     }
@@ -162,7 +163,7 @@ final class ClientConnection extends ChannelDuplexHandler {
 
     private void charge(long bytes) {
         if (closed) {
-            // The decoder looks at what is left once more.
+            // After the close the decoder parses its remaining bytes once more.
             return;
         }
         if (limits.heads().add(bytes) && bytes > 0) {
@@ -234,7 +235,7 @@ final class ClientConnection extends ChannelDuplexHandler {
             read(context, message);
         }
         if (context != null) {
-            // What was responded is flushed at the end of a read.
+            // Vert.x flushes responses at the end of a read.
             context.fireChannelReadComplete();
         }
     }
@@ -300,7 +301,7 @@ final class ClientConnection extends ChannelDuplexHandler {
         progressSince = limits.now();
     }
 
-    /** Looks whether the network has taken enough of a file to count as progress; nobody tells while it is sent. */
+    /** Counts the bytes of a file that the network has taken since the last call, if they are enough to be progress. No event tells of them. */
     void look() {
         long now = file instanceof FileRegion region ? region.transferred() : file instanceof ChunkedInput<?> chunks ? chunks.progress() : 0;
         if (now - takenOfFile >= LEAST_PROGRESS) {

@@ -17,8 +17,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Bounds what the connections of one port may take: their number, the time of each, and the memory of request heads. At a bound, what
- * does least for a client is closed first: the connection that has been idle longest, then the head that has been arriving longest.
+ * Bounds the connections of one port: their number, the time in each state, the memory of request heads, and the bytes that wait for clients.
+ * At a bound it closes the connection that serves its client least: the one that has been idle longest, then the one whose head has been
+ * arriving longest. The connections of a port run on one event loop, and so do the methods, but for {@link #accepted}, which runs on the thread
+ * that accepts.
  *
  * <p>An idle timeout of the server alone would begin anew with each byte, so that a client that sends one at a time could hold a
  * connection for ever.
@@ -61,7 +63,7 @@ public final class ConnectionLimits implements AutoCloseable {
     private final int port;
     private final long timer;
     private final long tickNanos;
-    /** {@link System#nanoTime()} at the last sweep, and one more at each {@link #now()}. Written on the port's event loop only. */
+    /** {@link System#nanoTime()} at the last sweep, and one more at each {@link #now()}. Two threads may lose an increment, which does no harm. */
     private volatile long clock = System.nanoTime();
 
     private ConnectionLimits(Vertx vertx, int port, Bounds bounds, HttpServerOptions options) {
@@ -94,8 +96,8 @@ public final class ConnectionLimits implements AutoCloseable {
     }
 
     /**
-     * Returns a time that is exact to a sweep, in nanoseconds, and later than each that was returned before. The real time would cost several calls
-     * for each request.
+     * Returns a time in nanoseconds that is exact to a sweep and orders events within it. Reading the real time would cost several calls for
+     * each request.
      */
     long now() {
         long now = clock + 1;
@@ -111,7 +113,7 @@ public final class ConnectionLimits implements AutoCloseable {
         return bounds.pipelined();
     }
 
-    /** Takes a connection that has just been accepted and is not registered with its event loop yet. */
+    /** Takes a connection that has just been accepted and is not registered with its event loop yet. Called by the thread that accepts. */
     void accepted(Channel channel) {
         if (connections.size() >= bounds.connections() && !makeRoom()) {
             channel.unsafe().closeForcibly();
@@ -219,7 +221,7 @@ public final class ConnectionLimits implements AutoCloseable {
                 case ARRIVING -> bounds.arriving();
                 case BUSY -> bounds.busy();
             };
-            // What happened since the sweep before may have happened a tick later than its time says.
+            // The coarse clock may be a tick early.
             boolean late = longest != null && now - connection.since() > longest.toNanos() + tickNanos;
             if (connection.isSending()) {
                 connection.look();

@@ -8,12 +8,12 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class HeadMemory {
 
-    /** What a parsed header line takes besides its characters: an entry of the map, and the objects of name and value. */
+    /** Heap bytes of a parsed header line besides its characters: the map entry, and the objects of name and value. */
     static final int LINE_BYTES = 150;
 
     /**
-     * What an ordinary request's head takes at most. Such a request is served even beyond the bound: there are no more of them than
-     * mirror.server.requests, and long heads of others must not keep them out.
+     * Most heap bytes of an ordinary request's head. Such a request is served even beyond the bound: mirror.server.requests bounds their
+     * number, and long heads of other clients must not keep them out.
      */
     static final int SMALL_BYTES = 6 * 1024;
 

@@ -22,7 +22,7 @@ public final class AnswerMemory {
     /** What an entry of a list takes as an object, against what it takes in the answer. */
     private static final int LIST_EXPANSION = 10;
 
-    /** What a small answer has at most. */
+    /** Most bytes of a small answer. */
     static final int SMALL_BYTES = 64 * 1024;
     private static final int SHARE_OF_SMALL = 8;
     /** So many answers of unknown length beyond {@link #SMALL_BYTES} are read at a time: more could each wait for what the others have. */
@@ -123,7 +123,7 @@ public final class AnswerMemory {
         /**
          * Ends what {@link #grow} has begun.
          *
-         * @param bytes what the answer has in all, of which this keeps so much
+         * @param bytes the length of the whole answer; the rest is given back
          */
         synchronized void grown(int bytes) {
             if (grows) {
@@ -133,7 +133,7 @@ public final class AnswerMemory {
             keep(bytes);
         }
 
-        /** Gives back all but so many bytes; of a large answer first what is meant for small ones. */
+        /** Gives back all but so many bytes; of a large answer, the part for small answers first. */
         synchronized void keep(int bytes) {
             int units = units(bytes);
             int keptLarge = Math.min(taken, bytes > SMALL_BYTES ? units : Math.max(0, units - takenOfSmall));

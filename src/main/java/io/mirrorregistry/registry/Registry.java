@@ -28,7 +28,7 @@ public final class Registry {
 
     /** The exchange property for what tells one request from all others. */
     public static final String REQUEST_ID = "mirror.request-id";
-    /** The exchange property that says that the client has chosen that id, or that it is known to be under way; the mirror has made it otherwise. */
+    /** The exchange property that is set if the client has chosen that id, or its call has been registered as under way; unset if the mirror has made it. */
     public static final String GIVEN_REQUEST_ID = "mirror.given-request-id";
 
     /** The exchange property for the mirrors that the request has passed, as {@link MirrorIdentity#passed} tells them. */
