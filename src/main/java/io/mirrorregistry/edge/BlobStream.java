@@ -82,17 +82,17 @@ public final class BlobStream {
             }
             metrics.streamBegins();
             try {
-                writeIt(exchange);
+                writeIt(exchange, stream);
             } finally {
                 metrics.streamEnds();
             }
         }
     }
 
-    private void writeIt(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
+    private void writeIt(Exchange exchange, Streams.Running stream) throws RegistryTroubleException, ProtocolException, InterruptedException {
         Message message = exchange.getMessage();
         if (message.getBody() instanceof StoredBlob blob) {
-            sendFile(exchange, blob);
+            sendFile(exchange, blob, stream);
             return;
         }
         int status = Registry.status(exchange);
@@ -112,11 +112,11 @@ public final class BlobStream {
         if (answered != null && found != null && answered.contradicts(found.length())) {
             throw trouble(exchange, "was answered with a part of a blob of another size");
         }
-        stream(exchange, status, answered == null ? null : contentRange, answered);
+        stream(exchange, stream, status, answered == null ? null : contentRange, answered);
     }
 
     /** @param part null where the whole was answered without saying that it is a part */
-    private void stream(Exchange exchange, int status, String contentRange, ByteRange.Answered part)
+    private void stream(Exchange exchange, Streams.Running running, int status, String contentRange, ByteRange.Answered part)
             throws RegistryTroubleException, InterruptedException {
         Message message = exchange.getMessage();
         InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
@@ -126,7 +126,7 @@ public final class BlobStream {
         try {
             Proof proof = part == null || part.whole()
                     ? Proof.ofWhole((Digest) Call.of(exchange).path().reference(), length) : Proof.ofPart(length);
-            copy(exchange, body, proof, () -> prepare(exchange, status, contentRange, length));
+            copy(exchange, running, body, proof, () -> prepare(exchange, status, contentRange, length));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -143,7 +143,7 @@ public final class BlobStream {
      * Copies the body, always a buffer behind: the last one goes out only when the whole has proved right, so that what a
      * registry cuts, or what is something else, never looks complete. Until the first one goes out another registry can be asked.
      */
-    private void copy(Exchange exchange, InputStream body, Proof proof, Runnable head)
+    private void copy(Exchange exchange, Streams.Running running, InputStream body, Proof proof, Runnable head)
             throws IOException, InterruptedException {
         Pull pull = Pull.of(exchange);
         HttpServerResponse response = pull.response();
@@ -159,7 +159,12 @@ public final class BlobStream {
                 throw begun ? new IOException("too many bytes") : trouble(exchange, "was answered with more bytes than it says");
             }
             // Waits here until the client has taken something: at most BUFFERS are on their way.
-            byte[] next = free.take();
+            byte[] next = free.poll();
+            if (next == null) {
+                running.waits();
+                next = free.take();
+                running.goesOn();
+            }
             if (next == NOTHING) {
                 next = new byte[BUFFER_BYTES];
             }
@@ -212,7 +217,7 @@ public final class BlobStream {
         return new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " " + what);
     }
 
-    private void sendFile(Exchange exchange, StoredBlob blob) throws ProtocolException {
+    private void sendFile(Exchange exchange, StoredBlob blob, Streams.Running running) throws ProtocolException {
         ByteRange range = ByteRange.parse(Call.of(exchange).range(), blob.size());
         if (range == null) {
             throw outside("bytes */" + blob.size());
@@ -220,6 +225,7 @@ public final class BlobStream {
         boolean all = range.isAllOf(blob.size());
         prepare(exchange, all ? 200 : 206, all ? null : range.contentRange(blob.size()), range.length());
         Pull pull = Pull.of(exchange);
+        running.waits();
         try {
             pull.response().sendFile(blob.file().toString(), range.start(), range.length()).toCompletionStage()
                     .toCompletableFuture().join();

@@ -26,7 +26,8 @@ final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
     private final BiConsumer<CharSequence, CharSequence> validator = this::validate;
     /** Lines and bytes parsed of the head that is arriving; 0 between heads. */
     private int lines;
-    private int parsed;
+    private long parsed;
+    /** Whether the bytes that follow belong to a body, or to nothing after a message that is malformed. */
     private boolean inBody;
 
     BoundedRequestDecoder(HttpServerOptions options, int mostLines, ClientConnection connection) {
@@ -54,7 +55,7 @@ final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
         int messages = out.size();
         super.decode(context, in, out);
         parsed += before - in.readableBytes();
-        int memory = lines * HeadMemory.LINE_BYTES + 2 * parsed;
+        long memory = (long) lines * HeadMemory.LINE_BYTES + 2 * parsed;
         if (out.size() > messages) {
             connection.headEnds(memory);
             lines = 0;

@@ -63,18 +63,23 @@ abstract class BoundedServer extends VertxPlatformHttpServer {
                 // HTTP/2 would pass the limits by.
                 .setHttp2ClearTextEnabled(false);
         configure(options);
-        limits = ConnectionLimits.begin(getVertx(), port, bounds, options);
+        // A server's connections run on the event loop on which it began to listen: one for each port, so that management answers while the
+        // clients' is blocked. Called twice on one thread, Vert.x's public method would return the same.
+        Context loop = ((VertxInternal) getVertx()).createEventLoopContext();
+        limits = ConnectionLimits.begin(loop, port, bounds, options);
         server = getVertx().createHttpServer(options)
                 .connectionHandler(connection -> limits.speaksHttp(ClientConnection.of(connection)))
                 .invalidRequestHandler(BoundedServer::refuse)
                 .requestHandler(router);
-        // A server's connections run on the event loop on which it began to listen: one for each port, so that management answers while the
-        // clients' is blocked. Called twice on one thread, Vert.x's public method would return the same.
-        Context loop = ((VertxInternal) getVertx()).createEventLoopContext();
         Promise<HttpServer> listening = Promise.promise();
         loop.runOnContext(now -> server.listen().onComplete(listening));
-        listening.future().toCompletionStage().toCompletableFuture().join();
-        AcceptedConnections.requireEnabled();
+        try {
+            listening.future().toCompletionStage().toCompletableFuture().join();
+            AcceptedConnections.requireEnabled();
+        } catch (RuntimeException e) {
+            limits.close();
+            throw e;
+        }
         started(server, options, loop);
     }
 

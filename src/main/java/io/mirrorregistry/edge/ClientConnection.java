@@ -7,7 +7,6 @@ import io.netty.buffer.ByteBufHolder;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
@@ -70,13 +69,17 @@ final class ClientConnection extends ChannelDuplexHandler {
     private boolean bodyArriving;
     private boolean over;
     private boolean closed;
-    /** Bytes charged to the {@link HeadMemory}: of the head that is arriving, and of requests that are not answered yet. */
-    private long arrivingBytes;
-    private long waitingBytes;
-    private long lastHeadBytes;
+    private volatile boolean closing;
+    /** Bytes charged to the {@link HeadMemory}: of the head that is arriving, of the current request, and of all pipelined ones. */
+    private volatile long arrivingBytes;
+    private long currentBytes;
+    private volatile long pipelinedBytes;
+    /** The charge of the request that the decoder passes on next. */
+    private long decodedBytes;
     /** Pipelined requests, as the decoder's messages, that wait for the response to the current one. */
     private final Queue<Object> later = new ArrayDeque<>(0);
-    private int waitingRequests;
+    /** The charges of those requests, in their order. */
+    private final Queue<Long> laterHeads = new ArrayDeque<>(0);
     private int laterBytes;
     private volatile int unsent;
     /** The file that is being sent; null for none. */
@@ -88,7 +91,7 @@ final class ClientConnection extends ChannelDuplexHandler {
     ClientConnection(Channel channel, ConnectionLimits limits) {
         this.channel = channel;
         this.limits = limits;
-        this.since = limits.now();
+        this.since = System.nanoTime();
         channel.attr(KEY).set(this);
     }
 
@@ -104,18 +107,49 @@ final class ClientConnection extends ChannelDuplexHandler {
         pipeline.addBefore(SERVER, "connection", this);
     }
 
-    /** Returns whether a request head is arriving, be it alone or behind requests that are not answered yet. */
-    boolean isHeadArriving() {
-        return headArriving;
+    /** Returns the heap bytes of the head that is arriving, if no response is under way; 0 otherwise. */
+    long arrivingAlone() {
+        return state == State.BUSY || !headArriving ? 0 : arrivingBytes;
+    }
+
+    /** Returns the heap bytes of heads behind a request that is not answered yet. */
+    long behindCurrent() {
+        return state == State.BUSY ? pipelinedBytes + arrivingBytes : 0;
     }
 
     State state() {
         return state;
     }
 
-    /** Returns the {@link ConnectionLimits#now()} since when it has been in its state. */
+    /** Returns the {@link System#nanoTime()} since when it has been in its state. */
     long since() {
         return since;
+    }
+
+    /**
+     * Closes the connection for a new one, unless it has become busy in the meantime. For any thread.
+     *
+     * @param stalledFor a busy one is closed if the network has taken nothing for so many nanoseconds
+     */
+    void closeForAnother(long stalledFor) {
+        closing = true;
+        channel.eventLoop().execute(() -> {
+            if (state != State.BUSY || isStalled(stalledFor)) {
+                close();
+            } else {
+                closing = false;
+            }
+        });
+    }
+
+    /** Returns whether it is about to be closed for a new one. */
+    boolean isClosing() {
+        return closing;
+    }
+
+    /** Returns whether the network has to take something and has taken nothing for so many nanoseconds. */
+    boolean isStalled(long nanos) {
+        return isSending() && System.nanoTime() - progressSince > nanos;
     }
 
     /** Closes the connection at once and discards bytes that the client has not taken. For any thread. */
@@ -148,25 +182,26 @@ final class ClientConnection extends ChannelDuplexHandler {
 
     /** @param bytes what the head takes by now */
     void headGrows(long bytes) {
-        charge(bytes - arrivingBytes);
-        arrivingBytes = closed ? 0 : bytes;
+        charge(bytes);
     }
 
     /** @param bytes what the head takes until its request is answered */
     void headEnds(long bytes) {
-        lastHeadBytes = bytes;
         headArriving = false;
-        charge(bytes - arrivingBytes);
+        charge(bytes);
+        decodedBytes = arrivingBytes;
         arrivingBytes = 0;
-        waitingBytes += closed ? 0 : bytes;
     }
 
+    /** Charges the head that is arriving. This may close connections, this one among them, whose charge is given back then. */
     private void charge(long bytes) {
         if (closed) {
             // After the close the decoder parses its remaining bytes once more.
             return;
         }
-        if (limits.heads().add(bytes) && bytes > 0) {
+        long more = bytes - arrivingBytes;
+        arrivingBytes = bytes;
+        if (limits.heads().add(more) && more > 0) {
             limits.closeOldestHeads();
         }
     }
@@ -178,48 +213,63 @@ final class ClientConnection extends ChannelDuplexHandler {
 
     private void enter(State next) {
         if (next != state) {
-            since = limits.now();
+            since = System.nanoTime();
             state = next;
         }
     }
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
+        boolean request = message instanceof HttpRequest;
         if (over) {
+            if (request) {
+                limits.heads().add(-decodedBytes);
+                decodedBytes = 0;
+            }
             ReferenceCountUtil.release(message);
-        } else if (!later.isEmpty() || message instanceof HttpRequest && unanswered > 0) {
+        } else if (!later.isEmpty() || request && unanswered > 0) {
             keepForLater(context, message);
         } else {
-            read(context, message);
+            read(context, message, decodedBytes);
         }
     }
 
     /** Keeps a request that was sent before the response to the one before it: only one response at a time waits for the client. */
     private void keepForLater(ChannelHandlerContext context, Object message) {
         later.add(message);
-        waitingRequests += message instanceof HttpRequest ? 1 : 0;
         laterBytes += size(message);
-        if (waitingRequests >= limits.maxPipelined() || laterBytes > MOST_LATER_BYTES) {
+        if (message instanceof HttpRequest) {
+            laterHeads.add(decodedBytes);
+            pipelinedBytes += decodedBytes;
+        }
+        if (laterHeads.size() >= limits.maxPipelined() || laterBytes > MOST_LATER_BYTES || limits.heads().exceeded()) {
             over = true;
             context.close();
         }
     }
 
-    private void read(ChannelHandlerContext context, Object message) {
+    /** @param headBytes the charge of the request, where the message is one */
+    private void read(ChannelHandlerContext context, Object message, long headBytes) {
         boolean request = message instanceof HttpRequest;
         if (request) {
             bodyArriving = true;
             unanswered++;
+            currentBytes = headBytes;
         }
         if (message instanceof LastHttpContent) {
             bodyArriving = false;
         }
         rest();
-        if (request && lastHeadBytes > HeadMemory.SMALL_BYTES && limits.heads().exceeded()) {
+        if (request && headBytes > HeadMemory.SMALL_BYTES && limits.heads().exceeded()) {
             over = true;
             ReferenceCountUtil.release(message);
+            sending(NO_MEMORY.length);
+            limits.unsent(NO_MEMORY.length);
             // Before the encoder, which takes no bytes.
-            context.pipeline().context(ENCODER).writeAndFlush(Unpooled.wrappedBuffer(NO_MEMORY)).addListener(ChannelFutureListener.CLOSE);
+            context.pipeline().context(ENCODER).writeAndFlush(Unpooled.wrappedBuffer(NO_MEMORY)).addListener(written -> {
+                taken(NO_MEMORY.length, false, false);
+                context.close();
+            });
         } else {
             context.fireChannelRead(message);
         }
@@ -230,9 +280,10 @@ final class ClientConnection extends ChannelDuplexHandler {
         ChannelHandlerContext context = channel.pipeline().context(this);
         while (!later.isEmpty() && context != null && !over && (unanswered == 0 || !(later.peek() instanceof HttpRequest))) {
             Object message = later.remove();
-            waitingRequests -= message instanceof HttpRequest ? 1 : 0;
+            long headBytes = message instanceof HttpRequest ? laterHeads.remove() : 0;
+            pipelinedBytes -= headBytes;
             laterBytes -= size(message);
-            read(context, message);
+            read(context, message, headBytes);
         }
         if (context != null) {
             // Vert.x flushes responses at the end of a read.
@@ -262,16 +313,20 @@ final class ClientConnection extends ChannelDuplexHandler {
             context.write(message, promise);
             return;
         }
-        if (unsent == 0 && file == null) {
-            progressed(0);
-        }
-        unsent += bytes;
+        sending(bytes);
         if (isFile) {
             file = message;
             takenOfFile = 0;
         }
         context.write(message, promise.unvoid().addListener(taken -> taken(bytes, isFile, last)));
         limits.unsent(bytes);
+    }
+
+    private void sending(int bytes) {
+        if (unsent == 0 && file == null) {
+            progressed(0);
+        }
+        unsent += bytes;
     }
 
     /** The network has taken a part of the response, or all that was left of it. */
@@ -285,10 +340,9 @@ final class ClientConnection extends ChannelDuplexHandler {
         progressed(bytes);
         if (last) {
             taken = 0;
-            if (--unanswered == 0 && later.isEmpty()) {
-                limits.heads().add(-waitingBytes);
-                waitingBytes = 0;
-            }
+            unanswered--;
+            limits.heads().add(-currentBytes);
+            currentBytes = 0;
             rest();
             if (!later.isEmpty()) {
                 readLater();
@@ -298,7 +352,7 @@ final class ClientConnection extends ChannelDuplexHandler {
 
     private void progressed(long bytes) {
         taken += bytes;
-        progressSince = limits.now();
+        progressSince = System.nanoTime();
     }
 
     /** Counts the bytes of a file that the network has taken since the last call, if they are enough to be progress. No event tells of them. */
@@ -325,7 +379,7 @@ final class ClientConnection extends ChannelDuplexHandler {
         return unsent > 0 || file != null;
     }
 
-    /** Returns the {@link ConnectionLimits#now()} since when the network has taken next to nothing, if {@link #isSending()}. */
+    /** Returns the {@link System#nanoTime()} since when the network has taken next to nothing, if {@link #isSending()}. */
     long progressSince() {
         return progressSince;
     }
@@ -333,11 +387,14 @@ final class ClientConnection extends ChannelDuplexHandler {
     /** Gives back what the connection holds once it is closed. */
     void closed() {
         closed = true;
-        limits.heads().add(-arrivingBytes - waitingBytes);
+        over = true;
+        limits.heads().add(-arrivingBytes - currentBytes - pipelinedBytes);
         arrivingBytes = 0;
-        waitingBytes = 0;
+        currentBytes = 0;
+        pipelinedBytes = 0;
         later.forEach(ReferenceCountUtil::release);
         later.clear();
+        laterHeads.clear();
     }
 
     @Override

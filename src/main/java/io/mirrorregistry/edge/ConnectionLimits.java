@@ -3,16 +3,17 @@ package io.mirrorregistry.edge;
 import io.mirrorregistry.work.Guarded;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
-import io.vertx.core.Vertx;
+import io.vertx.core.Context;
 import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.impl.ContextInternal;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +31,10 @@ public final class ConnectionLimits implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ConnectionLimits.class);
     private static final Map<Integer, ConnectionLimits> BY_PORT = new ConcurrentHashMap<>();
     private static final long LONGEST_SWEEP_MILLIS = 500;
+    /** A busy connection may be closed for a new one if its client has taken nothing of a response for so long. */
+    private static final long STALLED_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** Heads of so many bytes behind a request that is not answered yet are more than any client of registries sends. */
+    private static final long MUCH_BEHIND = 16 * 1024;
     private static final long WARNING_NANOS = TimeUnit.MINUTES.toNanos(1);
     /** Request heads are short; a large buffer that keeps half a head would be memory that nobody counts. */
     private static final int LEAST_READ = 512;
@@ -59,33 +64,31 @@ public final class ConnectionLimits implements AutoCloseable {
     private final AtomicLong unsent = new AtomicLong();
     private final Set<ClientConnection> connections = ConcurrentHashMap.newKeySet();
     private final AtomicLong lastWarning = new AtomicLong(System.nanoTime() - WARNING_NANOS);
-    private final Vertx vertx;
     private final int port;
-    private final long timer;
+    private final ScheduledFuture<?> timer;
     private final long tickNanos;
-    /** {@link System#nanoTime()} at the last sweep, and one more at each {@link #now()}. Two threads may lose an increment, which does no harm. */
-    private volatile long clock = System.nanoTime();
+    private long lastSweep = System.nanoTime();
 
-    private ConnectionLimits(Vertx vertx, int port, Bounds bounds, HttpServerOptions options) {
-        this.vertx = vertx;
+    private ConnectionLimits(Context loop, int port, Bounds bounds, HttpServerOptions options) {
         this.port = port;
         this.bounds = bounds;
         this.options = options;
         this.heads = new HeadMemory(bounds.headBytes());
         long shortest = Math.min(bounds.idle().toMillis(), bounds.arriving().toMillis());
-        Runnable sweep = new Guarded("close connections of port " + port + " whose time is over", this::sweep);
         long tick = Math.max(1, Math.min(LONGEST_SWEEP_MILLIS, shortest / 4));
         this.tickNanos = TimeUnit.MILLISECONDS.toNanos(tick);
-        this.timer = vertx.setPeriodic(tick, now -> sweep.run());
+        this.timer = ((ContextInternal) loop).nettyEventLoop().scheduleWithFixedDelay(
+                new Guarded("close connections of port " + port + " whose time is over", this::sweep), tick, tick, TimeUnit.MILLISECONDS);
     }
 
     /**
      * Bounds the connections that a port accepts from now on.
      *
+     * @param loop the event loop of the connections
      * @param options the limits of a request's length, as the server of that port has them
      */
-    public static ConnectionLimits begin(Vertx vertx, int port, Bounds bounds, HttpServerOptions options) {
-        ConnectionLimits limits = new ConnectionLimits(vertx, port, bounds, options);
+    public static ConnectionLimits begin(Context loop, int port, Bounds bounds, HttpServerOptions options) {
+        ConnectionLimits limits = new ConnectionLimits(loop, port, bounds, options);
         BY_PORT.put(port, limits);
         return limits;
     }
@@ -93,16 +96,6 @@ public final class ConnectionLimits implements AutoCloseable {
     /** Returns the limits of a port; null where it has none. */
     static ConnectionLimits of(int port) {
         return BY_PORT.get(port);
-    }
-
-    /**
-     * Returns a time in nanoseconds that is exact to a sweep and orders events within it. Reading the real time would cost several calls for
-     * each request.
-     */
-    long now() {
-        long now = clock + 1;
-        clock = now;
-        return now;
     }
 
     HeadMemory heads() {
@@ -133,18 +126,41 @@ public final class ConnectionLimits implements AutoCloseable {
         connection.install(options, bounds.headerLines());
     }
 
-    /** Closes one connection for a new one. Returns whether there was one to close: not where all have requests under way. */
+    /** Closes one connection for a new one. Returns whether there was one to close. */
     private boolean makeRoom() {
-        ClientConnection victim = oldest(ClientConnection.State.IDLE, any -> true);
+        ClientConnection victim = oldest(ClientConnection.State.IDLE);
         if (victim == null) {
-            victim = oldest(ClientConnection.State.ARRIVING, any -> true);
+            victim = oldest(ClientConnection.State.ARRIVING);
         }
-        warn(victim == null ? "all of them are busy, so that new ones are refused" : "those that were idle longest are closed");
+        if (victim == null) {
+            victim = stalledLongest();
+        }
+        warn(victim == null ? "all of them are busy, so that new ones are refused" : "those that do least are closed");
         if (victim != null) {
-            connections.remove(victim);
-            victim.close();
+            victim.closeForAnother(STALLED_NANOS);
         }
         return victim != null;
+    }
+
+    private ClientConnection oldest(ClientConnection.State state) {
+        ClientConnection oldest = null;
+        for (ClientConnection connection : connections) {
+            if (connection.state() == state && !connection.isClosing() && (oldest == null || connection.since() - oldest.since() < 0)) {
+                oldest = connection;
+            }
+        }
+        return oldest;
+    }
+
+    private ClientConnection stalledLongest() {
+        ClientConnection longest = null;
+        for (ClientConnection connection : connections) {
+            if (connection.isStalled(STALLED_NANOS) && !connection.isClosing()
+                    && (longest == null || connection.progressSince() - longest.progressSince() < 0)) {
+                longest = connection;
+            }
+        }
+        return longest;
     }
 
     private void warn(String consequence) {
@@ -154,21 +170,39 @@ public final class ConnectionLimits implements AutoCloseable {
         }
     }
 
-    /** Closes connections whose heads are arriving, the oldest first, until the memory of heads is within its bound. */
+    /**
+     * Closes connections until the memory of heads is within its bound: first those with much of it behind a request that is not answered
+     * yet, which no client needs, then the heads that have been arriving longest.
+     */
     void closeOldestHeads() {
         Set<ClientConnection> closing = new HashSet<>();
-        Predicate<ClientConnection> among = connection -> connection.isHeadArriving() && !closing.contains(connection);
         while (heads.exceeded()) {
-            ClientConnection victim = oldest(ClientConnection.State.ARRIVING, among);
-            if (victim == null) {
-                victim = oldest(ClientConnection.State.BUSY, among);
+            ClientConnection victim = null;
+            for (ClientConnection connection : connections) {
+                if (!closing.contains(connection) && (victim == null || isBetterVictim(connection, victim))) {
+                    victim = connection;
+                }
             }
-            if (victim == null) {
+            if (victim == null || victim.behindCurrent() + victim.arrivingAlone() == 0) {
                 return;
             }
             closing.add(victim);
             victim.close();
         }
+    }
+
+    private static boolean isBetterVictim(ClientConnection one, ClientConnection other) {
+        long behind = one.behindCurrent() > MUCH_BEHIND ? one.behindCurrent() : 0;
+        long othersBehind = other.behindCurrent() > MUCH_BEHIND ? other.behindCurrent() : 0;
+        if (behind != othersBehind) {
+            return behind > othersBehind;
+        }
+        boolean arriving = one.arrivingAlone() > 0;
+        boolean othersArriving = other.arrivingAlone() > 0;
+        if (arriving != othersArriving) {
+            return arriving;
+        }
+        return arriving ? one.since() - other.since() < 0 : one.behindCurrent() > other.behindCurrent();
     }
 
     /**
@@ -201,33 +235,23 @@ public final class ConnectionLimits implements AutoCloseable {
         return unsent.get();
     }
 
-    private ClientConnection oldest(ClientConnection.State state, Predicate<ClientConnection> among) {
-        ClientConnection oldest = null;
-        for (ClientConnection connection : connections) {
-            if (connection.state() == state && among.test(connection) && (oldest == null || connection.since() - oldest.since() < 0)) {
-                oldest = connection;
-            }
-        }
-        return oldest;
-    }
-
     /** Closes the connections that have done one thing for too long. */
     private void sweep() {
         long now = System.nanoTime();
-        clock = now;
+        boolean late = now - lastSweep > 3 * tickNanos;
+        lastSweep = now;
+        if (late) {
+            // The event loop or the process stood: bytes that have arrived meanwhile are read first.
+            return;
+        }
         for (ClientConnection connection : connections) {
             Duration longest = switch (connection.state()) {
                 case IDLE -> bounds.idle();
                 case ARRIVING -> bounds.arriving();
                 case BUSY -> bounds.busy();
             };
-            // The coarse clock may be a tick early.
-            boolean late = longest != null && now - connection.since() > longest.toNanos() + tickNanos;
-            if (connection.isSending()) {
-                connection.look();
-                late |= now - connection.progressSince() > bounds.idle().toNanos() + tickNanos;
-            }
-            if (late) {
+            connection.look();
+            if (longest != null && now - connection.since() > longest.toNanos() || connection.isStalled(bounds.idle().toNanos())) {
                 connection.close();
             }
         }
@@ -241,7 +265,7 @@ public final class ConnectionLimits implements AutoCloseable {
     /** Bounds no further connections. */
     @Override
     public void close() {
-        vertx.cancelTimer(timer);
+        timer.cancel(false);
         BY_PORT.remove(port, this);
     }
 }

@@ -11,8 +11,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Bounds the blobs that are streamed at a time: those of one registry, so that a slow one leaves workers for the other, and all of them, so that
- * clients who take their time leave workers for manifests. At the bound, the stream whose client takes least is ended for a new one,
- * if it is slow beyond what anybody could use. For any thread.
+ * clients who take their time leave workers for manifests. At the bound, the stream whose client takes least is ended for a new one, if it is
+ * slow beyond what anybody could use, and if it is the client that is slow rather than the registry. For any thread.
  */
 final class Streams {
 
@@ -52,13 +52,18 @@ final class Streams {
         if (!take(ofRegistry, registry)) {
             return null;
         }
-        if (!take(all, null)) {
-            ofRegistry.release();
-            return null;
+        Running stream = null;
+        try {
+            if (take(all, null)) {
+                stream = new Running(registry, ofRegistry, pull);
+                running.add(stream);
+            }
+            return stream;
+        } finally {
+            if (stream == null) {
+                ofRegistry.release();
+            }
         }
-        Running stream = new Running(registry, ofRegistry, pull);
-        running.add(stream);
-        return stream;
     }
 
     /** @param registry whose stream may be ended for this one; null for any */
@@ -89,6 +94,9 @@ final class Streams {
         private final Semaphore ofRegistry;
         private final Pull pull;
         private final long began = System.nanoTime();
+        /** How long it has waited for its client until now, without the wait that is under way, which began at the other time; 0 for none. */
+        private volatile long waited;
+        private volatile long waitsSince;
 
         private Running(String registry, Semaphore ofRegistry, Pull pull) {
             this.registry = registry;
@@ -96,8 +104,24 @@ final class Streams {
             this.pull = pull;
         }
 
+        /** Says that the stream waits for its client from now on. */
+        void waits() {
+            waitsSince = System.nanoTime();
+        }
+
+        /** Says that its client has taken something. */
+        void goesOn() {
+            waited += System.nanoTime() - waitsSince;
+            waitsSince = 0;
+        }
+
         private boolean isSlow() {
-            return System.nanoTime() - began >= TimeUnit.MILLISECONDS.toNanos(leastMillis) && rate() < LEAST_BYTES_A_MILLISECOND;
+            long now = System.nanoTime();
+            long age = now - began;
+            long waits = waitsSince;
+            long waitedForClient = waited + (waits == 0 ? 0 : now - waits);
+            return age >= TimeUnit.MILLISECONDS.toNanos(leastMillis) && waitedForClient > age / 2 && rate() < LEAST_BYTES_A_MILLISECOND
+                    && !pull.response().ended();
         }
 
         /** Returns how many bytes the client has taken in a millisecond. */

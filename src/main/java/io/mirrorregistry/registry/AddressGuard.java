@@ -33,8 +33,13 @@ final class AddressGuard implements DnsResolver, ExecChainHandler {
     enum Place {
         /** This machine; 0.0.0.0 and :: lead there too. */
         LOOPBACK("a loopback address"),
-        /** This network segment; the metadata services of clouds are there. */
-        LINK_LOCAL("a link-local address");
+        /** This network segment, where the metadata services of most clouds are. */
+        LINK_LOCAL("a link-local address"),
+        /** The metadata services of clouds that are elsewhere. */
+        METADATA("the metadata service of a cloud");
+
+        /** AWS by IPv6, Alibaba Cloud, Azure. */
+        private static final Set<InetAddress> METADATA_SERVICES = Set.of(literal("fd00:ec2::254"), literal("100.100.100.200"), literal("168.63.129.16"));
 
         private final String description;
 
@@ -49,7 +54,11 @@ final class AddressGuard implements DnsResolver, ExecChainHandler {
             if (plain.isLoopbackAddress() || plain.isAnyLocalAddress() || bytes.length == 4 && bytes[0] == 0) {
                 return LOOPBACK;
             }
-            return plain.isLinkLocalAddress() ? LINK_LOCAL : null;
+            return plain.isLinkLocalAddress() ? LINK_LOCAL : METADATA_SERVICES.contains(plain) ? METADATA : null;
+        }
+
+        private static InetAddress literal(String address) {
+            return Networks.address(address);
         }
     }
 

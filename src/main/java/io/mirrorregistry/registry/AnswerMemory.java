@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.camel.Exchange;
@@ -25,14 +26,16 @@ public final class AnswerMemory {
     /** Most bytes of a small answer. */
     static final int SMALL_BYTES = 64 * 1024;
     private static final int SHARE_OF_SMALL = 8;
-    /** So many answers of unknown length beyond {@link #SMALL_BYTES} are read at a time: more could each wait for what the others have. */
-    private static final int GROWING = 2;
 
     private final int units;
     private final Semaphore free;
     /** The part that only small answers get. */
     private final Semaphore freeForSmall;
-    private final Semaphore growing = new Semaphore(GROWING, true);
+    /**
+     * One permit for each registry: of answers of unknown length beyond {@link #SMALL_BYTES} one is read at a time, since several could each
+     * wait for what the others have, and a registry that sends its answer slowly is not to hold up the others.
+     */
+    private final Map<String, Semaphore> growing = new ConcurrentHashMap<>();
     /** Bodies that clients take slowly, by identity, each charged once however many clients take it. Guarded by itself. */
     private final Map<byte[], Integer> held = new IdentityHashMap<>();
     private final Semaphore freeForLists;
@@ -83,7 +86,7 @@ public final class AnswerMemory {
 
         private int taken;
         private int takenOfSmall;
-        private boolean grows;
+        private Semaphore grows;
         private final List<byte[]> holds = new ArrayList<>(0);
         /** What the lists take as they are known, and what of it was taken: at most all there is. */
         private int listed;
@@ -115,9 +118,10 @@ public final class AnswerMemory {
          * Begins to take more for an answer that has turned out to be no small one, whose length is unknown. {@link #grown} ends it.
          * Returns whether that was possible within two seconds.
          */
-        synchronized boolean grow() {
-            grows = AnswerMemory.take(growing, 1);
-            return grows;
+        synchronized boolean grow(String registry) {
+            Semaphore permit = growing.computeIfAbsent(registry, name -> new Semaphore(1, true));
+            grows = AnswerMemory.take(permit, 1) ? permit : null;
+            return grows != null;
         }
 
         /**
@@ -126,9 +130,9 @@ public final class AnswerMemory {
          * @param bytes the length of the whole answer; the rest is given back
          */
         synchronized void grown(int bytes) {
-            if (grows) {
-                grows = false;
-                growing.release();
+            if (grows != null) {
+                grows.release();
+                grows = null;
             }
             keep(bytes);
         }

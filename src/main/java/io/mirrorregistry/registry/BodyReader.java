@@ -30,17 +30,18 @@ final class BodyReader {
      * Reads to the end of the stream, but no more than a byte beyond the most.
      *
      * @param share pays for the body; null where nobody does
+     * @param registry the name of the registry that sends it
      * @throws NoMemoryException when the share gets no more
      * @throws IOException when the body breaks off
      */
-    static byte[] read(InputStream stream, int most, AnswerMemory.Share share) throws IOException {
+    static byte[] read(InputStream stream, int most, AnswerMemory.Share share, String registry) throws IOException {
         take(share, AnswerMemory.SMALL_BYTES);
         byte[] first = stream.readNBytes(AnswerMemory.SMALL_BYTES);
         if (first.length < AnswerMemory.SMALL_BYTES) {
             keep(share, first.length);
             return first;
         }
-        if (share != null && !share.grow()) {
+        if (share != null && !share.grow(registry)) {
             throw new NoMemoryException();
         }
         int length = 0;

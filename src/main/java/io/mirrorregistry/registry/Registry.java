@@ -206,7 +206,7 @@ public final class Registry {
         }
         try {
             if (length < 0) {
-                return BodyReader.read(stream, MOST_BYTES, share);
+                return BodyReader.read(stream, MOST_BYTES, share, name());
             }
         } catch (BodyReader.NoMemoryException e) {
             throw noMemory(call);

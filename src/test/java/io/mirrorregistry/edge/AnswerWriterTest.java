@@ -77,7 +77,7 @@ class AnswerWriterTest {
         }
         AcceptedConnections.enable();
         HttpServerOptions options = new HttpServerOptions().setPort(port).setHttp2ClearTextEnabled(false);
-        limits = ConnectionLimits.begin(vertx, port, new ConnectionLimits.Bounds(100, Duration.ofMinutes(5), Duration.ofMinutes(5), null, 100, 100,
+        limits = ConnectionLimits.begin(vertx.getOrCreateContext(), port, new ConnectionLimits.Bounds(100, Duration.ofMinutes(5), Duration.ofMinutes(5), null, 100, 100,
                 1_000_000, 1_000_000_000), options);
         server = vertx.createHttpServer(options).connectionHandler(connection -> limits.speaksHttp(ClientConnection.of(connection)))
                 .requestHandler(router);

@@ -61,7 +61,7 @@ class ConnectionLimitsTest {
         try (ServerSocket free = new ServerSocket(0)) {
             port = free.getLocalPort();
         }
-        limits = ConnectionLimits.begin(vertx, port, bounds, options);
+        limits = ConnectionLimits.begin(vertx.getOrCreateContext(), port, bounds, options);
         HttpServer server = vertx.createHttpServer(options.setPort(port).setHttp2ClearTextEnabled(false))
                 .connectionHandler(connection -> limits.speaksHttp(ClientConnection.of(connection)))
                 .requestHandler(request -> {
@@ -231,6 +231,64 @@ class ConnectionLimitsTest {
         held.remove().response().end("late");
         assertTrue(read(busy).endsWith("late"));
         assertTrue(ends(busy), "the begun head goes on");
+    }
+
+    @Test
+    void closesAConnectionWithManyHeadsBehindOneThatIsNotAnswered() throws Exception {
+        start(new HttpServerOptions(), new ConnectionLimits.Bounds(100, LONG, LONG, null, 100, 90, 100_000, 1_000_000));
+        Socket honest = connect("GET / HTTP/1.1\r\nHost: x\r\nX: ");
+        Socket hostile = connect("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+        await(() -> held.size() == 1, "not there");
+        String whole = "GET / HTTP/1.1\r\nHost: x\r\n" + "a:\r\n".repeat(99) + "\r\n";
+        try {
+            for (int i = 0; i < 80; i++) {
+                hostile.getOutputStream().write(whole.getBytes(StandardCharsets.US_ASCII));
+            }
+        } catch (IOException e) {
+            // closed
+        }
+        assertTrue(ends(hostile));
+        honest.getOutputStream().write("y\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+        assertTrue(read(honest).startsWith("HTTP/1.1 200"));
+        await(() -> limits.heads().used() == 0, "left: " + limits.heads().used());
+    }
+
+    @Test
+    void givesTheMemoryOfAHeadBackWithItsResponseThoughMorePipelinedRequestsFollow() throws Exception {
+        start(new HttpServerOptions(), new ConnectionLimits.Bounds(100, LONG, LONG, null, 100, 90, 30_000, 1_000_000));
+        String request = "GET / HTTP/1.1\r\nHost: x\r\n" + "a: b\r\n".repeat(10) + "\r\n";
+        Socket socket = connect(request + request);
+        int answers = 0;
+        StringBuilder all = new StringBuilder();
+        while (answers < 60) {
+            String more = read(socket);
+            assertFalse(more.isEmpty(), "ended after " + answers);
+            all.append(more);
+            int now = all.toString().split("HTTP/1.1 200", -1).length - 1;
+            for (; answers < now; answers++) {
+                socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            }
+            assertTrue(limits.heads().used() < 15_000, "memory of heads: " + limits.heads().used());
+        }
+    }
+
+    @Test
+    void closesABusyConnectionWhoseClientTakesNothingForANewOne() throws Exception {
+        start(new HttpServerOptions(), new ConnectionLimits.Bounds(1, LONG, LONG, null, 100, 10, 1_000_000, 100_000_000));
+        Socket stalled = connectWithSmallBuffer(null, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+        await(() -> limits.unsent() > 0, "nothing waits");
+        assertTrue(ends(connect("")), "a busy connection was closed at once");
+        String answer = "";
+        for (int i = 0; i < 100 && answer.isEmpty(); i++) {
+            TimeUnit.MILLISECONDS.sleep(200);
+            try {
+                answer = read(connect(HEAD));
+            } catch (IOException e) {
+                // refused: the other one is still there
+            }
+        }
+        assertTrue(answer.startsWith("HTTP/1.1 200"), "the stalled connection stays");
+        assertTrue(total(stalled) < LARGE, "the whole came");
     }
 
     @Test

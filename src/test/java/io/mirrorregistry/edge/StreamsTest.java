@@ -43,7 +43,7 @@ class StreamsTest {
             port = free.getLocalPort();
         }
         HttpServerOptions options = new HttpServerOptions().setPort(port).setHttp2ClearTextEnabled(false);
-        limits = ConnectionLimits.begin(vertx, port, new ConnectionLimits.Bounds(100, Duration.ofMinutes(5), Duration.ofMinutes(5), null, 100, 100,
+        limits = ConnectionLimits.begin(vertx.getOrCreateContext(), port, new ConnectionLimits.Bounds(100, Duration.ofMinutes(5), Duration.ofMinutes(5), null, 100, 100,
                 1_000_000, 1_000_000_000), options);
         vertx.createHttpServer(options).connectionHandler(connection -> limits.speaksHttp(ClientConnection.of(connection)))
                 .requestHandler(requests::add).listen().toCompletionStage().toCompletableFuture().join();
@@ -99,6 +99,7 @@ class StreamsTest {
         Socket slowClient = connect();
         Pull slow = pull();
         Streams.Running slowStream = streams.begin("hot", slow);
+        slowStream.waits();
         slow.response().putHeader("Content-Length", String.valueOf(LARGE));
         vertx.runOnContext(now -> slow.response().write(Buffer.buffer(new byte[LARGE])));
         Socket fastClient = connect();
@@ -128,6 +129,21 @@ class StreamsTest {
         assertTrue(read < LARGE, "the slow stream ended whole");
         next.close();
         fastStream.close();
+    }
+
+    /** The registry is slow: the stream has hardly waited for its client. */
+    @Test
+    void endsNoStreamWhoseClientTakesAllThatThereIs() throws Exception {
+        Streams streams = new Streams(1, 1, 1);
+        connect();
+        Pull pull = pull();
+        try (Streams.Running stream = streams.begin("hot", pull)) {
+            stream.waits();
+            stream.goesOn();
+            TimeUnit.MILLISECONDS.sleep(50);
+            assertNull(streams.begin("hot", pull));
+            assertFalse(pull.abandoned());
+        }
     }
 
     @Test

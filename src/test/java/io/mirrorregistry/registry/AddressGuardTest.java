@@ -54,7 +54,7 @@ class AddressGuardTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"127.0.0.1", "127.8.9.1", "localhost", "0.0.0.0", "0.1.2.3", "::1", "[::1]", "::", "::ffff:127.0.0.1", "127.1", "2130706433",
-        "169.254.169.254", "169.254.0.1", "fe80::1", "[febf::1]", "::ffff:169.254.169.254", "here.example", "near.example"})
+        "169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "169.254.0.1", "fe80::1", "[febf::1]", "::ffff:169.254.169.254", "here.example", "near.example"})
     void aRegistryElsewhereLeadsToNoLoopbackOrLinkLocalAddress(String host) throws Exception {
         AddressGuard guard = guard("https://registry.example");
         guard.resolve("registry.example", 443);

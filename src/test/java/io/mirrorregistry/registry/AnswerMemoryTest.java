@@ -59,7 +59,7 @@ class AnswerMemoryTest {
     void readsABodyOfUnknownLengthAndKeepsWhatItTakes(int length) throws IOException {
         AnswerMemory.Share share = share();
         byte[] body = bytes(length);
-        assertArrayEquals(body, BodyReader.read(new ByteArrayInputStream(body), 4 * MEBIBYTE, share));
+        assertArrayEquals(body, BodyReader.read(new ByteArrayInputStream(body), 4 * MEBIBYTE, share, "hot"));
         assertEquals(ALL - (length + 1023) / 1024 * 1024, memory.freeBytes());
         share.close();
         assertEquals(ALL, memory.freeBytes());
@@ -67,7 +67,7 @@ class AnswerMemoryTest {
 
     @Test
     void readsNoMoreThanAByteBeyondTheMost() throws IOException {
-        assertEquals(MEBIBYTE + 1, BodyReader.read(new ByteArrayInputStream(bytes(3 * MEBIBYTE)), MEBIBYTE, null).length);
+        assertEquals(MEBIBYTE + 1, BodyReader.read(new ByteArrayInputStream(bytes(3 * MEBIBYTE)), MEBIBYTE, null, "hot").length);
     }
 
     @Test
@@ -75,11 +75,11 @@ class AnswerMemoryTest {
         AnswerMemory.Share slow = share();
         assertTrue(slow.take(14 * MEBIBYTE));
         AnswerMemory.Share share = share();
-        assertEquals(5000, BodyReader.read(new ByteArrayInputStream(bytes(5000)), 4 * MEBIBYTE, share).length);
+        assertEquals(5000, BodyReader.read(new ByteArrayInputStream(bytes(5000)), 4 * MEBIBYTE, share, "hot").length);
         assertThrows(BodyReader.NoMemoryException.class,
-                () -> BodyReader.read(new ByteArrayInputStream(bytes(MEBIBYTE)), 4 * MEBIBYTE, share()));
+                () -> BodyReader.read(new ByteArrayInputStream(bytes(MEBIBYTE)), 4 * MEBIBYTE, share(), "hot"));
         slow.close();
-        assertEquals(MEBIBYTE, BodyReader.read(new ByteArrayInputStream(bytes(MEBIBYTE)), 4 * MEBIBYTE, share).length);
+        assertEquals(MEBIBYTE, BodyReader.read(new ByteArrayInputStream(bytes(MEBIBYTE)), 4 * MEBIBYTE, share, "hot").length);
     }
 
     @Test
