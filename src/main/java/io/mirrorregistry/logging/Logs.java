@@ -51,6 +51,15 @@ public final class Logs extends ContextAwareBase implements Configurator {
         }
     };
 
+    /** Drops Netty's line for each connection that is refused at the bound on connections: the mirror warns of them once a minute. */
+    static final Filter<ILoggingEvent> WITHOUT_REFUSED = new Filter<>() {
+        @Override
+        public FilterReply decide(ILoggingEvent event) {
+            return event.getLevel() == Level.WARN && event.getLoggerName().equals("io.netty.bootstrap.ServerBootstrap")
+                    && event.getFormattedMessage().startsWith("Failed to register an accepted channel") ? FilterReply.DENY : FilterReply.NEUTRAL;
+        }
+    };
+
     /**
      * Has {@link FatalErrors} see each failure that is logged. Libraries (Netty's event loop and timer, Vert.x, Camel) catch every error
      * and log it, an OutOfMemoryError as well. A line without a failure costs one comparison.
@@ -103,6 +112,7 @@ public final class Logs extends ContextAwareBase implements Configurator {
         output.addFilter(FATAL);
         output.addFilter(WITHOUT_ROUTINE);
         output.addFilter(WITHOUT_MISLEVELLED);
+        output.addFilter(WITHOUT_REFUSED);
         output.start();
         root.addAppender(output);
         Level level = Level.toLevel(settings.level());

@@ -23,4 +23,12 @@ class LogsTest {
                 "Failed delivery for (MessageId: 1-1 on ExchangeId: 1-1). " + end, null, null);
         assertEquals(reply, Logs.WITHOUT_MISLEVELLED.decide(event));
     }
+
+    @ParameterizedTest
+    @CsvSource({"Failed to register an accepted channel: [id: 0x1], DENY", "Unknown channel option, NEUTRAL"})
+    void dropsALineForEachRefusedConnection(String message, FilterReply reply) {
+        LoggingEvent event = new LoggingEvent(getClass().getName(), new LoggerContext().getLogger("io.netty.bootstrap.ServerBootstrap"),
+                Level.WARN, message, null, null);
+        assertEquals(reply, Logs.WITHOUT_REFUSED.decide(event));
+    }
 }
