@@ -1,4 +1,4 @@
-# A soak: minutes of mixed pulls while the registries are killed, stopped, restarted and slowed. The program in .ci/soak does it and
+# A soak: minutes of mixed pulls while the registries are killed, stopped, restarted and slowed. The program in src/soak does it and
 # says what is right; here is what it works on, and what must hold in the end. SOAK_SECONDS, SOAK_SEED, SOAK_CLIENTS and SOAK_RATE
 # (requests a second, at most) change it; the same seed brings the same faults in the same order.
 # shellcheck shell=bash
@@ -15,7 +15,7 @@ check_soak() {
   read -ra ports <<<"$(low_ports 4)"
   soak_registry hot "${ports[1]}"
   soak_registry cold "${ports[3]}" "auth: {htpasswd: {realm: cold, path: $work/htpasswd}}"
-  "$java/javac" -d "$folder/classes" .ci/soak/*.java
+  "$java/javac" -d "$folder/classes" src/soak/*.java
   start soak "$java/java" -Xmx256m -cp "$folder/classes" soak.Soak --work "$folder" --catalog "$folder/catalog" --mirror "$folder/mirror" \
     --log "$work/logs/mirror-soak.log" --figures "$folder/figures" --jcmd "$java/jcmd" \
     --seconds "$seconds" --seed "$seed" --clients "${SOAK_CLIENTS:-24}" --rate "${SOAK_RATE:-300}" --cache 2000 \
