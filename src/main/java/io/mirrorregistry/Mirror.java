@@ -8,24 +8,11 @@ import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.config.TlsSettings;
-import io.mirrorregistry.edge.AcceptedConnections;
-import io.mirrorregistry.edge.Answers;
-import io.mirrorregistry.edge.BlobStream;
-import io.mirrorregistry.edge.ClientHeaders;
-import io.mirrorregistry.edge.ClientsEngine;
-import io.mirrorregistry.edge.ClientsServer;
-import io.mirrorregistry.edge.ClientsTls;
-import io.mirrorregistry.edge.ManagementServer;
-import io.mirrorregistry.edge.Requests;
-import io.mirrorregistry.edge.Shortcut;
-import io.mirrorregistry.edge.Workers;
 import io.mirrorregistry.health.CertificateHealthCheck;
 import io.mirrorregistry.health.EventLoopHealthCheck;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.health.RoutesHealthCheck;
-import io.mirrorregistry.images.FolderRegistry;
-import io.mirrorregistry.images.ImageLayout;
 import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.Blobs;
@@ -33,20 +20,35 @@ import io.mirrorregistry.pull.Failures;
 import io.mirrorregistry.pull.Manifests;
 import io.mirrorregistry.pull.Referrers;
 import io.mirrorregistry.pull.Tags;
-import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
-import io.mirrorregistry.registry.RegistryHeaders;
-import io.mirrorregistry.routes.LiveRoutes;
-import io.mirrorregistry.routes.Placeholders;
-import io.mirrorregistry.routes.RouteCheck;
-import io.mirrorregistry.routes.RouteFault;
-import io.mirrorregistry.routes.RouteWatcher;
-import io.mirrorregistry.routes.StartRoutes;
-import io.mirrorregistry.routes.Successor;
+import io.mirrorregistry.registry.folder.FolderRegistry;
+import io.mirrorregistry.registry.folder.ImageLayout;
+import io.mirrorregistry.registry.http.RegistryClient;
+import io.mirrorregistry.registry.http.RegistryHeaders;
+import io.mirrorregistry.reload.LiveRoutes;
+import io.mirrorregistry.reload.Placeholders;
+import io.mirrorregistry.reload.RouteCheck;
+import io.mirrorregistry.reload.RouteContexts;
+import io.mirrorregistry.reload.RouteFault;
+import io.mirrorregistry.reload.RouteWatcher;
+import io.mirrorregistry.reload.StartRoutes;
+import io.mirrorregistry.server.AcceptedConnections;
+import io.mirrorregistry.server.Answers;
+import io.mirrorregistry.server.BlobStream;
+import io.mirrorregistry.server.ClientHeaders;
+import io.mirrorregistry.server.ClientsEngine;
+import io.mirrorregistry.server.ClientsServer;
+import io.mirrorregistry.server.EdgeHandlers;
+import io.mirrorregistry.server.EventLoopFastPath;
+import io.mirrorregistry.server.ManagementServer;
+import io.mirrorregistry.server.Requests;
+import io.mirrorregistry.server.tls.ClientsTls;
 import io.mirrorregistry.status.StatusPage;
 import io.mirrorregistry.work.EventLoopWatch;
 import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.MemoryBudget;
+import io.mirrorregistry.work.Workers;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -132,13 +134,14 @@ public final class Mirror implements AutoCloseable {
             FatalErrors.check(failure);
             LOG.error("A task of the event loop failed", failure);
         });
-        workers = new Workers(vertx, settings.server());
+        workers = new Workers(vertx, settings.server(), EdgeHandlers::busy);
         metrics.version(version);
         metrics.logLinesDropped(Logs::dropped);
         metrics.requests(workers::working, workers::waiting);
         self = new MirrorIdentity(settings.server().port(), settings.managementPort());
         for (RegistrySettings registry : settings.registries().values()) {
-            registries.add(new Registry(registry, settings.breaker(), settings.server().workers(), workers, metrics, self));
+            RegistryClient client = registry.isFolder() ? null : new RegistryClient(registry, settings.server().workers(), metrics, self);
+            registries.add(new Registry(registry, settings.breaker(), client, workers, self));
         }
         images = new ImageLayout(settings.imagesDirectory());
         probes = new RegistryProbes(registries, images);
@@ -170,7 +173,7 @@ public final class Mirror implements AutoCloseable {
     private void serveClients(CamelContext camel) {
         StatusPage page = new StatusPage(version, settings, registries, probes, metrics, watcher, tls);
         try {
-            live.begin(camel, () -> Successor.of(camel, main.configure(), settings.placeholders()));
+            live.begin(camel, () -> RouteContexts.of(camel, main.configure(), settings.placeholders()));
             // Before the other: Camel's management service takes the first server for its own if it has its port.
             camel.addService(new ManagementServer(settings.managementPort(), settings.server()));
             camel.addService(new ClientsServer(settings.server(), tls, live, metrics, eventLoop));
@@ -223,8 +226,8 @@ public final class Mirror implements AutoCloseable {
         AnswerCache cache = new AnswerCache(settings.cache(), workers, metrics);
         beans.bind("cache", cache);
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
-                new ClientsEngine(settings.server().port(), workers, AnswerMemory.beside(settings.cache().size()),
-                        new Shortcut(cache::isAtHand), live));
+                new ClientsEngine(settings.server().port(), workers, MemoryBudget.beside(settings.cache().size()),
+                        new EventLoopFastPath(cache::isAtHand), live));
         beans.bind("event-loop", new EventLoopHealthCheck(eventLoop));
         if (watcher != null) {
             beans.bind("route-files", new RoutesHealthCheck(watcher));

@@ -4,7 +4,6 @@ import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.work.FatalErrors;
 import java.nio.file.Path;
-import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

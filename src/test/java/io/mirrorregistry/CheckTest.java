@@ -79,7 +79,7 @@ class CheckTest {
                 Arguments.of("    - choice:", "    - chioce:", "9:11: "),
                 Arguments.of("method: finish", "metod: finish", "8:13: "),
                 Arguments.of("ref: answer", "ref: anser", "7:18: No bean could be found in the registry for: anser"),
-                Arguments.of("method: finish", "method: finnish", "8:21: Method with name: finnish not found on bean: io.mirrorregistry.edge.Answers"),
+                Arguments.of("method: finish", "method: finnish", "8:21: Method with name: finnish not found on bean: io.mirrorregistry.server.Answers"),
                 Arguments.of("uri: direct:blob", "uri: direct:blub", "16:28: no route begins with direct:blub"),
                 Arguments.of("uri: direct:blob", "uri: dierct:blob", "16:28: "),
                 Arguments.of("hot.url}}", "hut.url}}", "18:18: "),

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.FaultTable.Asked;
-import io.mirrorregistry.FaultTable.Effect;
 import io.mirrorregistry.testing.Body;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;

@@ -86,7 +86,7 @@ class LoopTest {
         TestMirror mirror = startBehindFront();
         redirectToNextTag(front.host());
         String[] headers = id.isEmpty() ? new String[0] : new String[] {"X-Request-ID", id, "Via", "1.1 somebody"};
-        try (LogLines log = LogLines.of("io.mirrorregistry.edge")) {
+        try (LogLines log = LogLines.of("io.mirrorregistry.server")) {
             assertEquals(503, mirror.get("/v2/library/app/manifests/t0", headers).status());
             assertEquals(1, log.lines().size(), log.lines().toString());
             assertTrue(log.lines().get(0).startsWith("GET /v2/library/app/manifests/t1 came back to this mirror"), log.lines().get(0));

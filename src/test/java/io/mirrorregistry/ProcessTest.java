@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.SizeLimits;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.testing.Answer;
 import io.mirrorregistry.testing.Body;
@@ -424,7 +425,7 @@ class ProcessTest {
         List<Image> images = new ArrayList<>();
         List<Socket> clients = new ArrayList<>();
         for (int i = 0; i < 60; i++) {
-            images.add(hot.put(Image.ofManifestSize("library/large", "t" + i, Registry.MOST_BYTES)));
+            images.add(hot.put(Image.ofManifestSize("library/large", "t" + i, SizeLimits.MANIFEST_BYTES)));
             Socket client = new Socket("127.0.0.1", port);
             client.setSoTimeout(30_000);
             client.getOutputStream().write(("GET " + images.get(i).path() + " HTTP/1.1\r\nHost: mirror\r\nConnection: close\r\n\r\n")
@@ -457,7 +458,7 @@ class ProcessTest {
         awaitHealthy();
         List<Socket> slow = new ArrayList<>();
         for (int i = 0; i < 4; i++) {
-            Image large = hot.put(Image.ofManifestSize("library/large", "t" + i, Registry.MOST_BYTES));
+            Image large = hot.put(Image.ofManifestSize("library/large", "t" + i, SizeLimits.MANIFEST_BYTES));
             Socket socket = new Socket("127.0.0.1", port);
             socket.setReceiveBufferSize(4096);
             socket.setSoTimeout(30_000);

@@ -403,7 +403,7 @@ class ReloadTest {
     void theWatchSurvivesEveryFailure() throws Exception {
         start();
         AtomicInteger failures = new AtomicInteger();
-        try (LogHook hook = LogHook.on("io.mirrorregistry.routes.RouteWatcher", message -> {
+        try (LogHook hook = LogHook.on("io.mirrorregistry.reload.RouteWatcher", message -> {
             failures.incrementAndGet();
             throw new AssertionError("for this test");
         })) {

@@ -10,18 +10,20 @@ import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings.BreakerSettings;
 import io.mirrorregistry.config.Settings.CacheSettings;
-import io.mirrorregistry.edge.Answers;
-import io.mirrorregistry.edge.BlobStream;
-import io.mirrorregistry.edge.ClientHeaders;
-import io.mirrorregistry.edge.Requests;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.pull.Failures;
 import io.mirrorregistry.pull.Manifests;
 import io.mirrorregistry.pull.Referrers;
 import io.mirrorregistry.pull.Tags;
+import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
-import io.mirrorregistry.registry.RegistryHeaders;
+import io.mirrorregistry.registry.http.RegistryClient;
+import io.mirrorregistry.registry.http.RegistryHeaders;
+import io.mirrorregistry.server.Answers;
+import io.mirrorregistry.server.BlobStream;
+import io.mirrorregistry.server.ClientHeaders;
+import io.mirrorregistry.server.Requests;
 import io.vertx.core.MultiMap;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -80,9 +82,10 @@ class RoutesTest extends CamelTestSupport {
         beans.forEach(camel.getRegistry()::bind);
         camel.getRegistry().bind("cache", new AnswerCache(NOTHING_KEPT, Runnable::run, METRICS));
         for (String name : List.of("hot", "cold")) {
-            Registry registry = new Registry(new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
-                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of(), List.of(), null),
-                    new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1), 1, Runnable::run, METRICS);
+            RegistrySettings settingsThere = new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
+                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of(), List.of(), null);
+            Registry registry = new Registry(settingsThere, new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1),
+                    new RegistryClient(settingsThere, 1, METRICS, new MirrorIdentity()), Runnable::run, new MirrorIdentity());
             camel.getRegistry().bind(name, registry);
             camel.getRegistry().bind(name + "-client", registry.client());
             camel.getRegistry().bind(name + "-breaker", registry.breaker());

@@ -161,7 +161,7 @@ class ServerTlsTest {
 
     @Test
     void aBrokenRenewalChangesNothingAndIsSaidOnce() throws Exception {
-        try (LogLines lines = LogLines.of("io.mirrorregistry.edge.ClientsTls"); TestMirror mirror = start(certificate)) {
+        try (LogLines lines = LogLines.of("io.mirrorregistry.server.tls.ClientsTls"); TestMirror mirror = start(certificate)) {
             await(() -> mirror.management("/observe/health").text().contains("up: CN=test registry, valid until"));
             TestCertificate renewed = TestCertificate.make();
             // The new key is yet to come.
@@ -200,7 +200,7 @@ class ServerTlsTest {
     @Test
     void anExpiredCertificateIsServedAndSaid() throws Exception {
         TestCertificate over = expired();
-        try (LogLines lines = LogLines.of("io.mirrorregistry.edge.ClientsTls"); TestMirror mirror = start(over)) {
+        try (LogLines lines = LogLines.of("io.mirrorregistry.server.tls.ClientsTls"); TestMirror mirror = start(over)) {
             await(() -> lines.lines().contains("Clients refuse the certificate in " + file("tls.crt") + ": CN=test registry, expired on 2024-01-31"));
             await(() -> mirror.management("/observe/health").text().contains("CN=test registry, expired on 2024-01-31"));
             assertEquals(503, mirror.management("/observe/health").status());

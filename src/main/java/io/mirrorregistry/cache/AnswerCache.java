@@ -10,9 +10,9 @@ import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
-import io.mirrorregistry.registry.OnWorker;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.OnWorker;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -30,10 +30,10 @@ public final class AnswerCache {
     /** The variable that tells whether there is no need to look for it at the registries. */
     private static final String KNOWN = "known";
     /** The property for what a leader has to end. */
-    private static final String ERRAND = "mirror.errand";
+    private static final String FLIGHT = "mirror.flight";
     /** The property for the blob that the registries were asked for, whose length may be known later. */
     private static final String ASKED_BLOB = "mirror.asked-blob";
-    /** A wish that is longer than any client's is not worth remembering an answer to. */
+    /** An Accept that is longer than any client sends; its answer is not cached. */
     private static final int LONGEST_ACCEPT = 2048;
     /** The bound for each kind of name that is remembered. */
     private static final int NAMES_BYTES = 4 * 1024 * 1024;
@@ -44,11 +44,11 @@ public final class AnswerCache {
     private static final Logger LOG = LoggerFactory.getLogger(AnswerCache.class);
 
     /** What a client wants, as far as registries may answer differently. */
-    private record Wish(ApiPath path, String accept, boolean head) {
+    private record CacheKey(ApiPath path, String accept, boolean head) {
 
         /** What is not there is so for GET and HEAD. */
-        Wish miss() {
-            return head ? new Wish(path, accept, false) : this;
+        CacheKey miss() {
+            return head ? new CacheKey(path, accept, false) : this;
         }
     }
 
@@ -64,8 +64,8 @@ public final class AnswerCache {
 
     private final ManifestMemory manifests;
     private final Cache<ApiPath, KnownBlob> blobs;
-    private final Cache<Wish, List<Exception>> misses;
-    private final Crowd<Object> crowd = new Crowd<>();
+    private final Cache<CacheKey, List<Exception>> misses;
+    private final SingleFlight<Object> inFlight = new SingleFlight<>();
     private final Executor workers;
     private final Metrics metrics;
 
@@ -82,8 +82,8 @@ public final class AnswerCache {
         this.workers = workers;
         this.manifests = new ManifestMemory(settings, ticker);
         this.blobs = names(settings.blobTtl(), ticker).weigher((ApiPath path, KnownBlob blob) -> weight(path)).build();
-        this.misses = names(settings.missTtl(), ticker).weigher((Wish wish, List<Exception> failures) ->
-                weight(wish.path) + (wish.accept == null ? 0 : wish.accept.length()) + weight(failures)).build();
+        this.misses = names(settings.missTtl(), ticker).weigher((CacheKey key, List<Exception> failures) ->
+                weight(key.path) + (key.accept == null ? 0 : key.accept.length()) + weight(failures)).build();
         manifests.measure(metrics);
         metrics.cache("blobs", blobs);
         metrics.cache("misses", misses);
@@ -114,73 +114,73 @@ public final class AnswerCache {
      */
     public CompletionStage<Void> recall(Exchange exchange) {
         ApiRequest request = Pull.of(exchange).request();
-        return recall(exchange, wish(request));
+        return recall(exchange, key(request));
     }
 
-    private static Wish wish(ApiRequest request) {
-        return new Wish(request.path(), request.path().kind() == ApiPath.Kind.MANIFEST ? request.accept() : null, request.head());
+    private static CacheKey key(ApiRequest request) {
+        return new CacheKey(request.path(), request.path().kind() == ApiPath.Kind.MANIFEST ? request.accept() : null, request.head());
     }
 
-    private CompletableFuture<Void> recall(Exchange exchange, Wish wish) {
-        if (wish.accept != null && wish.accept.length() > LONGEST_ACCEPT) {
+    private CompletableFuture<Void> recall(Exchange exchange, CacheKey key) {
+        if (key.accept != null && key.accept.length() > LONGEST_ACCEPT) {
             exchange.setVariable(KNOWN, false);
             return OnWorker.now(workers);
         }
-        Object found = find(wish);
+        Object found = find(key);
         if (found != null) {
-            metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.HIT);
-            return take(exchange, wish, found);
+            metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.HIT);
+            return take(exchange, key, found);
         }
-        Crowd<Object>.Errand own = crowd.errand(wish);
-        Crowd<Object>.Errand other = crowd.join(own);
+        SingleFlight<Object>.Flight own = inFlight.flight(key);
+        SingleFlight<Object>.Flight other = inFlight.join(own);
         if (other != null) {
-            metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.JOINED);
+            metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.JOINED);
             CompletableFuture<Void> next = new OnWorker(workers);
-            other.outcome().whenComplete((outcome, never) -> workers.execute(() -> follow(exchange, wish, outcome, next)));
+            other.outcome().whenComplete((outcome, never) -> workers.execute(() -> follow(exchange, key, outcome, next)));
             return next;
         }
-        lead(exchange, wish, own);
-        // Another errand may have ended since the first look.
-        found = find(wish);
+        lead(exchange, key, own);
+        // Another flight may have ended since the first look.
+        found = find(key);
         if (found != null) {
-            own.end(new Crowd.Outcome<>(found, List.of()));
-            metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.HIT);
-            return take(exchange, wish, found);
+            own.end(new SingleFlight.Outcome<>(found, List.of()));
+            metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.HIT);
+            return take(exchange, key, found);
         }
-        KeptManifest last = manifest(wish) ? manifests.last(wish.path, wish.accept, wish.head) : null;
-        if (last != null && !wish.head) {
+        KeptManifest last = manifest(key) ? manifests.last(key.path, key.accept, key.head) : null;
+        if (last != null && !key.head) {
             last.toBeConfirmed(exchange);
         }
-        metrics.lookedUp(wish.path.kind().asked(), Metrics.Lookup.MISS);
+        metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.MISS);
         exchange.setVariable(KNOWN, false);
         return OnWorker.now(workers);
     }
 
-    private static boolean manifest(Wish wish) {
-        return wish.path.kind() == ApiPath.Kind.MANIFEST;
+    private static boolean manifest(CacheKey key) {
+        return key.path.kind() == ApiPath.Kind.MANIFEST;
     }
 
     /** Returns whether the answer is in memory and nothing has to be asked for or waited for. */
     public boolean isAtHand(ApiRequest request) {
-        Object found = find(wish(request));
+        Object found = find(key(request));
         return found != null && !(found instanceof KnownBlob blob && !blob.isAtHand(request.head()));
     }
 
     /** Returns a {@link KeptManifest}, a {@link KnownBlob}, the failures of a miss, or null. */
-    private Object find(Wish wish) {
-        if (manifest(wish)) {
-            KeptManifest fresh = manifests.fresh(wish.path, wish.accept, wish.head);
-            return fresh != null ? fresh : misses.getIfPresent(wish.miss());
+    private Object find(CacheKey key) {
+        if (manifest(key)) {
+            KeptManifest fresh = manifests.fresh(key.path, key.accept, key.head);
+            return fresh != null ? fresh : misses.getIfPresent(key.miss());
         }
-        KnownBlob blob = blobs.getIfPresent(wish.path);
+        KnownBlob blob = blobs.getIfPresent(key.path);
         if (blob == null) {
-            return misses.getIfPresent(wish.miss());
+            return misses.getIfPresent(key.miss());
         }
-        return blob.registry().isAvailable() && (!wish.head || blob.found().length() >= 0) ? blob : null;
+        return blob.registry().isAvailable() && (!key.head || blob.found().length() >= 0) ? blob : null;
     }
 
     /** Makes what was found the answer, or the way to it. */
-    private CompletableFuture<Void> take(Exchange exchange, Wish wish, Object found) {
+    private CompletableFuture<Void> take(Exchange exchange, CacheKey key, Object found) {
         if (found instanceof KeptManifest kept) {
             kept.answer(exchange);
             Pull.of(exchange).servedBy(NAME);
@@ -200,16 +200,16 @@ public final class AnswerCache {
         return CompletableFuture.failedFuture((Exception) failures.get(failures.size() - 1));
     }
 
-    /** Does with one client what came of another's errand. */
-    private void follow(Exchange exchange, Wish wish, Crowd.Outcome<Object> outcome, CompletableFuture<Void> next) {
+    /** Does with one client what came of another's flight. */
+    private void follow(Exchange exchange, CacheKey key, SingleFlight.Outcome<Object> outcome, CompletableFuture<Void> next) {
         CompletableFuture<Void> taken;
         try {
             if (outcome.found() != null) {
-                taken = take(exchange, wish, outcome.found());
+                taken = take(exchange, key, outcome.found());
             } else if (!outcome.failures().isEmpty()) {
                 taken = fail(exchange, outcome.failures());
             } else {
-                taken = recall(exchange, wish);
+                taken = recall(exchange, key);
             }
         } catch (Throwable e) {
             // A follower that went without an end would wait for ever.
@@ -225,16 +225,16 @@ public final class AnswerCache {
         });
     }
 
-    /** Sees to it that the errand ends, whatever becomes of the exchange. */
-    private void lead(Exchange exchange, Wish wish, Crowd<Object>.Errand errand) {
-        exchange.setProperty(ERRAND, errand);
+    /** Sees to it that the flight ends, whatever becomes of the exchange. */
+    private void lead(Exchange exchange, CacheKey key, SingleFlight<Object>.Flight flight) {
+        exchange.setProperty(FLIGHT, flight);
         RouteEnd.run(exchange, () -> {
             Pull pull = Pull.of(exchange);
             if (pull.servedBy() != null) {
                 // A routes folder from before the step keepLength does not call it.
                 keepLength(exchange);
             }
-            errand.end(new Crowd.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of()));
+            flight.end(new SingleFlight.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of()));
         });
     }
 
@@ -258,7 +258,7 @@ public final class AnswerCache {
             found = blob.found().length() >= 0 || !request.head() ? blob : null;
         }
         if (found != null) {
-            endErrand(exchange, found);
+            endFlight(exchange, found);
         }
     }
 
@@ -271,30 +271,30 @@ public final class AnswerCache {
         if (exchange.getProperty(ASKED_BLOB) instanceof KnownBlob blob && blob.registry() == Registry.lastAsked(exchange)
                 && found != null && found.length() >= 0) {
             blob.learned(found.length());
-            endErrand(exchange, blob);
+            endFlight(exchange, blob);
         }
     }
 
-    private void endErrand(Exchange exchange, Object found) {
-        if (exchange.getProperty(ERRAND) instanceof Crowd<?>.Errand) {
-            errand(exchange).end(new Crowd.Outcome<>(found, List.of()));
+    private void endFlight(Exchange exchange, Object found) {
+        if (exchange.getProperty(FLIGHT) instanceof SingleFlight<?>.Flight) {
+            flight(exchange).end(new SingleFlight.Outcome<>(found, List.of()));
         }
     }
 
     @SuppressWarnings("unchecked")
-    private Crowd<Object>.Errand errand(Exchange exchange) {
-        return (Crowd<Object>.Errand) exchange.getProperty(ERRAND);
+    private SingleFlight<Object>.Flight flight(Exchange exchange) {
+        return (SingleFlight<Object>.Flight) exchange.getProperty(FLIGHT);
     }
 
     /** Remembers that no registry has what was asked for, if they were asked for this exchange: what is remembered stays no longer. */
     public void keepMissing(Exchange exchange) {
-        if (exchange.getProperty(ERRAND) == null) {
+        if (exchange.getProperty(FLIGHT) == null) {
             return;
         }
-        Wish wish = wish(Pull.of(exchange).request());
-        boolean listed = wish.path.kind() == ApiPath.Kind.MANIFEST || wish.path.kind() == ApiPath.Kind.BLOB;
-        if (listed && (wish.accept == null || wish.accept.length() <= LONGEST_ACCEPT)) {
-            misses.put(wish.miss(), List.copyOf(Pull.of(exchange).failures()));
+        CacheKey key = key(Pull.of(exchange).request());
+        boolean listed = key.path.kind() == ApiPath.Kind.MANIFEST || key.path.kind() == ApiPath.Kind.BLOB;
+        if (listed && (key.accept == null || key.accept.length() <= LONGEST_ACCEPT)) {
+            misses.put(key.miss(), List.copyOf(Pull.of(exchange).failures()));
         }
     }
 
@@ -321,7 +321,7 @@ public final class AnswerCache {
                 Stale stale = new Stale(last);
                 stale.answer(exchange);
                 // Otherwise each follower would ask the registries again, one after the other.
-                endErrand(exchange, stale);
+                endFlight(exchange, stale);
                 metrics.lookedUp(request.path().kind().asked(), Metrics.Lookup.STALE);
                 return;
             }

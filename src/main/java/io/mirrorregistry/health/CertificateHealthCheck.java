@@ -1,6 +1,6 @@
 package io.mirrorregistry.health;
 
-import io.mirrorregistry.edge.ClientsTls;
+import io.mirrorregistry.server.tls.ClientsTls;
 import java.util.Map;
 import org.apache.camel.health.HealthCheckResultBuilder;
 import org.apache.camel.impl.health.AbstractHealthCheck;

@@ -1,11 +1,11 @@
 package io.mirrorregistry.health;
 
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
-import io.mirrorregistry.images.ImageLayout;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.folder.ImageLayout;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.Guarded;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.mirrorregistry.health;
 
-import io.mirrorregistry.routes.RouteFault;
-import io.mirrorregistry.routes.RouteWatcher;
+import io.mirrorregistry.reload.RouteFault;
+import io.mirrorregistry.reload.RouteWatcher;
 import java.util.List;
 import java.util.Map;
 import org.apache.camel.health.HealthCheckResultBuilder;

@@ -13,7 +13,6 @@ import ch.qos.logback.core.joran.spi.ConsoleTarget;
 import ch.qos.logback.core.spi.ContextAwareBase;
 import ch.qos.logback.core.spi.FilterReply;
 import io.mirrorregistry.config.Settings.LoggingSettings;
-import io.mirrorregistry.routes.RouteWatcher;
 import io.mirrorregistry.work.FatalErrors;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
@@ -21,6 +20,9 @@ import org.slf4j.LoggerFactory;
 
 /** Sets up logback in code: its XML parser costs a tenth of the start. Logback finds this class as a service. */
 public final class Logs extends ContextAwareBase implements Configurator {
+
+    /** The name of the thread that checks, starts and stops routes. */
+    public static final String ROUTES_THREAD = "routes";
 
     /** A line stays one line, and what a client sends moves no cursor: control characters become question marks. */
     private static final String CONSOLE =
@@ -30,7 +32,7 @@ public final class Logs extends ContextAwareBase implements Configurator {
     private static final Filter<ILoggingEvent> WITHOUT_ROUTINE = new Filter<>() {
         @Override
         public FilterReply decide(ILoggingEvent event) {
-            return event.getLevel() == Level.INFO && event.getThreadName().equals(RouteWatcher.THREAD)
+            return event.getLevel() == Level.INFO && event.getThreadName().equals(ROUTES_THREAD)
                     && event.getLoggerName().startsWith("org.apache.camel.") ? FilterReply.DENY : FilterReply.NEUTRAL;
         }
     };

@@ -3,11 +3,11 @@ package io.mirrorregistry.pull;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.MediaTypes;
-import io.mirrorregistry.registry.AnswerMemory;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -154,7 +154,7 @@ abstract class Lists {
         List<String> registries = gathered(exchange).registries;
         // The entries go before their memory is given back, not when the answer has been written.
         exchange.removeProperty(property);
-        AnswerMemory.Share share = AnswerMemory.Share.of(exchange);
+        MemoryBudget.Share share = MemoryBudget.Share.of(exchange);
         if (share != null) {
             if (!share.take(body.length)) {
                 throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), Pull.of(exchange).request().path()

@@ -4,6 +4,7 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.protocol.SizeLimits;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
@@ -88,8 +89,8 @@ public final class Manifests {
         if (answer.type == null || length < 0) {
             return null;
         }
-        if (length > Registry.MOST_BYTES) {
-            throw Bodies.trouble(exchange, "with a length of more than " + Registry.MOST_BYTES + " bytes");
+        if (length > SizeLimits.MANIFEST_BYTES) {
+            throw Bodies.trouble(exchange, "with a length of more than " + SizeLimits.MANIFEST_BYTES + " bytes");
         }
         return new KeptManifest(digest, answer.type, length, null, registry);
     }

@@ -1,17 +1,18 @@
 package io.mirrorregistry.registry;
 
+import io.mirrorregistry.work.MemoryBudget;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Reads a body of unknown length, and takes the memory for it as it comes: most answers are small, whatever they may be at most. */
-final class BodyReader {
+public final class BodyReader {
 
     private static final int PART_BYTES = 256 * 1024;
 
     /** Other answers have the memory. */
-    static final class NoMemoryException extends IOException {
+    public static final class NoMemoryException extends IOException {
 
         NoMemoryException() {
             super("other answers have the memory");
@@ -34,10 +35,10 @@ final class BodyReader {
      * @throws NoMemoryException when the share gets no more
      * @throws IOException when the body breaks off
      */
-    static byte[] read(InputStream stream, int most, AnswerMemory.Share share, String registry) throws IOException {
-        take(share, AnswerMemory.SMALL_BYTES);
-        byte[] first = stream.readNBytes(AnswerMemory.SMALL_BYTES);
-        if (first.length < AnswerMemory.SMALL_BYTES) {
+    public static byte[] read(InputStream stream, int most, MemoryBudget.Share share, String registry) throws IOException {
+        take(share, MemoryBudget.SMALL_BYTES);
+        byte[] first = stream.readNBytes(MemoryBudget.SMALL_BYTES);
+        if (first.length < MemoryBudget.SMALL_BYTES) {
             keep(share, first.length);
             return first;
         }
@@ -56,7 +57,7 @@ final class BodyReader {
         }
     }
 
-    private static byte[] readRest(byte[] first, InputStream stream, int most, AnswerMemory.Share share) throws IOException {
+    private static byte[] readRest(byte[] first, InputStream stream, int most, MemoryBudget.Share share) throws IOException {
         List<byte[]> parts = new ArrayList<>(List.of(first));
         int length = first.length;
         while (length <= most) {
@@ -78,13 +79,13 @@ final class BodyReader {
         return whole;
     }
 
-    private static void take(AnswerMemory.Share share, int bytes) throws NoMemoryException {
+    private static void take(MemoryBudget.Share share, int bytes) throws NoMemoryException {
         if (share != null && !share.take(bytes)) {
             throw new NoMemoryException();
         }
     }
 
-    private static void keep(AnswerMemory.Share share, int bytes) {
+    private static void keep(MemoryBudget.Share share, int bytes) {
         if (share != null) {
             share.keep(bytes);
         }

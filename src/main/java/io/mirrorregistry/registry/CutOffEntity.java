@@ -11,7 +11,7 @@ import org.apache.hc.core5.http.io.entity.HttpEntityWrapper;
  * A body whose stream, when closed early, closes the connection. The HTTP client would read the rest instead, which for a
  * layer that nobody wants any more is hundreds of megabytes.
  */
-final class CutOffEntity extends HttpEntityWrapper {
+public final class CutOffEntity extends HttpEntityWrapper {
 
     private final Runnable cutOff;
     private final Runnable done;
@@ -21,7 +21,7 @@ final class CutOffEntity extends HttpEntityWrapper {
      * @param cutOff closes the connection
      * @param done is run when the body has ended or was closed
      */
-    CutOffEntity(HttpEntity entity, Runnable cutOff, Runnable done) {
+    public CutOffEntity(HttpEntity entity, Runnable cutOff, Runnable done) {
         super(entity);
         this.cutOff = cutOff;
         this.done = done;

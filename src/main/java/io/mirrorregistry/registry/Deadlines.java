@@ -11,7 +11,7 @@ import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
  * Ends calls that take too long in all. The HTTP client's own timeouts begin anew with each byte, so that a registry that
  * sends one a second would hold a call for ever.
  */
-final class Deadlines {
+public final class Deadlines {
 
     /** A deadline may come so much late; nearly all are called off, which costs next to nothing here. */
     private static final int TICK_MILLIS = 20;
@@ -25,7 +25,7 @@ final class Deadlines {
     }
 
     /** Ends the request after a time. Returns what calls that off. */
-    static Runnable set(HttpUriRequestBase request, Duration time) {
+    public static Runnable set(HttpUriRequestBase request, Duration time) {
         Timeout pending = TIMER.newTimeout(over -> request.cancel(), time.toMillis(), TimeUnit.MILLISECONDS);
         return pending::cancel;
     }

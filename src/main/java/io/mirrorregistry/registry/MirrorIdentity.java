@@ -44,13 +44,13 @@ public final class MirrorIdentity {
     }
 
     /** Returns whether a connection to the address would reach one of the mirror's own ports. */
-    boolean listensOn(InetAddress address, int port) {
-        return ports.contains(port) && (AddressGuard.Place.of(address) == AddressGuard.Place.LOOPBACK || isOfThisMachine(address));
+    public boolean listensOn(InetAddress address, int port) {
+        return ports.contains(port) && (AddressPlace.of(address) == AddressPlace.LOOPBACK || isOfThisMachine(address));
     }
 
     private static boolean isOfThisMachine(InetAddress address) {
         try {
-            return NetworkInterface.getByInetAddress(AddressGuard.plain(address)) != null;
+            return NetworkInterface.getByInetAddress(AddressPlace.plain(address)) != null;
         } catch (SocketException e) {
             // Nobody can tell, so it is better not called.
             return true;
@@ -108,7 +108,7 @@ public final class MirrorIdentity {
      *
      * @param passed what the request has passed before; null for nothing
      */
-    String via(String passed) {
+    public String via(String passed) {
         return passed == null ? own : passed.contains(pseudonym) ? passed : passed + ", " + own;
     }
 

@@ -3,8 +3,10 @@ package io.mirrorregistry.registry;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings.BreakerSettings;
-import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.SizeLimits;
+import io.mirrorregistry.work.MemoryBudget;
+import io.mirrorregistry.work.OnWorker;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
@@ -23,9 +25,6 @@ import org.apache.hc.core5.http.HttpHeaders;
  */
 public final class Registry {
 
-    /** The most that registries have to accept for a manifest, so the most that is to be expected of one. */
-    public static final int MOST_BYTES = 4 * 1024 * 1024;
-
     /** The exchange property for what tells one request from all others. */
     public static final String REQUEST_ID = "mirror.request-id";
     /** The exchange property that is set if the client has chosen that id, or its call has been registered as under way; unset if the mirror has made it. */
@@ -37,26 +36,21 @@ public final class Registry {
     private static final String PROPERTY = "mirror.registry";
 
     private final RegistrySettings settings;
-    private final RegistryClient client;
+    private final Caller client;
     private final CircuitBreaker breaker;
     private final Executor workers;
     private final MirrorIdentity self;
 
     /**
-     * @param connections the most connections at a time
+     * @param client calls the registry; null for a folder of images
      * @param workers makes calls, where a route has run on the event loop so far
-     * @param metrics counts and times calls
+     * @param self the ids of requests that are under way
      */
-    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers, Metrics metrics) {
-        this(settings, breaker, connections, workers, metrics, new MirrorIdentity());
-    }
-
-    /** @param self what is never called, and what the calls carry */
-    public Registry(RegistrySettings settings, BreakerSettings breaker, int connections, Executor workers, Metrics metrics, MirrorIdentity self) {
+    public Registry(RegistrySettings settings, BreakerSettings breaker, Caller client, Executor workers, MirrorIdentity self) {
         this.workers = workers;
         this.self = self;
         this.settings = settings;
-        this.client = settings.isFolder() ? null : new RegistryClient(settings, connections, metrics, self);
+        this.client = client;
         this.breaker = Breakers.create(settings.name(), breaker, longestTrial(settings));
     }
 
@@ -73,8 +67,8 @@ public final class Registry {
         return settings;
     }
 
-    /** Returns the client that camel-http calls this registry with; null for the folder. */
-    public RegistryClient client() {
+    /** Returns what calls this registry outside routes; null for a folder of images. */
+    public Caller client() {
         return client;
     }
 
@@ -122,7 +116,7 @@ public final class Registry {
         }
         String id = exchange.getProperty(REQUEST_ID, String.class);
         if (id != null) {
-            message.setHeader(RegistryHeaders.REQUEST_ID, id);
+            message.setHeader("X-Request-ID", id);
             if (exchange.getProperty(GIVEN_REQUEST_ID) == null) {
                 exchange.setProperty(GIVEN_REQUEST_ID, Boolean.TRUE);
                 self.begins(id);
@@ -174,17 +168,17 @@ public final class Registry {
             }
             return;
         }
-        message.setBody(read(call, stream, RegistryAnswers.contentLength(message), AnswerMemory.Share.of(exchange)));
+        message.setBody(read(call, stream, RegistryAnswers.contentLength(message), MemoryBudget.Share.of(exchange)));
     }
 
-    private byte[] read(Call call, InputStream stream, long length, AnswerMemory.Share share) throws RegistryTroubleException {
+    private byte[] read(Call call, InputStream stream, long length, MemoryBudget.Share share) throws RegistryTroubleException {
         try (stream) {
-            if (length > MOST_BYTES) {
+            if (length > SizeLimits.MANIFEST_BYTES) {
                 throw tooLarge(call);
             }
             boolean list = call.path().kind() == ApiPath.Kind.TAGS || call.path().kind() == ApiPath.Kind.REFERRERS;
             byte[] bytes = list ? readList(call, stream, length, share) : readWhole(call, stream, length, share);
-            if (bytes.length > MOST_BYTES) {
+            if (bytes.length > SizeLimits.MANIFEST_BYTES) {
                 throw tooLarge(call);
             }
             // At its end the connection is free again.
@@ -199,14 +193,14 @@ public final class Registry {
         }
     }
 
-    private byte[] readWhole(Call call, InputStream stream, long length, AnswerMemory.Share share) throws IOException {
+    private byte[] readWhole(Call call, InputStream stream, long length, MemoryBudget.Share share) throws IOException {
         if (share != null) {
             // What an earlier call was answered with is of no use any more.
             share.keep(0);
         }
         try {
             if (length < 0) {
-                return BodyReader.read(stream, MOST_BYTES, share, name());
+                return BodyReader.read(stream, SizeLimits.MANIFEST_BYTES, share, name());
             }
         } catch (BodyReader.NoMemoryException e) {
             throw noMemory(call);
@@ -217,11 +211,11 @@ public final class Registry {
         return stream.readNBytes((int) length);
     }
 
-    private byte[] readList(Call call, InputStream stream, long length, AnswerMemory.Share share) throws IOException {
-        if (share != null && !share.takeForList(length < 0 ? MOST_BYTES : (int) length)) {
+    private byte[] readList(Call call, InputStream stream, long length, MemoryBudget.Share share) throws IOException {
+        if (share != null && !share.takeForList(length < 0 ? SizeLimits.MANIFEST_BYTES : (int) length)) {
             throw noMemory(call);
         }
-        byte[] bytes = stream.readNBytes(length < 0 ? MOST_BYTES + 1 : (int) length);
+        byte[] bytes = stream.readNBytes(length < 0 ? SizeLimits.MANIFEST_BYTES + 1 : (int) length);
         if (share != null && !share.keepForList(bytes.length)) {
             throw new RegistryTroubleException(name(), call + " was answered with a list that is more than there is memory for",
                     RegistryTroubleException.Kind.REFUSED, null);
@@ -235,7 +229,7 @@ public final class Registry {
     }
 
     private RegistryTroubleException tooLarge(Call call) {
-        return new RegistryTroubleException(name(), call + " was answered with more than " + MOST_BYTES + " bytes");
+        return new RegistryTroubleException(name(), call + " was answered with more than " + SizeLimits.MANIFEST_BYTES + " bytes");
     }
 
     private RegistryTroubleException brokenOff(Call call) {

@@ -15,7 +15,7 @@ import org.apache.hc.core5.http.Header;
 public final class RegistryAnswers {
 
     /**
-     * The header, of the mirror's own, by which {@link RegistryClient} tells the routes that a call went out with an
+     * The header, of the mirror's own, by which {@code RegistryClient} tells the routes that a call went out with an
      * Authorization; a registry's own header of that name is removed.
      */
     public static final String AUTHORIZED = "MirrorAuthorized";
@@ -48,7 +48,7 @@ public final class RegistryAnswers {
     }
 
     /** Returns what an error status says of the one who answers. */
-    static RegistryTroubleException.Kind kind(int status) {
+    public static RegistryTroubleException.Kind kind(int status) {
         if (status == 429) {
             return RegistryTroubleException.Kind.THROTTLED;
         }
@@ -65,7 +65,7 @@ public final class RegistryAnswers {
     }
 
     /** Returns a Retry-After that may be handed on, or null. */
-    static String retryAfter(Header header) {
+    public static String retryAfter(Header header) {
         return header == null ? null : retryAfter(header.getValue());
     }
 

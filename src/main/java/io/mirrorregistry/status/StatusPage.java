@@ -1,14 +1,14 @@
 package io.mirrorregistry.status;
 
 import io.mirrorregistry.config.Settings;
-import io.mirrorregistry.edge.ClientsTls;
 import io.mirrorregistry.health.Probe;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.metrics.RecentPulls;
 import io.mirrorregistry.registry.Registry;
-import io.mirrorregistry.routes.RouteFault;
-import io.mirrorregistry.routes.RouteWatcher;
+import io.mirrorregistry.reload.RouteFault;
+import io.mirrorregistry.reload.RouteWatcher;
+import io.mirrorregistry.server.tls.ClientsTls;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerResponse;

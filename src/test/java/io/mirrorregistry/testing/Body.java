@@ -1,7 +1,6 @@
 package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.Digest;
-
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;

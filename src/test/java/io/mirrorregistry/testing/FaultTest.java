@@ -11,7 +11,6 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.protocol.Digest;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

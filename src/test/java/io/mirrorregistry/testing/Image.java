@@ -2,7 +2,6 @@ package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
-
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,7 +1,6 @@
 package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.MediaTypes;
-
 import java.util.List;
 import java.util.stream.Collectors;
 

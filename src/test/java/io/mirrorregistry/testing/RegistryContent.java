@@ -1,7 +1,6 @@
 package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.Digest;
-
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 

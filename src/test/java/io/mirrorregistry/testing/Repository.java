@@ -2,7 +2,6 @@ package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
-
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;

@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
-
 import java.net.http.HttpResponse;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;

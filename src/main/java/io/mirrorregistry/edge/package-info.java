@@ -1,2 +1,0 @@
-/** The HTTP edge: what comes in from clients, and what may go out to them. */
-package io.mirrorregistry.edge;

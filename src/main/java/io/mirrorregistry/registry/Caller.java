@@ -1,0 +1,30 @@
+package io.mirrorregistry.registry;
+
+import java.net.URI;
+import java.util.Map;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+
+/** Calls one registry over HTTP, outside a route: with tokens and accounts, within the registry's timeouts. Thread-safe; every call blocks. */
+public interface Caller {
+
+    /**
+     * Calls the registry.
+     *
+     * @return the response, which the caller has to close
+     * @throws RegistryTroubleException when the registry cannot be reached, or not in time
+     */
+    ClassicHttpResponse ask(Call call) throws RegistryTroubleException;
+
+    /**
+     * Calls a place that the registry redirects to: without credentials, following further redirects.
+     *
+     * @param location where to
+     * @param headers what to send: of Accept, Accept-Encoding, Range, User-Agent, Via
+     * @return the response, which the caller has to close
+     * @throws RegistryTroubleException when it cannot be called
+     */
+    ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers) throws RegistryTroubleException;
+
+    /** Closes all connections. */
+    void shutDown();
+}

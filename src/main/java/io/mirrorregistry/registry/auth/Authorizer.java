@@ -1,0 +1,171 @@
+package io.mirrorregistry.registry.auth;
+
+import com.github.benmanes.caffeine.cache.AsyncCache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Expiry;
+import io.mirrorregistry.config.Credentials;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.CallFailures;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Holds what authorizes us at one registry: whether it wants Basic, and the bearer tokens it has given us. */
+public final class Authorizer {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Authorizer.class);
+    /** The bound for tokens and their scopes. Clients choose the scopes, and a repository need not exist to get a token. */
+    private static final int TOKENS_BYTES = 4 * 1024 * 1024;
+    /** The objects of an entry without their characters, rounded up. */
+    private static final int ENTRY_BYTES = 500;
+
+    private final String registry;
+    private final Credentials credentials;
+    private final TokenService tokenService;
+    private final long patienceMillis;
+    private final AsyncCache<String, Outcome> tokens = Caffeine.newBuilder()
+            // An entry that is still being fetched weighs nothing. Each holds a worker, so there are at most as many as workers.
+            .maximumWeight(TOKENS_BYTES)
+            .weigher((String scope, Outcome outcome) -> ENTRY_BYTES + scope.length() + outcome.length())
+            // Evicts at once; another thread might evict later than new tokens arrive.
+            .executor(Runnable::run)
+            .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
+            .buildAsync();
+    private final AtomicBoolean warned = new AtomicBoolean();
+    private volatile boolean wantsBasic;
+
+    /** A token, or why there is none; the latter is told to those who wait for it and then forgotten. */
+    private record Outcome(Token token, RegistryTroubleException failure) {
+
+        Duration lifetime() {
+            return token == null ? Duration.ZERO : token.lifetime();
+        }
+
+        /** Returns the number of characters, each of which takes one byte. */
+        int length() {
+            return token == null ? failure.getMessage().length() : token.value().length();
+        }
+
+        String header() throws RegistryTroubleException {
+            if (failure != null) {
+                throw failure;
+            }
+            return token.header();
+        }
+    }
+
+    /**
+     * @param credentials our account, or null
+     * @param patienceMillis how long a call waits for a token that another call is fetching
+     */
+    public Authorizer(String registry, Credentials credentials, TokenService tokenService, long patienceMillis) {
+        this.registry = registry;
+        this.credentials = credentials;
+        this.tokenService = tokenService;
+        this.patienceMillis = patienceMillis;
+    }
+
+    /** Returns the Authorization that the registry is known to want for a repository, or null where it has not asked for any. */
+    public String known(RepositoryName repository) {
+        if (wantsBasic) {
+            return credentials.basic();
+        }
+        Outcome outcome = settled(tokens.getIfPresent(scope(repository)));
+        return outcome == null ? null : outcome.token().header();
+    }
+
+    /**
+     * Answers a registry's challenges.
+     *
+     * @param rejected the Authorization that the registry has just refused, or null
+     * @return the Authorization to try next, or null where we have nothing more to present
+     * @throws RegistryTroubleException when a token service cannot be used
+     */
+    public String answer(List<Challenge> challenges, RepositoryName repository, String rejected) throws RegistryTroubleException {
+        for (Challenge challenge : challenges) {
+            if (challenge.scheme().equals("bearer")) {
+                wantsBasic = false;
+                return token(challenge, scope(repository), rejected);
+            }
+        }
+        for (Challenge challenge : challenges) {
+            if (challenge.scheme().equals("basic") && credentials != null && !credentials.basic().equals(rejected)) {
+                wantsBasic = true;
+                return credentials.basic();
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Hears that the registry answered 401 to an Authorization. Of our account that is said once, not at each pull: it may be wrong,
+     * or the registry answers so for what it has not got.
+     *
+     * @param authorization what was presented, or null
+     */
+    public void refused(String authorization) {
+        if (credentials != null && credentials.basic().equals(authorization) && warned.compareAndSet(false, true)) {
+            LOG.warn("{} answered 401 to our account {}; if it does so for images that are there, check mirror.registry.{}.username "
+                    + "and mirror.registry.{}.password", registry, credentials.username(), registry, registry);
+        }
+    }
+
+    /** Fetches the token, or waits for the one that another call is fetching for the same scope. */
+    private String token(Challenge challenge, String scope, String rejected) throws RegistryTroubleException {
+        dropRejected(scope, rejected);
+        CompletableFuture<Outcome> ours = new CompletableFuture<>();
+        CompletableFuture<Outcome> pending = tokens.get(scope, (key, executor) -> ours);
+        if (pending == ours) {
+            try {
+                ours.complete(fetch(challenge, scope));
+            } finally {
+                // Without effect once it is complete; otherwise an Error would leave all others waiting.
+                ours.cancel(false);
+            }
+        }
+        try {
+            return pending.get(patienceMillis, TimeUnit.MILLISECONDS).header();
+        } catch (ExecutionException | CancellationException | TimeoutException e) {
+            throw new RegistryTroubleException(registry, "token service gave no answer in time");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RegistryTroubleException(registry, "interrupted while waiting for a token");
+        }
+    }
+
+    private Outcome fetch(Challenge challenge, String scope) {
+        try {
+            return new Outcome(tokenService.fetch(challenge, scope.isEmpty() ? null : scope), null);
+        } catch (RegistryTroubleException e) {
+            return new Outcome(null, e);
+        } catch (RuntimeException e) {
+            return new Outcome(null, new RegistryTroubleException(registry, "token service: " + CallFailures.describe(e)));
+        }
+    }
+
+    private void dropRejected(String scope, String rejected) {
+        CompletableFuture<Outcome> held = tokens.getIfPresent(scope);
+        Outcome outcome = settled(held);
+        if (outcome != null && outcome.token().header().equals(rejected)) {
+            tokens.asMap().remove(scope, held);
+        }
+    }
+
+    /** Returns the outcome if it is a token that is there already; null otherwise. */
+    private static Outcome settled(CompletableFuture<Outcome> future) {
+        Outcome outcome = future == null || future.isCompletedExceptionally() ? null : future.getNow(null);
+        return outcome == null || outcome.token() == null ? null : outcome;
+    }
+
+    private static String scope(RepositoryName repository) {
+        return repository == null ? "" : "repository:" + repository + ":pull";
+    }
+}

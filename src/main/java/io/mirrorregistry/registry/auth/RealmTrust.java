@@ -1,0 +1,46 @@
+package io.mirrorregistry.registry.auth;
+
+import io.mirrorregistry.config.RegistrySettings;
+import java.net.URI;
+import java.util.Locale;
+import org.apache.hc.client5.http.psl.PublicSuffixMatcher;
+import org.apache.hc.client5.http.psl.PublicSuffixMatcherLoader;
+
+/**
+ * Decides whether a token service may see our credentials for a registry: one on the registry's own host, on a host of the
+ * same registrable domain, or on a host named in {@code token-hosts}; never over http when the registry is on https.
+ */
+final class RealmTrust {
+
+    private static final PublicSuffixMatcher SUFFIXES = PublicSuffixMatcherLoader.getDefault();
+
+    private final RegistrySettings registry;
+
+    RealmTrust(RegistrySettings registry) {
+        this.registry = registry;
+    }
+
+    boolean mayHaveCredentials(URI realm) {
+        if ("https".equals(registry.url().getScheme()) && !"https".equalsIgnoreCase(realm.getScheme())) {
+            return false;
+        }
+        if (realm.getHost() == null) {
+            return false;
+        }
+        String host = realm.getHost().toLowerCase(Locale.ROOT);
+        String own = registry.url().getHost().toLowerCase(Locale.ROOT);
+        return host.equals(own) || registry.tokenHosts().contains(host) || sameDomain(host, own);
+    }
+
+    private static boolean sameDomain(String host, String own) {
+        if (isAddress(host) || isAddress(own)) {
+            return false;
+        }
+        String domain = SUFFIXES.getDomainRoot(own);
+        return domain != null && domain.equals(SUFFIXES.getDomainRoot(host));
+    }
+
+    private static boolean isAddress(String host) {
+        return host.startsWith("[") || Character.isDigit(host.charAt(host.length() - 1));
+    }
+}

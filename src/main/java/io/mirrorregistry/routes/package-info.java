@@ -1,2 +1,0 @@
-/** Route files while the mirror runs: checking them apart from what serves, and changing over to them. */
-package io.mirrorregistry.routes;

@@ -1,0 +1,147 @@
+package io.mirrorregistry.server;
+
+import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.Registry;
+import io.vertx.core.Handler;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.TimeUnit;
+import org.apache.camel.Exchange;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.spi.LoggingEventBuilder;
+
+/** Writes one line for each request on the clients' port, when its answer is out or its connection gone. */
+final class AccessLog implements Handler<RoutingContext> {
+
+    private static final Logger LOG = LoggerFactory.getLogger("access");
+    private static final String KEY = "mirror.access";
+    private static final int LONGEST_VALUE = 512;
+    private static final int CLIENT_LEFT = 499;
+    /** What is counted as asked for where a request was refused before that was known. */
+    private static final String NOT_UNDERSTOOD = "other";
+
+    private final ClientAddress client;
+    private final Metrics metrics;
+
+    AccessLog(ClientAddress client, Metrics metrics) {
+        this.client = client;
+        this.metrics = metrics;
+    }
+
+    /** Starts the line; the request goes on. */
+    @Override
+    public void handle(RoutingContext context) {
+        Line line = new Line(context.request(), context.response(), client, metrics);
+        context.response().putHeader(RequestId.HEADER, line.id);
+        context.put(KEY, line);
+        context.addEndHandler(result -> line.write(result.failed()));
+        context.next();
+    }
+
+    /** Has the exchange tell more of the request. */
+    static void on(Exchange exchange, RoutingContext context) {
+        Line line = context.get(KEY);
+        exchange.setProperty(KEY, line);
+        exchange.setProperty(Registry.REQUEST_ID, line.id);
+        if (line.idGiven) {
+            exchange.setProperty(Registry.GIVEN_REQUEST_ID, Boolean.TRUE);
+        }
+    }
+
+    /** Tells more of the request that the exchange works on. */
+    static void tell(Exchange exchange, Pull pull) {
+        Line line = exchange.getProperty(KEY, Line.class);
+        if (line != null) {
+            line.of(pull);
+        }
+    }
+
+    /** One request's line. */
+    static final class Line {
+
+        private final long start = System.nanoTime();
+        private final HttpServerRequest request;
+        private final HttpServerResponse response;
+        private final ClientAddress client;
+        private final Metrics metrics;
+        private final String id;
+        private final boolean idGiven;
+        private volatile Pull pull;
+        private volatile boolean gone;
+
+        private Line(HttpServerRequest request, HttpServerResponse response, ClientAddress client, Metrics metrics) {
+            this.request = request;
+            this.response = response;
+            this.client = client;
+            this.metrics = metrics;
+            String given = RequestId.given(request);
+            this.idGiven = given != null;
+            this.id = idGiven ? given : RequestId.make();
+        }
+
+        private void of(Pull understood) {
+            pull = understood;
+            // A client can leave before a worker has begun with its request.
+            if (gone) {
+                understood.abandon();
+            }
+        }
+
+        private void write(boolean cut) {
+            gone = cut;
+            if (cut && pull != null) {
+                pull.abandon();
+            }
+            Pull known = pull;
+            // Where no head went out there was no status; 499 is what proxies write for a client that left before it.
+            int status = response.headWritten() ? response.getStatusCode() : CLIENT_LEFT;
+            long nanos = System.nanoTime() - start;
+            measure(known, status, cut, nanos);
+            if (LOG.isInfoEnabled()) {
+                log(known, status, cut, TimeUnit.NANOSECONDS.toMillis(nanos));
+            }
+        }
+
+        private void measure(Pull known, int status, boolean cut, long nanos) {
+            if (known != null && known.request() != null) {
+                metrics.pulled(known.request().path().kind().asked(), known.servedBy(), status, cut, nanos);
+                Pull.Fallback fallback = known.fallback();
+                if (fallback != null) {
+                    metrics.fellBack(request.path(), fallback.registry(), fallback.reason(), fallback.message());
+                }
+            } else if (request.path() != null && request.path().startsWith("/v2")) {
+                metrics.pulled(NOT_UNDERSTOOD, null, status, cut, nanos);
+            }
+        }
+
+        private void log(Pull known, int status, boolean cut, long milliseconds) {
+            String servedBy = known == null || known.servedBy() == null ? "none" : known.servedBy();
+            String path = bounded(request.path());
+            LoggingEventBuilder line = LOG.atInfo()
+                    .addKeyValue("method", request.method().name())
+                    .addKeyValue("path", path);
+            if (known != null && known.request() != null && known.request().path().repository() != null) {
+                line = line.addKeyValue("repository", known.request().path().repository().value());
+                if (known.request().path().reference() != null) {
+                    line = line.addKeyValue("reference", known.request().path().reference().value());
+                }
+            }
+            line.addKeyValue("status", status)
+                    .addKeyValue("registry", servedBy)
+                    .addKeyValue("milliseconds", milliseconds)
+                    .addKeyValue("bytes", response.bytesWritten())
+                    .addKeyValue("cut", cut)
+                    .addKeyValue("remote", client.of(request))
+                    .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
+                    .addKeyValue("request_id", id)
+                    .log(request.method().name() + ' ' + path + ' ' + status + ' ' + servedBy + ' ' + milliseconds + " ms");
+        }
+
+        private static String bounded(String value) {
+            return value == null || value.length() <= LONGEST_VALUE ? value : value.substring(0, LONGEST_VALUE) + "…";
+        }
+    }
+}

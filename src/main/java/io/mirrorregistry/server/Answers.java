@@ -1,0 +1,143 @@
+package io.mirrorregistry.server;
+
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.ErrorCode;
+import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.work.FatalErrors;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Objects;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+import org.apache.camel.component.platform.http.vertx.HttpMessage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The step {@code answer} of routes: the answers that are the mirror's own.
+ *
+ * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#error-codes">Error codes</a>
+ */
+public final class Answers {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Answers.class);
+    private static final String API_VERSION = "Docker-Distribution-Api-Version";
+    private static final String RETRY_AFTER = "Retry-After";
+    /** Seconds after which another try is worth it, where no registry told. */
+    private static final String RETRY_SOON = "5";
+
+    private static final ByteBuffer EMPTY_OBJECT = json("{}");
+    private static final ByteBuffer HEALTHY = json("{\"status\":\"healthy\"}");
+
+    /** Says that this is a registry. */
+    public void apiVersion(Exchange exchange) {
+        ok(exchange, EMPTY_OBJECT);
+    }
+
+    /** Says that the mirror can serve. */
+    public void healthy(Exchange exchange) {
+        HttpMessage message = exchange.getMessage(HttpMessage.class);
+        new Pull(message.getRequest(), message.getResponse()).on(exchange);
+        message.removeHeaders("*");
+        ok(exchange, HEALTHY);
+        withoutBodyToHead(exchange);
+    }
+
+    private static void ok(Exchange exchange, ByteBuffer body) {
+        Message message = exchange.getMessage();
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
+        message.setHeader(Exchange.CONTENT_TYPE, MediaTypes.JSON);
+        message.setBody(body.duplicate());
+    }
+
+    private static ByteBuffer json(String text) {
+        return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)).asReadOnlyBuffer();
+    }
+
+    /** Gives the answer what every answer has; to HEAD it keeps all of GET's headers without the body. */
+    public void finish(Exchange exchange) {
+        exchange.getMessage().setHeader(API_VERSION, "registry/2.0");
+        withoutBodyToHead(exchange);
+    }
+
+    private static void withoutBodyToHead(Exchange exchange) {
+        Message message = exchange.getMessage();
+        Pull pull = Pull.of(exchange);
+        if (pull != null && pull.head() && message.getBody() instanceof ByteBuffer body) {
+            message.setHeader(Exchange.CONTENT_LENGTH, (long) body.remaining());
+            message.setBody(null);
+        }
+    }
+
+    /** Refuses a request that is outside the protocol. */
+    public void refuse(Exchange exchange) {
+        ProtocolException refused = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, ProtocolException.class);
+        error(exchange, refused.code(), refused.getMessage(), refused.detail());
+        if (refused.code() == ErrorCode.UNSUPPORTED) {
+            exchange.getMessage().setHeader("Allow", "GET, HEAD");
+        } else if (refused.code() == ErrorCode.RANGE_INVALID && refused.detail() != null) {
+            exchange.getMessage().setHeader("Content-Range", refused.detail());
+        }
+    }
+
+    /** Says that clients may not have this, whoever has it. */
+    public void denied(Exchange exchange) {
+        ApiPath path = Pull.of(exchange).request().path();
+        error(exchange, ErrorCode.DENIED, "This mirror does not serve this repository.", path.repository() == null ? null : path.repository().value());
+    }
+
+    /** Says that no registry has what was asked for. */
+    public void missing(Exchange exchange) {
+        ApiPath path = Pull.of(exchange).request().path();
+        switch (path.kind()) {
+            case BLOB -> error(exchange, ErrorCode.BLOB_UNKNOWN, "No registry has this blob.", path.reference().value());
+            case TAGS -> error(exchange, ErrorCode.NAME_UNKNOWN, "No registry has this repository.", path.repository().value());
+            default -> error(exchange, ErrorCode.MANIFEST_UNKNOWN, "No registry has this manifest.", path.reference().value());
+        }
+    }
+
+    /** Says that a registry wants us to slow down, and for how long. */
+    public void throttled(Exchange exchange) {
+        error(exchange, ErrorCode.TOOMANYREQUESTS, "A registry has asked for fewer requests.", names(exchange));
+        exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));
+    }
+
+    /** Says that a registry is in trouble, so that nobody knows whether it has what was asked for. */
+    public void unavailable(Exchange exchange) {
+        error(exchange, ErrorCode.UNAVAILABLE, "A registry is in trouble and no other has this; try again.", names(exchange));
+        exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));
+    }
+
+    /** Says that the mirror itself has failed, without saying how. */
+    public void failed(Exchange exchange) {
+        Pull pull = Pull.of(exchange);
+        FatalErrors.check(exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
+        LOG.error("The mirror failed{}", pull == null || pull.request() == null ? "" : " at " + pull.request().path(),
+                exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
+        error(exchange, ErrorCode.UNKNOWN, "The mirror failed; its log tells how.", null);
+    }
+
+    private static String names(Exchange exchange) {
+        List<RegistryTroubleException> troubles = Pull.of(exchange).troubles();
+        return String.join(", ", troubles.stream().map(RegistryTroubleException::registry).distinct().toList());
+    }
+
+    /** Returns what the first registry told that told something. */
+    private static String retryAfter(Exchange exchange) {
+        return Pull.of(exchange).troubles().stream().map(RegistryTroubleException::retryAfter)
+                .filter(Objects::nonNull).findFirst().orElse(RETRY_SOON);
+    }
+
+    private void error(Exchange exchange, ErrorCode code, String text, String detail) {
+        Message message = exchange.getMessage();
+        message.removeHeaders("*");
+        message.setHeader(Exchange.HTTP_RESPONSE_CODE, code.status());
+        message.setHeader(Exchange.CONTENT_TYPE, MediaTypes.JSON);
+        message.setBody(ByteBuffer.wrap(ErrorBody.of(code, text, detail).getBytes()));
+        finish(exchange);
+    }
+}

@@ -1,0 +1,233 @@
+package io.mirrorregistry.server;
+
+import io.mirrorregistry.registry.OpenBodies;
+import io.mirrorregistry.reload.LiveRoutes;
+import io.mirrorregistry.reload.RouteSet;
+import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.MemoryBudget;
+import io.mirrorregistry.work.Workers;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.Route;
+import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.camel.Exchange;
+import org.apache.camel.ExchangePattern;
+import org.apache.camel.Processor;
+import org.apache.camel.Suspendable;
+import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
+import org.apache.camel.component.platform.http.spi.Method;
+import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
+import org.apache.camel.component.platform.http.vertx.HttpMessage;
+import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
+import org.apache.camel.support.DefaultConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Begins a route with what a client asks. Camel's own consumer keeps a worker until the route has ended; here the worker is free
+ * as soon as a step goes on later by itself, so that thousands may wait for one answer. The message has no headers: what is
+ * allowed of the client's is taken from the request by {@link Requests}.
+ */
+final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, Suspendable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ClientsConsumer.class);
+
+    private final int port;
+    private final Workers workers;
+    private final MemoryBudget memory;
+    private final EventLoopFastPath shortcut;
+    private final LiveRoutes live;
+    private final String address;
+    private Route route;
+
+    ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, MemoryBudget memory,
+            EventLoopFastPath shortcut, LiveRoutes live) {
+        super(endpoint, processor);
+        this.port = port;
+        this.workers = workers;
+        this.memory = memory;
+        this.shortcut = shortcut;
+        this.live = live;
+        this.address = "platform-http:" + endpoint.getPath() + " " + endpoint.getHttpMethodRestrict();
+    }
+
+    @Override
+    public PlatformHttpEndpoint getEndpoint() {
+        return (PlatformHttpEndpoint) super.getEndpoint();
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        RouteSet.add(address, this);
+        String path = getEndpoint().getPath();
+        route = VertxPlatformHttpRouter.lookup(getEndpoint().getCamelContext(), VertxPlatformHttpRouter.getRouterNameFromPort(port))
+                .route(getEndpoint().isMatchOnUriPrefix() && !path.endsWith("*") ? path + "*" : path);
+        String methods = getEndpoint().getHttpMethodRestrict();
+        if (methods != null) {
+            Method.parseList(methods).forEach(method -> route.method(HttpMethod.valueOf(method.name())));
+        }
+        route.handler(this::take);
+    }
+
+    /** Takes no more requests; Camel waits for those that run before it stops the route. */
+    @Override
+    protected void doSuspend() {
+        route.disable();
+    }
+
+    @Override
+    protected void doResume() {
+        route.enable();
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        if (route != null) {
+            route.remove();
+        }
+        RouteSet.remove(address, this);
+        super.doStop();
+    }
+
+    /** Runs on the event loop. */
+    private void take(RoutingContext request) {
+        if (request.request().query() != null) {
+            // Refuses a malformed one.
+            request.queryParams();
+        }
+        Context own = Vertx.currentContext();
+        if (shortcut.isFor(request.request())) {
+            long start = System.nanoTime();
+            begin(request, own);
+            shortcut.took(System.nanoTime() - start);
+        } else {
+            workers.run(request, () -> begin(request, own));
+        }
+    }
+
+    /** Runs on a worker, or the event loop where the answer is in memory. The request is served by the route that begins with this address now, be it this one or its successor. */
+    private void begin(RoutingContext request, Context own) {
+        if (request.response().closed()) {
+            // The client has left before its turn came.
+            return;
+        }
+        RouteSet set = live.enter();
+        if (set.beginning(address) instanceof ClientsConsumer serving) {
+            serving.serve(request, set, own);
+        } else {
+            // The route has been taken away since the request came.
+            set.leave();
+            own.runOnContext(nothing -> request.next());
+        }
+    }
+
+    private void serve(RoutingContext request, RouteSet set, Context own) {
+        Ending ending = new Ending(set);
+        try {
+            Exchange exchange = createExchange(false);
+            ending.exchange = exchange;
+            set.on(exchange);
+            exchange.setPattern(ExchangePattern.InOut);
+            AccessLog.on(exchange, request);
+            ending.share = memory.share(exchange);
+            ending.bodies = OpenBodies.begin(exchange);
+            exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
+            createUoW(exchange);
+            getAsyncProcessor().process(exchange, doneSync -> {
+                if (Context.isOnEventLoopThread()) {
+                    answer(request, exchange, ending);
+                } else {
+                    own.runOnContext(nothing -> answer(request, exchange, ending));
+                }
+            });
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            LOG.error("A request could not be worked on", e);
+            own.runOnContext(nothing -> fail(request, ending));
+        }
+    }
+
+    /** Runs on the event loop. */
+    private void answer(RoutingContext request, Exchange exchange, Ending ending) {
+        try {
+            HttpServerResponse response = request.response();
+            FatalErrors.check(exchange.getException());
+            if (response.ended() || response.closed()) {
+                ending.end();
+            } else if (response.headWritten()) {
+                response.reset();
+                ending.end();
+            } else if (exchange.getException() != null) {
+                LOG.error("A route failed and dealt with it nowhere", exchange.getException());
+                fail(request, ending);
+            } else {
+                AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> ending.end());
+            }
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            LOG.error("A route made an answer that cannot be sent", e);
+            fail(request, ending);
+        }
+    }
+
+    /** Responds with 500, or ends the connection where even that is not possible. Runs on the event loop. */
+    private static void fail(RoutingContext request, Ending ending) {
+        try {
+            HttpServerResponse response = request.response();
+            if (response.headWritten() && !response.ended()) {
+                response.reset();
+            } else if (!response.ended() && !response.closed()) {
+                String id = response.headers().get(RequestId.HEADER);
+                response.headers().clear();
+                response.putHeader(RequestId.HEADER, String.valueOf(id));
+                EdgeHandlers.failed(request.request());
+            }
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            request.request().connection().close();
+        } finally {
+            ending.end();
+        }
+    }
+
+    /**
+     * Gives back what a request has taken, once, whatever became of it: its exchange, which ends its flight, the bodies of registries, its
+     * memory and its place in the routes.
+     */
+    private final class Ending {
+
+        private final AtomicReference<RouteSet> set;
+        private Exchange exchange;
+        private MemoryBudget.Share share;
+        private OpenBodies bodies;
+
+        private Ending(RouteSet set) {
+            this.set = new AtomicReference<>(set);
+        }
+
+        private void end() {
+            RouteSet left = set.getAndSet(null);
+            if (left == null) {
+                return;
+            }
+            try {
+                if (exchange != null && exchange.getUnitOfWork() != null) {
+                    doneUoW(exchange);
+                    releaseExchange(exchange, false);
+                }
+            } finally {
+                if (bodies != null) {
+                    bodies.close();
+                }
+                if (share != null) {
+                    share.close();
+                }
+                left.leave();
+            }
+        }
+    }
+}

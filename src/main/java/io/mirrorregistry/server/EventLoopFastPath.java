@@ -1,0 +1,59 @@
+package io.mirrorregistry.server;
+
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.protocol.ProtocolException;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Lets the event loop itself run the route of a request whose answer is in memory: to wake a worker costs more than the answer.
+ * The event loop must not wait, or everybody does. Calls to registries go on on a worker in any case; a step of an operator's own
+ * that waits is noticed, and from then on every request gets a worker.
+ */
+public final class EventLoopFastPath {
+
+    private static final Logger LOG = LoggerFactory.getLogger(EventLoopFastPath.class);
+    private static final long SLOW_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long MOST_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final int MOST_SLOW = 5;
+
+    private final Predicate<ApiRequest> atHand;
+    private int slow;
+    private boolean closed;
+
+    /** @param atHand whether the answer is in memory */
+    public EventLoopFastPath(Predicate<ApiRequest> atHand) {
+        this.atHand = atHand;
+    }
+
+    /** Returns whether the event loop may run the request's route. Call it, as the other method, on the event loop. */
+    boolean isFor(HttpServerRequest request) {
+        if (closed || request.path() == null || request.method() != HttpMethod.GET && request.method() != HttpMethod.HEAD) {
+            return false;
+        }
+        try {
+            ApiPath path = ApiPath.parse(request.path());
+            return (path.kind() == ApiPath.Kind.MANIFEST || path.kind() == ApiPath.Kind.BLOB)
+                    && atHand.test(new ApiRequest(request.method() == HttpMethod.HEAD, path, Requests.accept(request), null, null, null));
+        } catch (ProtocolException e) {
+            return false;
+        }
+    }
+
+    /** Tells how long such a route has held the event loop. */
+    void took(long nanos) {
+        if (nanos > SLOW_NANOS && !closed) {
+            slow++;
+            closed = slow == MOST_SLOW || nanos > MOST_NANOS;
+            if (closed) {
+                LOG.warn("A step of the routes takes its time ({} ms) even for an answer from memory; every request has a worker from now on",
+                        TimeUnit.NANOSECONDS.toMillis(nanos));
+            }
+        }
+    }
+}

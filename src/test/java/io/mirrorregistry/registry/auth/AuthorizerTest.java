@@ -1,0 +1,85 @@
+package io.mirrorregistry.registry.auth;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.mirrorregistry.config.BlobsMode;
+import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.http.AddressGuard;
+import io.mirrorregistry.registry.http.HttpClients;
+import io.mirrorregistry.testing.Body;
+import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.TokenService;
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
+import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class AuthorizerTest {
+
+    private static final int FOUR_MEGABYTES = 4 * 1024 * 1024;
+
+    private final TokenService service = TokenService.start();
+    private final URI url = URI.create(service.url());
+    private final RegistrySettings settings = new RegistrySettings("hot", url, null, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
+            Duration.ofSeconds(10), Duration.ofSeconds(10), List.of(), List.of(), null);
+    private final MirrorIdentity self = new MirrorIdentity();
+    private final AddressGuard guard = new AddressGuard(url, self, SystemDefaultDnsResolver.INSTANCE);
+    private final CloseableHttpClient http = HttpClients.create(settings, HttpClients.pool(settings, 10, guard), guard, self);
+    private final Authorizer authorizer = new Authorizer("hot", null,
+            new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())), 10_000);
+
+    @AfterEach
+    void stop() throws Exception {
+        http.close();
+        service.close();
+    }
+
+    private String ask(String repository) throws Exception {
+        List<Challenge> challenges = Challenge.parse(List.of("Bearer realm=\"" + service.realm() + "\""));
+        return authorizer.answer(challenges, new RepositoryName(repository), null);
+    }
+
+    private void answerWith(String json) {
+        service.heal();
+        service.fault(Fault.instead((call, answer) -> answer.with(Body.of(json))));
+    }
+
+    @Test
+    void tokensOfManyRepositoriesTakeAtMostFourMegabytes() throws Exception {
+        int length = 4800;
+        answerWith("{\"token\":\"" + "x".repeat(length) + "\"}");
+        int asked = 2000;
+        for (int i = 0; i < asked; i++) {
+            assertNotNull(ask("library/app-" + i));
+        }
+        long kept = 0;
+        for (int i = 0; i < asked; i++) {
+            kept += authorizer.known(new RepositoryName("library/app-" + i)) == null ? 0 : 1;
+        }
+        assertTrue(kept > 100, kept + " tokens are kept");
+        assertTrue(kept * length < FOUR_MEGABYTES, kept + " tokens are kept");
+    }
+
+    @Test
+    void aTokenServicesAnswerHasAtMostSixteenKilobytes() throws Exception {
+        String token = "{\"token\":\"t\"}";
+        answerWith(token + " ".repeat(16 * 1024 - token.length()));
+        assertEquals("Bearer t", ask("library/short"));
+        answerWith(token + " ".repeat(16 * 1024 + 1 - token.length()));
+        assertThrows(RegistryTroubleException.class, () -> ask("library/long"));
+        assertNull(authorizer.known(new RepositoryName("library/long")));
+    }
+}
