@@ -20,16 +20,19 @@ import io.mirrorregistry.pull.Failures;
 import io.mirrorregistry.pull.Manifests;
 import io.mirrorregistry.pull.Referrers;
 import io.mirrorregistry.pull.Tags;
+import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.folder.FolderRegistry;
 import io.mirrorregistry.registry.folder.ImageLayout;
 import io.mirrorregistry.registry.http.RegistryClient;
 import io.mirrorregistry.registry.http.RegistryHeaders;
+import io.mirrorregistry.reload.GenerationParts;
 import io.mirrorregistry.reload.LiveRoutes;
-import io.mirrorregistry.reload.Placeholders;
 import io.mirrorregistry.reload.RouteCheck;
-import io.mirrorregistry.reload.RouteContexts;
+import io.mirrorregistry.reload.RouteEnvironment;
 import io.mirrorregistry.reload.RouteFault;
 import io.mirrorregistry.reload.RouteWatcher;
 import io.mirrorregistry.reload.StartRoutes;
@@ -84,6 +87,10 @@ public final class Mirror implements AutoCloseable {
 
     private static final int VERTX_WORKERS = 4;
 
+    /** The names of failures in routes. */
+    private static final Map<String, Class<?>> FAILURES = Map.of("NotHere", NotHereException.class, "Trouble", RegistryTroubleException.class,
+            "Refused", ProtocolException.class, "Failure", Exception.class);
+
     private final String version;
     private final Settings settings;
     private final Main main = new Main();
@@ -100,6 +107,7 @@ public final class Mirror implements AutoCloseable {
     private final StartRoutes start;
     private final MirrorIdentity self;
     private final LiveRoutes live = new LiveRoutes();
+    private final RouteEnvironment forRoutes;
     private final EventLoopWatch eventLoop = new EventLoopWatch();
     /** Null for plain http. */
     private final ClientsTls tls;
@@ -158,13 +166,15 @@ public final class Mirror implements AutoCloseable {
         }
         main.configure().setShutdownTimeout((int) Math.max(1, settings.server().shutdownTimeout().toSeconds()));
         main.configure().setShutdownLogInflightExchangesOnTimeout(false);
+        forRoutes = new RouteEnvironment(settings.placeholders(), main.configure(), FAILURES, settings.registries().keySet(),
+                () -> GenerationParts.NONE);
         watcher = settings.routes().reload() && start != null
-                ? new RouteWatcher(routes, new RouteCheck(beans, settings.placeholders()), live, metrics) : null;
+                ? new RouteWatcher(routes, new RouteCheck(beans, forRoutes), live, metrics) : null;
         bindBeans(images);
         main.addMainListener(new MainListenerSupport() {
             @Override
             public void beforeConfigure(BaseMainSupport starting) {
-                Placeholders.set(starting.getCamelContext(), settings.placeholders());
+                live.begin(starting.getCamelContext(), forRoutes);
                 serveClients(starting.getCamelContext());
             }
         });
@@ -173,7 +183,6 @@ public final class Mirror implements AutoCloseable {
     private void serveClients(CamelContext camel) {
         StatusPage page = new StatusPage(version, settings, registries, probes, metrics, watcher, tls);
         try {
-            live.begin(camel, () -> RouteContexts.of(camel, main.configure(), settings.placeholders()));
             // Before the other: Camel's management service takes the first server for its own if it has its port.
             camel.addService(new ManagementServer(settings.managementPort(), settings.server()));
             camel.addService(new ClientsServer(settings.server(), tls, live, metrics, eventLoop));
@@ -325,7 +334,7 @@ public final class Mirror implements AutoCloseable {
     }
 
     private List<RouteFault> routeFaults() {
-        return Files.isDirectory(routes) ? new RouteCheck(beans, settings.placeholders()).faults(routes) : List.of();
+        return Files.isDirectory(routes) ? new RouteCheck(beans, forRoutes).faults(routes) : List.of();
     }
 
     private void prepare() throws InvalidSettingException {
@@ -333,7 +342,7 @@ public final class Mirror implements AutoCloseable {
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
         if (start != null) {
-            requireSound(start.read(new RouteCheck(beans, settings.placeholders())));
+            requireSound(start.read(new RouteCheck(beans, forRoutes)));
         }
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", version, registry);

@@ -7,30 +7,34 @@ import java.util.Set;
 import org.apache.camel.spi.Registry;
 import org.apache.camel.support.DefaultRegistry;
 
-/** Beans on top of others: what is bound here hides what is below and never changes it. */
+/** Beans on top of others: a bean that is bound here hides the one below of the same name, and never changes it. */
 final class OverlayRegistry extends DefaultRegistry {
 
     private final Registry below;
+    private final Set<String> hidden;
 
-    OverlayRegistry(Registry below) {
+    /** @param hidden names of beans below that are not to be seen here */
+    OverlayRegistry(Registry below, Set<String> hidden) {
         this.below = below;
+        this.hidden = hidden;
     }
 
     @Override
     public Object lookupByName(String name) {
         Object found = super.lookupByName(name);
-        return found != null ? found : below.lookupByName(name);
+        return found != null || hidden.contains(name) ? found : below.lookupByName(name);
     }
 
     @Override
     public <T> T lookupByNameAndType(String name, Class<T> type) {
         T found = super.lookupByNameAndType(name, type);
-        return found != null ? found : below.lookupByNameAndType(name, type);
+        return found != null || hidden.contains(name) ? found : below.lookupByNameAndType(name, type);
     }
 
     @Override
     public <T> Map<String, T> findByTypeWithName(Class<T> type) {
         Map<String, T> all = new LinkedHashMap<>(below.findByTypeWithName(type));
+        all.keySet().removeAll(hidden);
         all.putAll(super.findByTypeWithName(type));
         return all;
     }

@@ -1,78 +1,94 @@
 package io.mirrorregistry.reload;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.apache.camel.CamelContext;
+import org.apache.camel.RouteConfigurationsBuilder;
+import org.apache.camel.builder.RouteBuilder;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.main.DefaultConfigurationConfigurer;
-import org.apache.camel.main.DefaultConfigurationProperties;
-import org.apache.camel.spi.ReactiveExecutor;
+import org.apache.camel.support.LifecycleStrategySupport;
+import org.apache.camel.support.PluginHelper;
 
-/** Makes another Camel like the first, for routes that come later; it begins with none. */
-public final class RouteContexts {
+/** Makes the CamelContexts of generations: each is like the first one, with the same beans, settings and servers. */
+final class RouteContexts {
 
-    private RouteContexts() {
-    }
+    private final RouteEnvironment environment;
+    private final Generation first;
 
     /**
-     * Makes one.
+     * Prepares the first context.
      *
-     * @param settings Camel's own, as the first has them
-     * @param placeholders what routes may refer to as {@code {{name}}}
+     * @param first not initialized yet; its routes are added later, by Camel's main program
+     * @throws RoutesFailedException when its parts cannot be made
      */
-    public static DefaultCamelContext of(CamelContext first, DefaultConfigurationProperties<?> settings, Map<String, String> placeholders) {
-        DefaultCamelContext camel = new DefaultCamelContext(new OverlayRegistry(first.getRegistry()));
-        try {
-            DefaultConfigurationConfigurer.configure(camel, settings);
-            DefaultConfigurationConfigurer.afterConfigure(camel);
-        } catch (Exception e) {
-            throw new IllegalStateException("Camel cannot be set up for routes that have changed", e);
-        }
-        camel.setLoadHealthChecks(false);
-        Placeholders.set(camel, placeholders);
-        first.getRoutePolicyFactories().forEach(camel::addRoutePolicyFactory);
-        camel.getCamelContextExtension().setReactiveExecutor(new Shared(first.getCamelContextExtension().getReactiveExecutor()));
-        return camel;
+    RouteContexts(CamelContext first, RouteEnvironment environment) throws RoutesFailedException {
+        this.environment = environment;
+        environment.apply(first);
+        GenerationParts parts = environment.makeParts();
+        this.first = new Generation(first, parts, true);
+        first.addLifecycleStrategy(new LifecycleStrategySupport() {
+            @Override
+            public void onContextInitializing(CamelContext camel) {
+                // All files have been loaded, and no route has been built yet.
+                try {
+                    TemplateRoutes.add(camel, parts.wanted());
+                } catch (Exception e) {
+                    throw new IllegalStateException(FaultCauses.describe(e), e);
+                }
+            }
+        });
+    }
+
+    Generation first() {
+        return first;
     }
 
     /**
-     * The first Camel's executor, which stops with the first only. A request goes from one Camel's routes to another's and back on the
-     * same thread; with an executor each, what one has put off would wait for the other.
+     * Builds and starts a generation.
+     *
+     * @param files all files, in the order in which they are loaded
+     * @throws Exception when it cannot be started; nothing is left of it then
      */
-    private record Shared(ReactiveExecutor first) implements ReactiveExecutor {
-
-        @Override
-        public void schedule(Runnable runnable) {
-            first.schedule(runnable);
+    Generation start(Map<String, RouteFile> files) throws Exception {
+        GenerationParts parts = environment.makeParts();
+        DefaultCamelContext camel = new DefaultCamelContext(new OverlayRegistry(first.camel().getRegistry(), first.parts().beans().keySet()));
+        Generation next = new Generation(camel, parts, false);
+        boolean started = false;
+        try {
+            DefaultConfigurationConfigurer.configure(camel, environment.main());
+            DefaultConfigurationConfigurer.afterConfigure(camel);
+            camel.setLoadHealthChecks(false);
+            environment.apply(camel);
+            ComponentSettings.apply(camel, environment.main());
+            first.camel().getRoutePolicyFactories().forEach(camel::addRoutePolicyFactory);
+            load(camel, files);
+            TemplateRoutes.add(camel, parts.wanted());
+            camel.start();
+            next.files(files);
+            started = true;
+            return next;
+        } finally {
+            if (!started) {
+                next.close();
+            }
         }
+    }
 
-        @Override
-        public void scheduleMain(Runnable runnable) {
-            first.scheduleMain(runnable);
+    /** Adds all files in the order of Camel's main program: what is common to routes, then the routes, then those made from templates. */
+    private static void load(DefaultCamelContext camel, Map<String, RouteFile> files) throws Exception {
+        List<RouteBuilder> builders = new ArrayList<>();
+        for (RouteFile file : files.values()) {
+            RouteBuilder builder = (RouteBuilder) PluginHelper.getRoutesLoader(camel).findRoutesBuilders(file.resource()).iterator().next();
+            camel.addRoutesConfigurations((RouteConfigurationsBuilder) builder);
+            builders.add(builder);
         }
-
-        @Override
-        public void scheduleSync(Runnable runnable) {
-            first.scheduleSync(runnable);
+        for (RouteBuilder builder : builders) {
+            camel.addRoutes(builder);
         }
-
-        @Override
-        public void scheduleQueue(Runnable runnable) {
-            first.scheduleQueue(runnable);
-        }
-
-        @Override
-        public boolean executeFromQueue() {
-            return first.executeFromQueue();
-        }
-
-        @Override
-        public void setStatisticsEnabled(boolean statisticsEnabled) {
-            // The first's setting counts.
-        }
-
-        @Override
-        public boolean isStatisticsEnabled() {
-            return first.isStatisticsEnabled();
+        for (RouteBuilder builder : builders) {
+            camel.addTemplatedRoutes(builder);
         }
     }
 }

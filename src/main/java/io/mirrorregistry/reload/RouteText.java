@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
 import org.snakeyaml.engine.v2.exceptions.Mark;
@@ -22,12 +23,15 @@ final class RouteText {
     /** Routes that somebody can read have a dozen levels or two; building the values recurs for each, and would come to the end of the stack. */
     private static final int DEEPEST = 200;
 
+    /** The keys that hold the id of a route or routeTemplate, and of a templatedRoute. */
+    private static final Set<String> IDS = Set.of("id", "routeId");
+
     private final RouteFile file;
     private final int values;
     /** The items of the list that the file is: a route each, or what is common to routes. */
     private final List<Item> items = new ArrayList<>();
 
-    private record Item(String kind, String id, Place start, List<Word> words) {
+    private record Item(String id, Place start, List<Word> words) {
     }
 
     private record Word(String value, Place place) {
@@ -61,16 +65,15 @@ final class RouteText {
     private static Item item(Node node) {
         List<Word> words = new ArrayList<>();
         collect(node, words);
-        String kind = words.isEmpty() ? "" : words.get(0).value;
         String id = null;
         if (node instanceof MappingNode map && !map.getValue().isEmpty() && map.getValue().get(0).getValueNode() instanceof MappingNode route) {
             for (NodeTuple entry : route.getValue()) {
-                if (entry.getKeyNode() instanceof ScalarNode key && key.getValue().equals("id") && entry.getValueNode() instanceof ScalarNode value) {
+                if (entry.getKeyNode() instanceof ScalarNode key && IDS.contains(key.getValue()) && entry.getValueNode() instanceof ScalarNode value) {
                     id = value.getValue();
                 }
             }
         }
-        return new Item(kind, id, place(node.getStartMark()), words);
+        return new Item(id, place(node.getStartMark()), words);
     }
 
     private static void collect(Node node, List<Word> words) {
@@ -95,15 +98,10 @@ final class RouteText {
         return values;
     }
 
-    /** Returns what the items are: {@code route, routeConfiguration, beans} and so on. */
-    List<String> kinds() {
-        return items.stream().map(Item::kind).toList();
-    }
-
     /**
      * Says that something is wrong with a route.
      *
-     * @param id the route; null for the whole file
+     * @param id the route or template; null for the whole file
      * @param near where it was found to be wrong, roughly
      * @param tokens what the fault is about, the most telling first: the place is that of the first one that stands there
      */

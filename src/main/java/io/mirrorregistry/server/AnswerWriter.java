@@ -27,7 +27,19 @@ final class AnswerWriter {
     private AnswerWriter() {
     }
 
-    /** Returns what completes when the answer has been taken by the network, or the client is gone. Call it on the event loop. */
+    /** The message is no answer: it has neither a status nor a body. */
+    static final class NoAnswerException extends RuntimeException {
+
+        private NoAnswerException() {
+            super("neither a status nor a body", null, false, false);
+        }
+    }
+
+    /**
+     * Returns what completes when the answer has been taken by the network, or the client is gone. Call it on the event loop.
+     *
+     * @throws NoAnswerException when there is nothing to write; nothing has been written then
+     */
     static Future<Void> write(RoutingContext request, Exchange exchange, HeaderFilterStrategy filter) {
         return write(request, exchange, filter, LONGEST_MILLIS);
     }
@@ -35,13 +47,16 @@ final class AnswerWriter {
     static Future<Void> write(RoutingContext request, Exchange exchange, HeaderFilterStrategy filter, long longestMillis) {
         HttpServerResponse response = request.response();
         Message message = exchange.getMessage();
+        Object status = message.getHeader(Exchange.HTTP_RESPONSE_CODE);
+        if (status == null && message.getBody() == null) {
+            throw new NoAnswerException();
+        }
         ByteBuffer body = request.request().method() == HttpMethod.HEAD ? null : body(message);
         if (body != null && body.remaining() > PART && !hasMemory(exchange, body)) {
             response.putHeader("Retry-After", "5");
             EdgeHandlers.unavailable(request.request(), "Other answers have the memory that this one needs; try again.");
             return Future.succeededFuture();
         }
-        Object status = message.getHeader(Exchange.HTTP_RESPONSE_CODE);
         response.setStatusCode(status instanceof Integer code ? code : message.getHeader(Exchange.HTTP_RESPONSE_CODE, 200, Integer.class));
         for (Map.Entry<String, Object> header : message.getHeaders().entrySet()) {
             if (header.getValue() != null && !filter.applyFilterToCamelHeaders(header.getKey(), header.getValue(), exchange)) {

@@ -1,8 +1,9 @@
 package io.mirrorregistry.server;
 
 import io.mirrorregistry.registry.OpenBodies;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.reload.Generation;
 import io.mirrorregistry.reload.LiveRoutes;
-import io.mirrorregistry.reload.RouteSet;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.MemoryBudget;
 import io.mirrorregistry.work.Workers;
@@ -15,6 +16,7 @@ import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
+import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Processor;
 import org.apache.camel.Suspendable;
 import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
@@ -62,7 +64,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     @Override
     protected void doStart() throws Exception {
         super.doStart();
-        RouteSet.add(address, this);
+        Generation.of(this).add(address, this);
         String path = getEndpoint().getPath();
         route = VertxPlatformHttpRouter.lookup(getEndpoint().getCamelContext(), VertxPlatformHttpRouter.getRouterNameFromPort(port))
                 .route(getEndpoint().isMatchOnUriPrefix() && !path.endsWith("*") ? path + "*" : path);
@@ -89,7 +91,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         if (route != null) {
             route.remove();
         }
-        RouteSet.remove(address, this);
+        Generation.of(this).remove(address, this);
         super.doStop();
     }
 
@@ -109,28 +111,30 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         }
     }
 
-    /** Runs on a worker, or the event loop where the answer is in memory. The request is served by the route that begins with this address now, be it this one or its successor. */
+    /**
+     * Runs on a worker, or the event loop where the answer is in memory. The request is served by the consumer that has this address in
+     * the current generation of routes: this one or its successor.
+     */
     private void begin(RoutingContext request, Context own) {
         if (request.response().closed()) {
             // The client has left before its turn came.
             return;
         }
-        RouteSet set = live.enter();
-        if (set.beginning(address) instanceof ClientsConsumer serving) {
-            serving.serve(request, set, own);
+        Generation generation = live.enter();
+        if (generation.entrance(address) instanceof ClientsConsumer serving) {
+            serving.serve(request, generation, own);
         } else {
-            // The route has been taken away since the request came.
-            set.leave();
+            // The route has been removed since the request arrived.
+            generation.leave();
             own.runOnContext(nothing -> request.next());
         }
     }
 
-    private void serve(RoutingContext request, RouteSet set, Context own) {
-        Ending ending = new Ending(set);
+    private void serve(RoutingContext request, Generation generation, Context own) {
+        Ending ending = new Ending(generation);
         try {
             Exchange exchange = createExchange(false);
             ending.exchange = exchange;
-            set.on(exchange);
             exchange.setPattern(ExchangePattern.InOut);
             AccessLog.on(exchange, request);
             ending.share = memory.share(exchange);
@@ -167,11 +171,22 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             } else {
                 AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> ending.end());
             }
+        } catch (AnswerWriter.NoAnswerException e) {
+            LOG.atError().addKeyValue("request_id", exchange.getProperty(Registry.REQUEST_ID))
+                    .log("The route {} ended without an answer: {} {}", lastRoute(exchange), request.request().method(), request.request().path());
+            fail(request, ending);
         } catch (Throwable e) {
             FatalErrors.check(e);
             LOG.error("A route made an answer that cannot be sent", e);
             fail(request, ending);
         }
+    }
+
+    /** Returns the id of the route that the last step went to; of the route that began where that step led to none. */
+    private static String lastRoute(Exchange exchange) {
+        Object last = exchange.getProperty(ExchangePropertyKey.TO_ENDPOINT);
+        return exchange.getContext().getRoutes().stream().filter(route -> route.getEndpoint().getEndpointUri().equals(last))
+                .map(org.apache.camel.Route::getRouteId).findFirst().orElse(exchange.getFromRouteId());
     }
 
     /** Responds with 500, or ends the connection where even that is not possible. Runs on the event loop. */
@@ -196,21 +211,21 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
 
     /**
      * Gives back what a request has taken, once, whatever became of it: its exchange, which ends its flight, the bodies of registries, its
-     * memory and its place in the routes.
+     * memory and its place in the generation of routes.
      */
     private final class Ending {
 
-        private final AtomicReference<RouteSet> set;
+        private final AtomicReference<Generation> generation;
         private Exchange exchange;
         private MemoryBudget.Share share;
         private OpenBodies bodies;
 
-        private Ending(RouteSet set) {
-            this.set = new AtomicReference<>(set);
+        private Ending(Generation generation) {
+            this.generation = new AtomicReference<>(generation);
         }
 
         private void end() {
-            RouteSet left = set.getAndSet(null);
+            Generation left = generation.getAndSet(null);
             if (left == null) {
                 return;
             }

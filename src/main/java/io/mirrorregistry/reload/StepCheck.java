@@ -1,0 +1,103 @@
+package io.mirrorregistry.reload;
+
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.camel.CamelContext;
+import org.apache.camel.model.BeanDefinition;
+import org.apache.camel.model.EnrichDefinition;
+import org.apache.camel.model.ProcessorDefinition;
+import org.apache.camel.model.ProcessorDefinitionHelper;
+import org.apache.camel.model.RouteDefinition;
+import org.apache.camel.model.ToDefinition;
+import org.apache.camel.model.ToDynamicDefinition;
+
+/** Checks the names in a route's steps that Camel looks up only when a request comes by. */
+final class StepCheck {
+
+    /** The bean whose methods {@code ask…('hot, cold')} name registries. */
+    private static final String PLAN = "plan";
+    private static final Pattern ASK = Pattern.compile("\\s*ask\\w*\\s*\\((.*)\\)\\s*", Pattern.DOTALL);
+    private static final Pattern CONSTANT = Pattern.compile("'([^']*)'|\"([^\"]*)\"");
+    /** The beginning of an expression within an address. */
+    private static final Pattern EXPRESSION = Pattern.compile("\\$\\{|\\$simple\\{");
+
+    private final CamelContext camel;
+    private final RouteDefinition route;
+    private final Set<String> beginnings;
+    private final Set<String> registries;
+    private final BiConsumer<Collection<String>, String> faults;
+
+    /**
+     * @param beginnings the addresses that routes begin with
+     * @param registries the names of the registries that are configured
+     * @param faults gets the words of the file that each fault is about, and its cause
+     */
+    StepCheck(CamelContext camel, RouteDefinition route, Set<String> beginnings, Set<String> registries,
+            BiConsumer<Collection<String>, String> faults) {
+        this.camel = camel;
+        this.route = route;
+        this.beginnings = beginnings;
+        this.registries = registries;
+        this.faults = faults;
+    }
+
+    void run() {
+        steps(ToDefinition.class).forEach(step -> requireBeginning(step.getEndpointUri()));
+        steps(ToDynamicDefinition.class).forEach(this::checkDynamic);
+        for (EnrichDefinition step : steps(EnrichDefinition.class)) {
+            if (step.getExpression().getExpression() != null) {
+                requireBeginning(step.getExpression().getExpression());
+            }
+        }
+        steps(BeanDefinition.class).stream().filter(step -> PLAN.equals(step.getRef()) && step.getMethod() != null)
+                .forEach(step -> requireRegistries(step.getMethod()));
+    }
+
+    private <T extends ProcessorDefinition<?>> Collection<T> steps(Class<T> type) {
+        return ProcessorDefinitionHelper.filterTypeInOutputs(route.getOutputs(), type);
+    }
+
+    private void checkDynamic(ToDynamicDefinition step) {
+        String uri = Beginnings.resolve(camel, route, step.getUri());
+        if (!EXPRESSION.matcher(uri).find()) {
+            try {
+                camel.getEndpoint(uri);
+            } catch (Exception e) {
+                faults.accept(FaultCauses.tokens(e), FaultCauses.describe(e));
+                return;
+            }
+        }
+        requireBeginning(step.getUri());
+    }
+
+    /** Requires a route that begins with an address; with the part of it before an expression, where the rest depends on the request. */
+    private void requireBeginning(String uri) {
+        String to = Beginnings.address(camel, route, uri);
+        if (!to.startsWith(CheckRun.DIRECT)) {
+            return;
+        }
+        Matcher expression = EXPRESSION.matcher(to);
+        boolean found = expression.find() ? beginnings.stream().anyMatch(from -> from.startsWith(to.substring(0, expression.start())))
+                : beginnings.contains(to);
+        if (!found) {
+            faults.accept(List.of(to), "no route begins with " + to);
+        }
+    }
+
+    private void requireRegistries(String method) {
+        Matcher ask = ASK.matcher(Beginnings.resolve(camel, route, method));
+        Matcher constant = CONSTANT.matcher(ask.matches() ? ask.group(1) : "");
+        while (constant.find()) {
+            String names = constant.group(1) != null ? constant.group(1) : constant.group(2);
+            for (String name : names.contains("${") ? new String[0] : names.strip().split("[,\\s]+")) {
+                if (!name.isEmpty() && !registries.contains(name)) {
+                    faults.accept(List.of(method), "plan asks the registry " + name + ", which no setting defines");
+                }
+            }
+        }
+    }
+}
