@@ -249,6 +249,44 @@ class ReloadTest {
         await(() -> mirror.get("/v2/library/none/manifests/1.0").status() == 404);
     }
 
+    /** Camel's own default is to wait half a minute for a route that is not there; a setting says otherwise. */
+    @Test
+    @Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void settingsOfCamelsComponentsHoldAfterAnEdit() throws Exception {
+        start();
+        write("front-door", frontDoorThatSays("edited").replace("uri: direct:manifest", "uri: direct:manifest-at"));
+        await(this::refused);
+        write("front-door", frontDoorThatSays("edited").replace("- to:\n                      uri: direct:manifest", "- toD:\n                      uri: direct:manifest-${variable.asked}"));
+        await(() -> !refused() && "edited".equals(mirror.get("/v2/").header("X-Edit")));
+        long began = System.nanoTime();
+        assertEquals(500, mirror.get(image.path()).status());
+        assertTrue(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began) < 5);
+    }
+
+    @Test
+    void failuresHaveShortNamesInRoutes() throws Exception {
+        routes = TestRoutes.copyTo(directory);
+        cold.put(image);
+        for (String name : List.of("errors", "manifest", "tags", "referrers", "blob")) {
+            String text = original(name).replace("io.mirrorregistry.registry.NotHereException", "NotHere")
+                    .replace("io.mirrorregistry.registry.RegistryTroubleException", "Trouble")
+                    .replace("io.mirrorregistry.protocol.ProtocolException", "Refused").replace("java.lang.Exception", "Failure");
+            assertFalse(text.contains("Exception\n"), text);
+            write(name, text);
+        }
+        mirror = launch();
+        for (String edit : List.of("one", "two")) {
+            write("front-door", frontDoorThatSays(edit));
+            await(() -> edit.equals(edit()));
+            assertEquals(404, mirror.get("/v2/library/none/manifests/1.0").status());
+            assertEquals(405, mirror.send("PUT", "/v2/").status());
+            hot.fault(Fault.status(500).on(Kind.MANIFEST).times(1));
+            assertEquals(200, mirror.get(image.path()).status());
+        }
+        write("tags", original("tags").replace("io.mirrorregistry.registry.RegistryTroubleException", "Truble"));
+        await(() -> health().getString("message").endsWith("there is no class Truble"));
+    }
+
     @Test
     void aRequestEndsInTheRoutesInWhichItBegan() throws Exception {
         Digest blob = hot.blob("library/app", Body.ofSize(30_000_000, 1));
