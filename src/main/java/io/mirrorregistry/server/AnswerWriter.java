@@ -48,7 +48,8 @@ final class AnswerWriter {
         HttpServerResponse response = request.response();
         Message message = exchange.getMessage();
         Object status = message.getHeader(Exchange.HTTP_RESPONSE_CODE);
-        if (status == null && message.getBody() == null) {
+        // A length alone is the answer to a HEAD whose body has been dropped already.
+        if (status == null && message.getBody() == null && message.getHeader(Exchange.CONTENT_LENGTH) == null) {
             throw new NoAnswerException();
         }
         ByteBuffer body = request.request().method() == HttpMethod.HEAD ? null : body(message);

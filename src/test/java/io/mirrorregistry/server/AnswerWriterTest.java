@@ -149,10 +149,18 @@ class AnswerWriterTest {
     }
 
     @Test
-    void answers200WithoutABodyWhereNothingIsSet() throws Exception {
-        Map<String, String> head = ask("GET", message -> { });
+    void answersWithoutABodyWhereOnlyAStatusIsSet() throws Exception {
+        Map<String, String> head = ask("GET", message -> message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200));
         assertTrue(head.get("status").startsWith("HTTP/1.1 200"), head.toString());
         assertEquals("0", head.get("Content-Length"));
+    }
+
+    @Test
+    void refusesAMessageThatIsNoAnswer() throws Exception {
+        for (String method : List.of("HEAD", "GET")) {
+            Map<String, String> head = ask(method, message -> message.setHeader("X-Any", "x"));
+            assertTrue(head.get("status").startsWith("HTTP/1.1 500"), head.toString());
+        }
     }
 
     @Test
