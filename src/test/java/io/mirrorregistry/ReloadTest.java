@@ -263,6 +263,39 @@ class ReloadTest {
         assertTrue(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began) < 5);
     }
 
+    /** One file with a template in the place of the two that differ in nothing but the registry's name. */
+    @Test
+    void registriesAreCalledByRoutesFromATemplate() throws Exception {
+        routes = TestRoutes.copyTo(directory);
+        cold.put(image);
+        Image atCold = cold.image("library/cold", "1.0");
+        Files.delete(routes.resolve("hot.camel.yaml"));
+        Files.delete(routes.resolve("cold.camel.yaml"));
+        String template = original("hot").replace("- route:\n    id: hot\n", "- routeTemplate:\n    id: called\n    parameters:\n      - name: name\n    route:\n")
+                .replaceAll("(?m)^    (description|errorHandler|from):", "      $1:").replaceAll("(?m)^      (noErrorHandler|uri|steps):", "        $1:")
+                .replace("direct:hot", "direct:{{name}}").replace("ref: hot", "ref: \"{{name}}\"").replace("#hot-", "#{{name}}-")
+                .replace("mirror.registry.hot.url", "mirror.registry.{{name}}.url");
+        write("called", template);
+        StringBuilder made = new StringBuilder();
+        for (String name : List.of("hot", "cold")) {
+            made.append("- templatedRoute:\n    routeTemplateRef: called\n    routeId: ").append(name)
+                    .append("\n    parameters:\n      - name: name\n        value: ").append(name).append('\n');
+        }
+        write("a-registries", made.toString());
+        write("registry", original("registry").replaceAll("(?s)        - choice:.*", "        - toD:\n            uri: direct:\\${variable.registry}\n"));
+        mirror = launch();
+        for (String edit : List.of("one", "two")) {
+            assertEquals(200, mirror.get(image.path()).status());
+            assertEquals(200, mirror.get(atCold.path()).status());
+            assertEquals(404, mirror.get("/v2/library/none/manifests/1.0").status());
+            write("front-door", frontDoorThatSays(edit));
+            await(() -> edit.equals(mirror.get("/v2/").header("X-Edit")));
+        }
+        write("called", template.replace("method: receive", "method: recieve"));
+        await(() -> health().getString("message").contains("called.camel.yaml:"));
+        assertTrue(health().getString("message").contains("recieve"), health().toString());
+    }
+
     @Test
     void failuresHaveShortNamesInRoutes() throws Exception {
         routes = TestRoutes.copyTo(directory);

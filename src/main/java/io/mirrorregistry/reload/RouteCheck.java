@@ -71,7 +71,7 @@ public final class RouteCheck {
                 throw new RoutesFailedException("the settings of Camel cannot work: " + FaultCauses.describe(e), e);
             }
             camel.start();
-            return new CheckRun(camel, contents, parts.wanted(), environment.registries()).faults();
+            return new CheckRun(camel, contents).faults(parts.wanted(), environment.registries());
         } catch (IOException | RuntimeException e) {
             throw new IllegalStateException("Camel cannot be started to check routes", e);
         }

@@ -1,7 +1,6 @@
 package io.mirrorregistry.reload;
 
 import java.nio.charset.StandardCharsets;
-import java.util.Map;
 import org.apache.camel.spi.Resource;
 import org.apache.camel.support.ResourceHelper;
 
@@ -16,10 +15,5 @@ record RouteFile(String name, String text) {
     /** Returns it as Camel takes it, so that exactly what was read here is loaded. */
     Resource resource() {
         return ResourceHelper.fromBytes("file:" + name, text.getBytes(StandardCharsets.UTF_8));
-    }
-
-    /** Returns the file that Camel loaded something from, by that location; null where it is none of these. */
-    static RouteFile of(String location, Map<String, RouteFile> files) {
-        return location == null ? null : files.get(location.substring(Math.max(location.lastIndexOf('/'), location.lastIndexOf(':')) + 1));
     }
 }

@@ -111,6 +111,11 @@ final class RouteText {
         return fault(file, find(about, tokens, start).orElse(start), cause);
     }
 
+    /** Returns whether a word stands in a route or template; in the whole file where the id is null. */
+    boolean has(String id, String word) {
+        return items.stream().filter(item -> id == null || id.equals(item.id)).flatMap(item -> item.words.stream()).anyMatch(at -> at.value.equals(word));
+    }
+
     /** Says that the second route of the same id is one too many. */
     RouteFault duplicate(String id, String cause) {
         List<Item> same = items.stream().filter(item -> id.equals(item.id)).toList();

@@ -18,6 +18,7 @@ import org.apache.camel.model.ToDynamicDefinition;
 /** Checks the names in a route's steps that Camel looks up only when a request comes by. */
 final class StepCheck {
 
+    private static final String DIRECT = "direct:";
     /** The bean whose methods {@code ask…('hot, cold')} name registries. */
     private static final String PLAN = "plan";
     private static final Pattern ASK = Pattern.compile("\\s*ask\\w*\\s*\\((.*)\\)\\s*", Pattern.DOTALL);
@@ -77,7 +78,7 @@ final class StepCheck {
     /** Requires a route that begins with an address; with the part of it before an expression, where the rest depends on the request. */
     private void requireBeginning(String uri) {
         String to = Beginnings.address(camel, route, uri);
-        if (!to.startsWith(CheckRun.DIRECT)) {
+        if (!to.startsWith(DIRECT)) {
             return;
         }
         Matcher expression = EXPRESSION.matcher(to);

@@ -227,6 +227,13 @@ class RouteCheckTest {
     }
 
     @Test
+    void aWordForAllRoutesThatIsNoneIsTold() {
+        put("errors", "- routeConfiguration:\n    onException:\n      - onException:\n          exception:\n            - NotHer\n          steps:\n            - bean:\n                ref: hot\n                method: ask\n");
+        put("zother", route("other", "direct:other", "log: {message: x}"));
+        assertEquals(List.of("routes/errors.camel.yaml:5:15: there is no class NotHer"), check());
+    }
+
+    @Test
     void partsThatCannotBeMadeAreAFault() {
         failure = new IllegalArgumentException("plugins/x.jar is no jar");
         assertEquals(List.of("routes/: plugins/x.jar is no jar"), check());
