@@ -15,12 +15,12 @@ import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.health.RoutesHealthCheck;
 import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.Blobs;
 import io.mirrorregistry.pull.Failures;
 import io.mirrorregistry.pull.Manifests;
 import io.mirrorregistry.pull.Referrers;
 import io.mirrorregistry.pull.Tags;
-import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -151,7 +151,8 @@ public final class Mirror implements AutoCloseable {
             RegistryClient client = registry.isFolder() ? null : new RegistryClient(registry, settings.server().workers(), metrics, self);
             registries.add(new Registry(registry, settings.breaker(), client, workers, self));
         }
-        images = new ImageLayout(settings.imagesDirectory());
+        images = new ImageLayout(settings.registries().values().stream().filter(RegistrySettings::isFolder).map(RegistrySettings::folder).findFirst()
+                .orElse(settings.imagesDirectory()));
         probes = new RegistryProbes(registries, images);
         registries.forEach(registry -> metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker()));
 
@@ -294,9 +295,9 @@ public final class Mirror implements AutoCloseable {
         if (tls != null) {
             tls.problem().ifPresent(faults::add);
         }
-        if (settings.registries().values().stream().anyMatch(RegistrySettings::isFolder)) {
-            images.problem().ifPresent(problem -> faults.add("mirror.images.directory=" + settings.imagesDirectory() + ": " + problem));
-        }
+        settings.registries().values().stream().filter(RegistrySettings::isFolder).findFirst().ifPresent(registry -> images.problem()
+                .ifPresent(problem -> faults.add((registry.folder().equals(settings.imagesDirectory()) ? "mirror.images.directory="
+                        : "mirror.registry." + registry.name() + ".url=oci:") + registry.folder() + ": " + problem)));
         routeFaults().forEach(fault -> faults.add(fault.toString()));
         return faults;
     }
@@ -321,10 +322,15 @@ public final class Mirror implements AutoCloseable {
                 faults.addAll(mirror.check());
                 return new Findings(faults, mirror.settings.warnings());
             } catch (InvalidSettingException e) {
-                faults.add(e.getMessage());
-                if (e.setting() == null || !broken.add(e.setting())) {
+                if (broken.contains(e.setting())) {
+                    // Nothing that works could take its place.
                     return new Findings(faults, List.of());
                 }
+                faults.add(e.getMessage());
+                if (e.setting() == null) {
+                    return new Findings(faults, List.of());
+                }
+                broken.add(e.setting());
                 if (TlsSettings.BOTH.contains(e.setting())) {
                     // Where one is at fault, nothing can be said of the other.
                     broken.addAll(TlsSettings.BOTH);

@@ -13,6 +13,10 @@ import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TestStorage;
 import io.mirrorregistry.testing.TokenService;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -21,9 +25,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -272,6 +279,41 @@ class AuthorizationTest {
                 String all = reply.text() + reply.response().headers().map();
                 assertFalse(all.contains("hunter2") || all.contains(ACCOUNT.substring(6)) || all.contains("key"), all);
             }
+        }
+    }
+
+    private static void mount(Path directory, String version, String password) throws IOException {
+        Files.createDirectories(directory.resolve(version));
+        Files.writeString(directory.resolve(version).resolve("password"), password);
+        Files.createSymbolicLink(directory.resolve("..data_tmp"), Path.of(version));
+        Files.move(directory.resolve("..data_tmp"), directory.resolve("..data"), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private void awaitPull(TestMirror mirror) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (mirror.get(image.path()).status() != 200) {
+            assertTrue(System.nanoTime() < end, "the new password is not presented");
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
+        }
+    }
+
+    /** As Kubernetes swaps a Secret that is mounted. */
+    @Test
+    void presentsANewPasswordFromItsFileWithoutARestart(@TempDir Path directory) throws Exception {
+        mount(directory, "..1", "hunter1\n");
+        Files.createSymbolicLink(directory.resolve("password"), Path.of("..data/password"));
+        hot.requireBasic("reader", "hunter1");
+        try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader",
+                "HOT_PASSWORD_FILE", directory.resolve("password").toString())) {
+            assertEquals(200, mirror.get(image.path()).status());
+            hot.requireBasic("reader", "hunter2");
+            assertEquals(404, mirror.get(image.path()).status());
+            mount(directory, "..2", "hunter2\n");
+            awaitPull(mirror);
+            tokens.requireAccount("reader", "hunter3");
+            hot.requireBearer(tokens);
+            mount(directory, "..3", "hunter3\n");
+            awaitPull(mirror);
         }
     }
 }

@@ -123,6 +123,14 @@ class CheckTest {
                 + "and cannot be read as such (No certificate data found)", message);
     }
 
+    @Test
+    void namesTheSettingOfAFolderThatHoldsNoImages() throws Exception {
+        String begin = "mirror.registry.cold.url=oci:" + directory.resolve("elsewhere") + ": ";
+        List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "oci:elsewhere");
+        assertEquals(1, faults.size(), faults.toString());
+        assertTrue(faults.get(0).startsWith(begin), faults.get(0));
+    }
+
     static Stream<Arguments> steps() {
         return Stream.of(
                 Arguments.of("wireTap: {uri: 'direct:nowhere'}", "6:26: no route begins with direct:nowhere"),
@@ -295,5 +303,26 @@ class CheckTest {
         Files.writeString(directory.resolve("config.yaml"), text + "? *a24\n: x\n");
         String message = assertThrows(InvalidSettingException.class, this::check).getMessage();
         assertEquals(directory.resolve("config.yaml") + " line 7 has more than 10 aliases", message);
+    }
+
+    /** A fault of one registry hides none of another, and no fault is told twice. */
+    @Test
+    void saysAllThatIsWrongWithSettingsOfSeveralRegistries() throws Exception {
+        Files.writeString(directory.resolve("application.properties"), String.join("\n", "mirror.registry.none.url=http://x", "mirror.registry.Hub.url=http://x",
+                "mirror.registry.none.serves=a_b", "mirror.registry.odd=http://x", "mirror.registry.hot-client.url=http://x",
+                "mirror.registry.a.url=ftp://x", "mirror.registry.a.serves=a_b", "mirror.registry.a.library=yes", "mirror.registry.a.username=a:b",
+                "mirror.registry.a.password=p", "mirror.registry.b.url=http://b", "mirror.registry.b.serves=b.example", "mirror.registry.b.prefix=B",
+                "mirror.registry.b.username=b", "mirror.registry.b.password-file=none.txt", "mirror.registry.c.url=", "mirror.registry.c.prefix=b.example/",
+                "mirror.registry.d.url=http://d", "mirror.registry.d.username=\\u0007", "mirror.registry.d.password=\\u0007",
+                "mirror.plan=hot, none, warm", "mirror.strategy=Fast", "mirror.server.port=9000", "mirror.server.workers=5000",
+                "mirror.breaker.calls=2", "mirror.cache.size=many"));
+        List<String> faults = Mirror.check(directory, Map.of("MIRROR_CONFIG", "none.yaml", "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1")).faults();
+        assertEquals(List.of("MIRROR_CONFIG=none.yaml", "mirror.breaker.minimum-calls=5", "mirror.cache.size=many", "mirror.management.port=9000",
+                "mirror.plan=hot, none, warm", "mirror.registry.Hub.url", "mirror.registry.a.library=yes", "mirror.registry.a.serves=a_b",
+                "mirror.registry.a.url=ftp://x", "mirror.registry.a.username=a:b", "mirror.registry.b.password-file=none.txt", "mirror.registry.b.prefix=B",
+                "mirror.registry.c.prefix=b.example/", "mirror.registry.c.url=(empty)", "mirror.registry.d.password=***", "mirror.registry.d.username=***",
+                "mirror.registry.hot-client.*", "mirror.registry.none.serves", "mirror.registry.odd", "mirror.server.requests=2000", "mirror.strategy=Fast"),
+                faults.stream().map(fault -> fault.substring(0, fault.indexOf(" cannot work: "))).sorted().toList(), String.join("\n", faults));
+        assertTrue(faults.stream().anyMatch(fault -> fault.contains("there is no registry warm")), String.join("\n", faults));
     }
 }

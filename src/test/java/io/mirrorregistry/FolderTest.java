@@ -118,4 +118,11 @@ class FolderTest {
             }
         }
     }
+
+    @Test
+    void servesTheFolderThatTheUrlNames() {
+        mirror.close();
+        mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", "oci:images", "MIRROR_IMAGES_DIRECTORY", temporary.toString());
+        manifest(HELLO);
+    }
 }

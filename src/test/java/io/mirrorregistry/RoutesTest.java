@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.mirrorregistry.cache.AnswerCache;
+import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings.BreakerSettings;
@@ -82,8 +83,8 @@ class RoutesTest extends CamelTestSupport {
         beans.forEach(camel.getRegistry()::bind);
         camel.getRegistry().bind("cache", new AnswerCache(NOTHING_KEPT, Runnable::run, METRICS));
         for (String name : List.of("hot", "cold")) {
-            RegistrySettings settingsThere = new RegistrySettings(name, URI.create("http://" + name), null, Map.of(), BlobsMode.AUTO,
-                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of(), List.of(), null);
+            RegistrySettings settingsThere = new RegistrySettings(name, URI.create("http://" + name), Account.NONE, Map.of(), BlobsMode.AUTO,
+                    URI.create("http://" + name), Duration.ofSeconds(1), Duration.ofSeconds(1), List.of(), List.of(), null, List.of(), "", false, null);
             Registry registry = new Registry(settingsThere, new BreakerSettings(50, 20, 5, Duration.ofSeconds(1), 1),
                     new RegistryClient(settingsThere, 1, METRICS, new MirrorIdentity()), Runnable::run, new MirrorIdentity());
             camel.getRegistry().bind(name, registry);

@@ -21,7 +21,17 @@ public final class InvalidSettingException extends Exception {
         this.setting = null;
     }
 
-    /** Returns the setting that cannot work; null where it is no single one. */
+    /**
+     * Makes one whose message names the setting in its own words.
+     *
+     * @param setting the setting that cannot work, for {@link #setting}
+     */
+    public InvalidSettingException(String message, String setting) {
+        super(message);
+        this.setting = setting;
+    }
+
+    /** Returns the setting that cannot work; null where it is no single one. {@code mirror.registry.NAME.*} stands for all settings of a registry. */
     public String setting() {
         return setting;
     }

@@ -1,7 +1,9 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.protocol.Namespace;
+import io.mirrorregistry.protocol.RepositoryName;
 import java.net.URI;
-import java.net.URISyntaxException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,34 +11,40 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 
 /** Checks the settings of registries, {@code mirror.registry.NAME.*}. */
 final class RegistryReader {
 
-    /** What their names begin with. */
-    static final String REGISTRY = "mirror.registry.";
-    private static final Set<String> SETTINGS = Set.of("url", "username", "password", "blobs", "public-url",
-            "connect-timeout", "response-timeout", "token-hosts", "ca-certificate", "proxy");
-    /** What routes call their steps, and therefore no registry. */
-    private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
-            "cache", "folder", "vertx", "route-files", "server-certificate");
+    /** The registry that may be without a url. */
+    private static final String COLD = "cold";
+    private static final Set<String> BOOLEANS = Set.of("true", "false");
+    private static final Set<String> OWN_HEADERS = Set.of("authorization", "host", "content-length", "transfer-encoding", "connection", "accept", "range");
+    /** Settings that need a connection. Those with a default are not among them: they are set for each registry. */
+    private static final List<String> MEANINGLESS_FOR_A_FOLDER = List.of("username", "password", "password-file", "public-url", "token-hosts",
+            "ca-certificate", "proxy");
 
     private final Map<String, String> text;
     private final SettingValues values;
     private final CertificateFile certificates;
+    private final RegistryUrls urls;
+    private final AccountReader accounts;
+    private final Path images;
     private final String version;
     private final List<String> warnings;
 
     /**
-     * @param certificates reads files of certificates
+     * @param directory where relative paths start
+     * @param images the folder of images that is cold while that has no url
      * @param version this mirror's version, for the User-Agent
      * @param warnings gets a sentence for each setting that can work, but hardly as it was meant
      */
-    RegistryReader(Map<String, String> text, SettingValues values, CertificateFile certificates, String version, List<String> warnings) {
+    RegistryReader(Map<String, String> text, SettingValues values, Path directory, Path images, String version, List<String> warnings) {
         this.text = text;
         this.values = values;
-        this.certificates = certificates;
+        this.certificates = new CertificateFile(values, directory);
+        this.urls = new RegistryUrls(values, directory);
+        this.accounts = new AccountReader(values, directory);
+        this.images = images;
         this.version = version;
         this.warnings = warnings;
     }
@@ -48,74 +56,59 @@ final class RegistryReader {
      */
     Map<String, RegistrySettings> read() throws InvalidSettingException {
         Map<String, RegistrySettings> registries = new LinkedHashMap<>();
-        for (String name : names()) {
+        for (String name : RegistryNames.of(text.keySet())) {
             registries.put(name, read(name));
+        }
+        for (RegistrySettings registry : registries.values()) {
+            refuseContradiction(registry, registries);
         }
         return registries;
     }
 
-    /** Returns whether a setting is one that any registry may have. */
-    static boolean isKnown(String setting) {
-        return setting.startsWith(REGISTRY)
-                && (setting.contains(".headers.") || SETTINGS.contains(setting.substring(setting.lastIndexOf('.') + 1)));
-    }
-
-    private Set<String> names() throws InvalidSettingException {
-        Set<String> names = new TreeSet<>();
-        for (String setting : text.keySet()) {
-            if (setting.startsWith(REGISTRY)) {
-                int dot = setting.indexOf('.', REGISTRY.length());
-                if (dot < 0) {
-                    throw new InvalidSettingException(setting + " cannot work: a registry's settings are " + REGISTRY + "NAME.SETTING");
-                }
-                String name = setting.substring(REGISTRY.length(), dot);
-                if (STEPS.contains(name)) {
-                    throw new InvalidSettingException(setting + " cannot work: routes have a step of the name " + name);
-                }
-                names.add(name);
-            }
-        }
-        return names;
-    }
-
     private RegistrySettings read(String name) throws InvalidSettingException {
-        String prefix = REGISTRY + name + ".";
-        boolean folder = values.value(prefix + "url").isEmpty();
-        if (folder && !name.equals("cold")) {
-            throw values.invalid(prefix + "url", "only cold may be without a url; write e.g. https://registry.example.com");
-        }
-        URI url = folder ? null : url(prefix + "url");
-        String publicUrl = values.value(prefix + "public-url");
-        return new RegistrySettings(
+        String prefix = RegistryKey.PREFIX + name + ".";
+        Path folder = folder(name, prefix + "url");
+        URI url = folder != null ? null : urls.url(prefix + "url");
+        RegistrySettings registry = new RegistrySettings(
                 name,
                 url,
-                credentials(prefix),
-                headers(prefix + "headers."),
+                accounts.read(name),
+                headers(prefix + RegistryKey.HEADERS),
                 BlobsMode.valueOf(values.oneOf(prefix + "blobs", Set.of("auto", "redirect", "proxy"), "auto").toUpperCase(Locale.ROOT)),
-                publicUrl.isEmpty() ? url : url(prefix + "public-url"),
+                values.value(prefix + "public-url").isEmpty() ? url : urls.url(prefix + "public-url"),
                 values.duration(prefix + "connect-timeout", "2s"),
                 values.duration(prefix + "response-timeout", "8s"),
                 hosts(prefix + "token-hosts"),
                 certificates.read(prefix + "ca-certificate", warnings),
-                ProxySettings.read(values, prefix + "proxy"));
+                ProxySettings.read(values, prefix + "proxy"),
+                serves(prefix + "serves"),
+                prefix(prefix + "prefix"),
+                library(prefix + "library", url),
+                folder);
+        if (registry.isFolder()) {
+            warnOfCalls(prefix);
+        }
+        return registry;
     }
 
-    private Credentials credentials(String prefix) throws InvalidSettingException {
-        String username = values.value(prefix + "username");
-        String password = values.value(prefix + "password");
-        if (username.isEmpty() && password.isEmpty()) {
-            return null;
+    private Path folder(String name, String setting) throws InvalidSettingException {
+        if (!values.value(setting).isEmpty()) {
+            return urls.folder(setting);
         }
-        if (username.isEmpty()) {
-            throw new InvalidSettingException(prefix + "password", "***", prefix + "username is empty");
+        if (!name.equals(COLD)) {
+            throw values.invalid(setting, "only cold may be without a url; write e.g. https://registry.example.com");
         }
-        if (username.indexOf(':') >= 0) {
-            throw values.invalid(prefix + "username", "a user name has no colon");
+        return images;
+    }
+
+    /** A folder is not called, so what belongs to calls is likely meant for another registry. */
+    private void warnOfCalls(String prefix) {
+        for (String setting : text.keySet()) {
+            boolean header = setting.startsWith(prefix + RegistryKey.HEADERS);
+            if (header || setting.startsWith(prefix) && MEANINGLESS_FOR_A_FOLDER.contains(setting.substring(prefix.length())) && !values.value(setting).isEmpty()) {
+                warnings.add(setting + " has no meaning for a folder of images and is ignored");
+            }
         }
-        if (hasControlCharacter(username) || hasControlCharacter(password)) {
-            throw new InvalidSettingException(prefix + "username and " + prefix + "password cannot work: one has a control character");
-        }
-        return new Credentials(username, password);
     }
 
     private Map<String, String> headers(String prefix) throws InvalidSettingException {
@@ -124,48 +117,16 @@ final class RegistryReader {
         for (Map.Entry<String, String> setting : text.entrySet()) {
             if (setting.getKey().startsWith(prefix)) {
                 String header = setting.getKey().substring(prefix.length());
-                if (!isToken(header) || hasControlCharacter(setting.getValue())) {
+                if (!isToken(header) || SettingValues.hasControlCharacter(setting.getValue())) {
                     throw new InvalidSettingException(setting.getKey(), "***", "it is no HTTP header");
                 }
-                if (Set.of("authorization", "host", "content-length", "transfer-encoding", "connection", "accept", "range")
-                        .contains(header.toLowerCase(Locale.ROOT))) {
+                if (OWN_HEADERS.contains(header.toLowerCase(Locale.ROOT))) {
                     throw new InvalidSettingException(setting.getKey(), "***", "the mirror sets that header itself");
                 }
                 headers.put(header, setting.getValue());
             }
         }
         return headers;
-    }
-
-    private URI url(String name) throws InvalidSettingException {
-        String value = values.value(name);
-        String expected = "it is no URL of a registry; write e.g. https://registry.example.com";
-        try {
-            if (value.indexOf('@') >= 0) {
-                throw new InvalidSettingException(name, "***", "an account does not belong into a URL; set "
-                        + name.substring(0, name.lastIndexOf('.')) + ".username and .password");
-            }
-            URI url = new URI(value);
-            String host = url.getRawAuthority() == null ? "" : url.getRawAuthority().replaceFirst(":[0-9]*$", "");
-            if (url.getHost() == null && host.indexOf('_') >= 0) {
-                throw values.invalid(name, "a host name has no underscore (" + host + "); give the registry another name, in compose a network alias");
-            }
-            boolean http = "http".equalsIgnoreCase(url.getScheme()) || "https".equalsIgnoreCase(url.getScheme());
-            if (!http || url.getHost() == null || url.getRawQuery() != null || url.getRawFragment() != null
-                    || url.getPort() > 65535 || url.getPort() == 0) {
-                throw values.invalid(name, expected);
-            }
-            String path = url.getRawPath() == null ? "" : url.getRawPath();
-            while (path.endsWith("/")) {
-                path = path.substring(0, path.length() - 1);
-            }
-            if (path.endsWith("/v2")) {
-                throw values.invalid(name, "leave out /v2, the mirror adds it");
-            }
-            return new URI(url.getScheme().toLowerCase(Locale.ROOT) + "://" + url.getRawAuthority() + path);
-        } catch (URISyntaxException e) {
-            throw values.invalid(name, expected);
-        }
     }
 
     private List<String> hosts(String name) throws InvalidSettingException {
@@ -182,11 +143,46 @@ final class RegistryReader {
         return List.copyOf(hosts);
     }
 
-    private static boolean isToken(String header) {
-        return !header.isEmpty() && header.chars().allMatch(c -> c > ' ' && c < 127 && "()<>@,;:\\\"/[]?={}".indexOf(c) < 0);
+    private List<String> serves(String name) throws InvalidSettingException {
+        List<String> namespaces = values.list(name).stream().map(namespace -> namespace.toLowerCase(Locale.ROOT)).distinct().toList();
+        for (String namespace : namespaces) {
+            if (!Namespace.isValid(namespace)) {
+                throw values.invalid(name, "it is a list of host names with commas between, such as docker.io, localhost:5000; "
+                        + (namespace.isEmpty() ? "one is empty" : namespace + " is none"));
+            }
+        }
+        return namespaces;
     }
 
-    private static boolean hasControlCharacter(String value) {
-        return value.chars().anyMatch(c -> c < ' ' || c == 127);
+    private String prefix(String name) throws InvalidSettingException {
+        String prefix = values.value(name);
+        if (!prefix.isEmpty() && !(prefix.endsWith("/") && RepositoryName.isValid(prefix + "a"))) {
+            throw values.invalid(name, "it is the beginning of a repository's name, in lower case and with / at its end, such as dockerhub-proxy/");
+        }
+        return prefix;
+    }
+
+    private boolean library(String name, URI url) throws InvalidSettingException {
+        if (values.value(name).isEmpty()) {
+            return url != null && RegistryUrls.isDockerHub(url);
+        }
+        return values.oneOf(name, BOOLEANS).equals("true");
+    }
+
+    /** A name with such a prefix would belong to the namespace, and so to other registries than the one that was asked. */
+    private void refuseContradiction(RegistrySettings registry, Map<String, RegistrySettings> all) throws InvalidSettingException {
+        String first = registry.prefix().substring(0, Math.max(0, registry.prefix().indexOf('/')));
+        for (RegistrySettings other : all.values()) {
+            if (other.serves().contains(first) && !registry.serves().equals(List.of(first))) {
+                throw values.invalid(RegistryKey.PREFIX + registry.name() + ".prefix", other == registry
+                        ? "a registry whose prefix begins with the namespace " + first + " serves that namespace only"
+                        : first + " is a namespace that the registry " + other.name() + " serves; only a registry that serves it, "
+                                + "and nothing else, may have that prefix");
+            }
+        }
+    }
+
+    private static boolean isToken(String header) {
+        return !header.isEmpty() && header.chars().allMatch(c -> c > ' ' && c < 127 && "()<>@,;:\\\"/[]?={}".indexOf(c) < 0);
     }
 }

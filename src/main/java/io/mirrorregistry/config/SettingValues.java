@@ -4,11 +4,13 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** Single settings with their types; each method throws {@link InvalidSettingException} for what is none of the type. */
 final class SettingValues {
@@ -16,9 +18,21 @@ final class SettingValues {
     static final long MEGABYTE = 1024 * 1024;
 
     private final Map<String, String> text;
+    private final Set<String> broken;
 
     SettingValues(Map<String, String> text) {
+        this(text, Set.of());
+    }
+
+    /** @param broken the settings that are known not to work; a check reads on without them */
+    SettingValues(Map<String, String> text, Set<String> broken) {
         this.text = text;
+        this.broken = broken;
+    }
+
+    /** Returns whether a setting is known not to work, and is not to be refused again. */
+    boolean isBroken(String name) {
+        return broken.contains(name);
     }
 
     int port(String name) throws InvalidSettingException {
@@ -33,6 +47,10 @@ final class SettingValues {
             }
         } catch (NumberFormatException e) {
             // refused below, like a number outside the bounds
+        }
+        if (isBroken(name)) {
+            // The default is outside the bounds as well.
+            return least;
         }
         throw invalid(name, "it is to be a number from " + least + " to " + most);
     }
@@ -100,6 +118,24 @@ final class SettingValues {
     }
 
     /**
+     * Reads the path of a folder, which need not be there.
+     *
+     * @param directory where relative paths start
+     */
+    Path folder(String name, Path directory) throws InvalidSettingException {
+        try {
+            return directory.resolve(value(name));
+        } catch (InvalidPathException e) {
+            throw invalid(name, "it is no path");
+        }
+    }
+
+    /** Reads a list with commas between its parts; empty for an empty setting. A part between two commas may be empty. */
+    List<String> list(String name) {
+        return value(name).isEmpty() ? List.of() : Stream.of(value(name).split(",", -1)).map(String::strip).toList();
+    }
+
+    /**
      * Reads the path of a file that is there.
      *
      * @param directory where relative paths start
@@ -118,6 +154,10 @@ final class SettingValues {
 
     InvalidSettingException invalid(String name, String expected) {
         return new InvalidSettingException(name, value(name).isEmpty() ? "(empty)" : value(name), expected);
+    }
+
+    static boolean hasControlCharacter(String value) {
+        return value.chars().anyMatch(c -> c < ' ' || c == 127);
     }
 
     private static int digits(String value) {

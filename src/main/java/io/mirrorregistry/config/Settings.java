@@ -2,8 +2,10 @@ package io.mirrorregistry.config;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * All settings, checked.
@@ -12,9 +14,13 @@ import java.util.Map;
  * @param managementPort where health and metrics are
  * @param healthInterval how often each registry is probed
  * @param breaker when a registry that fails is not asked any more
- * @param registries by name
+ * @param registries by name, in the order of the names
+ * @param plan the names of the registries that are asked for everything that no namespace claims, in this order; maybe empty
+ * @param strategy the name of the strategy that makes the plan of a request; it need not exist
+ * @param strategySettings the settings of strategies as text: by the strategy's name, then by the key
+ * @param pluginsDirectory the folder of plug-ins; it need not exist
  * @param routes whether changes of route files are noticed
- * @param imagesDirectory the OCI image layout of the folder registry
+ * @param imagesDirectory the OCI image layout that is the registry cold while that has no url
  * @param cache what is remembered of registries' answers
  * @param logging how logs are written
  * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
@@ -26,12 +32,23 @@ public record Settings(
         Duration healthInterval,
         BreakerSettings breaker,
         Map<String, RegistrySettings> registries,
+        List<String> plan,
+        String strategy,
+        Map<String, Map<String, String>> strategySettings,
+        Path pluginsDirectory,
         RouteSettings routes,
         Path imagesDirectory,
         CacheSettings cache,
         LoggingSettings logging,
         Map<String, String> placeholders,
         List<String> warnings) {
+
+    /** Returns the names of all registries: those of {@code mirror.plan} in its order, then the others in alphabetical order. */
+    public List<String> order() {
+        Set<String> order = new LinkedHashSet<>(plan);
+        order.addAll(registries.keySet());
+        return List.copyOf(order);
+    }
 
     /**
      * @param port where clients connect

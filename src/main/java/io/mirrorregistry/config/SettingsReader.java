@@ -1,8 +1,8 @@
 package io.mirrorregistry.config;
 
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,9 +20,9 @@ public final class SettingsReader {
     private final String version;
     private final List<String> warnings = new ArrayList<>();
 
-    private SettingsReader(SettingsSource source, Path directory, String version) throws InvalidSettingException {
+    private SettingsReader(SettingsSource source, Path directory, String version, Set<String> broken) throws InvalidSettingException {
         this.text = source.read(warnings);
-        this.values = new SettingValues(text);
+        this.values = new SettingValues(text, broken);
         this.directory = directory;
         this.version = version;
     }
@@ -48,12 +48,20 @@ public final class SettingsReader {
      */
     public static Settings read(Path directory, Map<String, String> environment, String version, Set<String> broken)
             throws InvalidSettingException {
-        SettingsReader reader = new SettingsReader(new SettingsSource(directory, environment), directory, version);
+        Map<String, String> variables = new HashMap<>(environment);
+        // MIRROR_CONFIG is a variable only.
+        variables.keySet().removeAll(broken);
+        SettingsReader reader = new SettingsReader(new SettingsSource(directory, variables), directory, version, broken);
         broken.forEach(reader::replace);
         return reader.settings();
     }
 
     private void replace(String setting) {
+        RegistryKey key = RegistryKey.of(setting);
+        if (key != null && key.isAll()) {
+            text.keySet().removeIf(name -> RegistryKey.of(name) != null && RegistryKey.of(name).registry().equals(key.registry()));
+            return;
+        }
         String otherwise = setting.endsWith(".url") ? "http://127.0.0.1" : SettingsSource.carried().get(setting);
         if (otherwise == null) {
             text.remove(setting);
@@ -65,21 +73,22 @@ public final class SettingsReader {
     /** Returns the same as text for Camel, for placeholders in routes: Camel's own settings, and the mirror's without secrets. */
     private Map<String, String> placeholders(Settings.ServerSettings server, Map<String, RegistrySettings> registries) {
         Map<String, String> all = new TreeMap<>(text);
-        all.keySet().removeIf(name -> name.startsWith(RegistryReader.REGISTRY) && (name.contains(".headers.") || name.endsWith(".username") || name.endsWith(".password") || name.endsWith(".proxy")));
+        all.keySet().removeIf(name -> name.startsWith(RegistryKey.PREFIX) && (RegistryKey.of(name) == null || !RegistryKey.of(name).isPublic()));
         all.put("mirror.server.calls-per-registry", String.valueOf(server.callsPerRegistry()));
         for (RegistrySettings registry : registries.values()) {
-            all.put(RegistryReader.REGISTRY + registry.name() + ".url", registry.isFolder() ? "" : registry.url().toString());
+            all.put(RegistryKey.PREFIX + registry.name() + ".url", registry.isFolder() ? "" : registry.url().toString());
         }
         return all;
     }
 
     private Settings settings() throws InvalidSettingException {
-        Map<String, RegistrySettings> registries = new RegistryReader(text, values, new CertificateFile(values, directory), version, warnings)
-                .read();
+        Path images = values.folder("mirror.images.directory", directory);
+        Map<String, RegistrySettings> registries = new RegistryReader(text, values, directory, images, version, warnings).read();
+        PlanReader plan = new PlanReader(values);
         warnOfUnknown();
         int port = values.port("mirror.server.port");
         int managementPort = values.port("mirror.management.port");
-        if (port == managementPort) {
+        if (port == managementPort && !values.isBroken("mirror.management.port")) {
             throw values.invalid("mirror.management.port", "it is the clients' port; choose another");
         }
         Settings.ServerSettings server = server(port);
@@ -89,9 +98,13 @@ public final class SettingsReader {
                 values.duration("mirror.health.interval"),
                 breaker(),
                 registries,
+                plan.plan(registries.keySet()),
+                plan.strategy(),
+                StrategyKeys.read(text),
+                values.folder("mirror.plugins.directory", directory),
                 new Settings.RouteSettings(values.oneOf("mirror.routes.reload", Set.of("true", "false")).equals("true"),
                         values.duration("mirror.routes.reload-interval")),
-                imagesDirectory(),
+                images,
                 cache(),
                 new Settings.LoggingSettings(values.oneOf("mirror.logging.level", LEVELS), values.oneOf("mirror.logging.format", FORMATS)),
                 placeholders(server, registries),
@@ -131,7 +144,7 @@ public final class SettingsReader {
 
     private Settings.CacheSettings cache() throws InvalidSettingException {
         long size = values.bytes("mirror.cache.size");
-        if (size > Runtime.getRuntime().maxMemory() / 2) {
+        if (size > Runtime.getRuntime().maxMemory() / 2 && !values.isBroken("mirror.cache.size")) {
             throw values.invalid("mirror.cache.size", "it is more than half of the memory that Java may use ("
                     + Runtime.getRuntime().maxMemory() / SettingValues.MEGABYTE + "MB); lower it, or raise -Xmx");
         }
@@ -139,18 +152,12 @@ public final class SettingsReader {
                 values.durationOrZero("mirror.cache.blob-ttl"), values.durationOrZero("mirror.cache.stale-if-error"));
     }
 
-    private Path imagesDirectory() throws InvalidSettingException {
-        try {
-            return directory.resolve(values.value("mirror.images.directory"));
-        } catch (InvalidPathException e) {
-            throw values.invalid("mirror.images.directory", "it is no path");
-        }
-    }
-
     private void warnOfUnknown() {
         Set<String> known = SettingsSource.carried().keySet();
         for (String name : text.keySet()) {
-            if (name.startsWith("mirror.") && !known.contains(name) && !RegistryReader.isKnown(name)) {
+            RegistryKey key = RegistryKey.of(name);
+            boolean meant = known.contains(name) || key != null && key.isKnown() || StrategyKeys.isKey(name);
+            if (name.startsWith("mirror.") && !meant) {
                 warnings.add(name + " is not a setting of this mirror and is ignored");
             }
         }

@@ -27,7 +27,6 @@ final class SettingsSource {
 
     private static final String PREFIX = "mirror.";
     private static final String VARIABLE_PREFIX = "MIRROR_";
-    private static final String HEADERS = ".headers.";
     private static final String CONFIG_VARIABLE = "MIRROR_CONFIG";
     /** Kubernetes and docker set these for a service or container that is called mirror-something. */
     private static final Pattern SERVICE_LINK = Pattern.compile("[^=]*_(SERVICE_HOST|SERVICE_PORT(_[^=]*)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_[^=]*)?)=.*|[^=]*_PORT=(tcp|udp|sctp)://.*");
@@ -36,9 +35,10 @@ final class SettingsSource {
     private final Path directory;
     private final Map<String, String> environment;
 
+    /** @param environment the variables that count */
     SettingsSource(Path directory, Map<String, String> environment) {
         this.directory = directory;
-        this.environment = environment;
+        this.environment = new TreeMap<>(environment);
     }
 
     /**
@@ -65,8 +65,7 @@ final class SettingsSource {
         } else if (config != null && !config.isBlank()) {
             throw new InvalidSettingException(CONFIG_VARIABLE, config, "there is no such file");
         }
-        overrideFromEnvironment(all);
-        warnOfUnknownVariables(all, warnings);
+        warnOfUnknownVariables(overrideFromEnvironment(all), warnings);
         all.replaceAll((name, value) -> value.strip());
         return all;
     }
@@ -88,38 +87,43 @@ final class SettingsSource {
         return all;
     }
 
-    private void overrideFromEnvironment(Map<String, String> all) {
+    /** Returns the names of the variables that have a meaning. */
+    private Set<String> overrideFromEnvironment(Map<String, String> all) {
+        Set<String> known = new HashSet<>(Set.of(CONFIG_VARIABLE));
         for (String name : List.copyOf(all.keySet())) {
-            if (name.startsWith(PREFIX)) {
+            if (name.startsWith(PREFIX) && RegistryKey.of(name) == null) {
                 String value = environment.get(variable(name));
                 if (value != null) {
                     all.put(name, value);
                 }
+                known.add(variable(name));
             }
         }
-        environment.forEach((variable, value) -> addHeader(all, variable, value));
+        Set<String> defining = new TreeSet<>(environment.keySet());
+        defining.removeIf(this::isServiceLink);
+        RegistryVariables registries = new RegistryVariables(all.keySet(), defining);
+        environment.forEach((variable, value) -> {
+            RegistryKey registry = registries.key(variable);
+            String strategy = known.contains(variable) || isServiceLink(variable) ? null : StrategyKeys.key(variable, all);
+            if (registry != null && registry.isHeader()) {
+                all.keySet().removeIf(name -> name.equalsIgnoreCase(registry.toString()));
+            }
+            if (registry != null || strategy != null) {
+                all.put(registry != null ? registry.toString() : strategy, value);
+                known.add(variable);
+            }
+        });
+        return known;
     }
 
     /** A variable with a slip of the pen in its name would silently change nothing. */
-    private void warnOfUnknownVariables(Map<String, String> all, List<String> warnings) {
-        Set<String> known = new HashSet<>(Set.of(CONFIG_VARIABLE));
-        all.keySet().forEach(name -> known.add(variable(name)));
-        new TreeSet<>(environment.keySet()).stream()
-                .filter(name -> name.startsWith(VARIABLE_PREFIX) && !known.contains(name) && !SERVICE_LINK.matcher(name + "=" + environment.get(name)).matches())
+    private void warnOfUnknownVariables(Set<String> known, List<String> warnings) {
+        environment.keySet().stream().filter(name -> name.startsWith(VARIABLE_PREFIX) && !known.contains(name) && !isServiceLink(name))
                 .forEach(name -> warnings.add(name + " is the variable of no setting of this mirror and is ignored"));
     }
 
-    /** Headers have names of their own choice, so their variables are not found by asking for known settings. */
-    private static void addHeader(Map<String, String> all, String variable, String value) {
-        String registryPrefix = VARIABLE_PREFIX + "REGISTRY_";
-        int headers = variable.indexOf("_HEADERS_");
-        if (variable.startsWith(registryPrefix) && headers > registryPrefix.length()) {
-            String registry = variable.substring(registryPrefix.length(), headers).toLowerCase(Locale.ROOT).replace('_', '-');
-            String header = variable.substring(headers + "_HEADERS_".length()).replace('_', '-');
-            String prefix = PREFIX + "registry." + registry + HEADERS;
-            all.keySet().removeIf(name -> name.startsWith(prefix) && name.substring(prefix.length()).equalsIgnoreCase(header));
-            all.put(prefix + header, value);
-        }
+    private boolean isServiceLink(String variable) {
+        return SERVICE_LINK.matcher(variable + "=" + environment.get(variable)).matches();
     }
 
     /** Returns the environment variable that overrides a setting. */

@@ -54,8 +54,18 @@ class SettingsReaderTest {
         assertEquals(Duration.ofSeconds(2), hot.connectTimeout());
         assertEquals(Duration.ofSeconds(8), hot.responseTimeout());
         assertEquals(Map.of("User-Agent", "mirror-registry/9.9"), hot.headers());
-        assertNull(hot.credentials());
+        assertNull(hot.account().current());
+        assertEquals(List.of(), hot.serves());
+        assertEquals("", hot.prefix());
+        assertFalse(hot.library());
+        assertNull(hot.folder());
         assertTrue(cold.isFolder());
+        assertEquals(directory.resolve("images"), cold.folder());
+        assertNull(cold.url());
+        assertEquals(List.of("hot", "cold"), settings.plan());
+        assertEquals("ordered", settings.strategy());
+        assertEquals(Map.of("weighted", Map.of("shares", ""), "by-client", Map.of("networks", "")), settings.strategySettings());
+        assertEquals(directory.resolve("plugins"), settings.pluginsDirectory());
         assertEquals(directory.resolve("images"), settings.imagesDirectory());
         assertEquals(new Settings.LoggingSettings("info", "json"), settings.logging());
         assertEquals(new Settings.CacheSettings(32 * 1024 * 1024, Duration.ofSeconds(10), Duration.ofSeconds(2), Duration.ofMinutes(10),
@@ -84,7 +94,7 @@ class SettingsReaderTest {
         RegistrySettings hot = settings.registries().get("hot");
         assertEquals(5001, settings.server().port());
         assertEquals(URI.create("https://hot.example.com"), hot.url());
-        assertEquals(new Credentials("reader", "0123"), hot.credentials());
+        assertEquals(new Credentials("reader", "0123"), hot.account().current());
         assertEquals("blue", hot.headers().get("x-tenant"));
         assertEquals(URI.create("http://localhost:5001"), settings.registries().get("cold").url());
         assertEquals(new Settings.LoggingSettings("debug", "console"), settings.logging());
@@ -114,8 +124,9 @@ class SettingsReaderTest {
     @Test
     void knowsFurtherRegistriesByTheirNames() throws Exception {
         properties("mirror.registry.warm.url=http://warm:5000");
-        environment.put("MIRROR_REGISTRY_WARM_BLOBS", "ignored, since the file does not name it");
+        environment.put("MIRROR_REGISTRY_WARM_BLOBS", "proxy");
         assertEquals(URI.create("http://warm:5000"), read().registries().get("warm").url());
+        assertEquals(BlobsMode.PROXY, read().registries().get("warm").blobs());
     }
 
     @Test
@@ -241,7 +252,7 @@ class SettingsReaderTest {
         environment.put("MIRROR_REGISTRY_HOT_PROXY", "http://me:hunter2@proxy.example.com:3128");
         assertFalse(read().placeholders().toString().contains("hunter2"));
         assertFalse(read().registries().get("hot").toString().contains("hunter2"));
-        assertFalse(read().registries().get("hot").credentials().toString().contains("hunter2"));
+        assertFalse(read().registries().get("hot").account().current().toString().contains("hunter2"));
     }
 
     @ParameterizedTest

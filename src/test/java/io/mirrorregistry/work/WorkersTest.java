@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.config.Networks;
-import io.mirrorregistry.server.EdgeHandlers;
 import io.mirrorregistry.config.Settings.ServerSettings;
+import io.mirrorregistry.server.EdgeHandlers;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import io.vertx.ext.web.Router;

@@ -3,6 +3,7 @@ package io.mirrorregistry.registry.auth;
 import com.github.benmanes.caffeine.cache.AsyncCache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
+import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallFailures;
@@ -14,7 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,7 +29,7 @@ public final class Authorizer {
     private static final int ENTRY_BYTES = 500;
 
     private final String registry;
-    private final Credentials credentials;
+    private final Account account;
     private final TokenService tokenService;
     private final long patienceMillis;
     private final AsyncCache<String, Outcome> tokens = Caffeine.newBuilder()
@@ -39,7 +40,8 @@ public final class Authorizer {
             .executor(Runnable::run)
             .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
             .buildAsync();
-    private final AtomicBoolean warned = new AtomicBoolean();
+    /** The account whose refusal was logged last; null for none. */
+    private final AtomicReference<Credentials> warned = new AtomicReference<>();
     private volatile boolean wantsBasic;
 
     /** A token, or why there is none; the latter is told to those who wait for it and then forgotten. */
@@ -63,12 +65,12 @@ public final class Authorizer {
     }
 
     /**
-     * @param credentials our account, or null
+     * @param account our account
      * @param patienceMillis how long a call waits for a token that another call is fetching
      */
-    public Authorizer(String registry, Credentials credentials, TokenService tokenService, long patienceMillis) {
+    public Authorizer(String registry, Account account, TokenService tokenService, long patienceMillis) {
         this.registry = registry;
-        this.credentials = credentials;
+        this.account = account;
         this.tokenService = tokenService;
         this.patienceMillis = patienceMillis;
     }
@@ -76,7 +78,7 @@ public final class Authorizer {
     /** Returns the Authorization that the registry is known to want for a repository, or null where it has not asked for any. */
     public String known(RepositoryName repository) {
         if (wantsBasic) {
-            return credentials.basic();
+            return account.current().basic();
         }
         Outcome outcome = settled(tokens.getIfPresent(scope(repository)));
         return outcome == null ? null : outcome.token().header();
@@ -96,6 +98,7 @@ public final class Authorizer {
                 return token(challenge, scope(repository), rejected);
             }
         }
+        Credentials credentials = account.current();
         for (Challenge challenge : challenges) {
             if (challenge.scheme().equals("basic") && credentials != null && !credentials.basic().equals(rejected)) {
                 wantsBasic = true;
@@ -106,15 +109,16 @@ public final class Authorizer {
     }
 
     /**
-     * Hears that the registry answered 401 to an Authorization. Of our account that is said once, not at each pull: it may be wrong,
-     * or the registry answers so for what it has not got.
+     * Hears that the registry answered 401 to an Authorization. A refused account is logged once, not at each pull, and again once its
+     * password has changed: it may be wrong, or the registry answers so for what it has not got.
      *
      * @param authorization what was presented, or null
      */
     public void refused(String authorization) {
-        if (credentials != null && credentials.basic().equals(authorization) && warned.compareAndSet(false, true)) {
+        Credentials credentials = account.current();
+        if (credentials != null && credentials.basic().equals(authorization) && !credentials.equals(warned.getAndSet(credentials))) {
             LOG.warn("{} answered 401 to our account {}; if it does so for images that are there, check mirror.registry.{}.username "
-                    + "and mirror.registry.{}.password", registry, credentials.username(), registry, registry);
+                    + "and mirror.registry.{}.password or password-file", registry, credentials.username(), registry, registry);
         }
     }
 

@@ -55,7 +55,7 @@ public final class TokenService {
         request.setHeader(HttpHeaders.ACCEPT, "application/json");
         request.setHeader(HttpHeaders.ACCEPT_ENCODING, "identity");
         request.setHeader(HttpHeaders.USER_AGENT, registry.headers().get(HttpHeaders.USER_AGENT));
-        Credentials credentials = registry.credentials();
+        Credentials credentials = registry.account().current();
         if (credentials != null) {
             if (trust.mayHaveCredentials(uri)) {
                 request.setHeader(HttpHeaders.AUTHORIZATION, credentials.basic());
@@ -126,7 +126,7 @@ public final class TokenService {
     private RegistryTroubleException rejected(URI uri, ClassicHttpResponse response) {
         String retryAfter = RegistryAnswers.retryAfter(response.getFirstHeader(HttpHeaders.RETRY_AFTER));
         return new RegistryTroubleException(registry.name(), "token service " + uri.getHost() + " answered "
-                + response.getCode() + (response.getCode() == 401 && registry.credentials() != null
+                + response.getCode() + (response.getCode() == 401 && registry.account().current() != null
                         ? "; check the username and password" : ""), RegistryAnswers.kind(response.getCode()), retryAfter);
     }
 

@@ -88,7 +88,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.http = HttpClients.create(registry, pool, guard, self);
         metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
-        this.authorizer = new Authorizer(registry.name(), registry.credentials(), new TokenService(registry, http, metrics),
+        this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics),
                 headTime.plus(registry.responseTimeout()).toMillis());
     }
 

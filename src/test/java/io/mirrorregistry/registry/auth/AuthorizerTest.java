@@ -6,8 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.BlobsMode;
+import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.RepositoryName;
@@ -22,10 +28,12 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 class AuthorizerTest {
 
@@ -33,12 +41,12 @@ class AuthorizerTest {
 
     private final TokenService service = TokenService.start();
     private final URI url = URI.create(service.url());
-    private final RegistrySettings settings = new RegistrySettings("hot", url, null, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
-            Duration.ofSeconds(10), Duration.ofSeconds(10), List.of(), List.of(), null);
+    private final RegistrySettings settings = new RegistrySettings("hot", url, Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
+            Duration.ofSeconds(10), Duration.ofSeconds(10), List.of(), List.of(), null, List.of(), "", false, null);
     private final MirrorIdentity self = new MirrorIdentity();
     private final AddressGuard guard = new AddressGuard(url, self, SystemDefaultDnsResolver.INSTANCE);
     private final CloseableHttpClient http = HttpClients.create(settings, HttpClients.pool(settings, 10, guard), guard, self);
-    private final Authorizer authorizer = new Authorizer("hot", null,
+    private final Authorizer authorizer = new Authorizer("hot", Account.NONE,
             new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())), 10_000);
 
     @AfterEach
@@ -81,5 +89,39 @@ class AuthorizerTest {
         answerWith(token + " ".repeat(16 * 1024 + 1 - token.length()));
         assertThrows(RegistryTroubleException.class, () -> ask("library/long"));
         assertNull(authorizer.known(new RepositoryName("library/long")));
+    }
+
+    @Test
+    void presentsANewPasswordAndWarnsAgainWhenItIsRefused() throws Exception {
+        AtomicReference<Credentials> now = new AtomicReference<>(new Credentials("reader", "one"));
+        Authorizer changing = new Authorizer("hot", now::get,
+                new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())), 10_000);
+        RepositoryName repository = new RepositoryName("library/app");
+        List<Challenge> challenges = Challenge.parse(List.of("Basic realm=\"test\""));
+        Logger logger = (Logger) LoggerFactory.getLogger(Authorizer.class);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        Level level = logger.getLevel();
+        logger.setLevel(Level.WARN);
+        log.start();
+        logger.addAppender(log);
+        try {
+            String first = changing.answer(challenges, repository, null);
+            assertEquals(new Credentials("reader", "one").basic(), first);
+            assertEquals(first, changing.known(repository));
+            assertNull(changing.answer(challenges, repository, first));
+            changing.refused(first);
+            changing.refused(first);
+            assertEquals(1, log.list.size(), log.list.toString());
+            now.set(new Credentials("reader", "two"));
+            String second = new Credentials("reader", "two").basic();
+            assertEquals(second, changing.known(repository));
+            assertEquals(second, changing.answer(challenges, repository, first));
+            changing.refused(second);
+            changing.refused(second);
+            assertEquals(2, log.list.size(), log.list.toString());
+        } finally {
+            logger.detachAppender(log);
+            logger.setLevel(level);
+        }
     }
 }

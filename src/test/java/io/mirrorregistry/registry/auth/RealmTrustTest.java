@@ -2,6 +2,7 @@ package io.mirrorregistry.registry.auth;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
 import java.net.URI;
@@ -38,8 +39,8 @@ class RealmTrustTest {
         "http://[::1]:5000, http://[::2]/token, false",
     })
     void credentialsGoOnlyToTheRegistrysOwn(URI registry, URI realm, boolean allowed) {
-        RegistrySettings settings = new RegistrySettings("hot", registry, null, Map.of(), BlobsMode.AUTO, registry,
-                Duration.ofSeconds(1), Duration.ofSeconds(1), List.of("listed.elsewhere.net"), List.of(), null);
+        RegistrySettings settings = new RegistrySettings("hot", registry, Account.NONE, Map.of(), BlobsMode.AUTO, registry,
+                Duration.ofSeconds(1), Duration.ofSeconds(1), List.of("listed.elsewhere.net"), List.of(), null, List.of(), "", false, null);
         assertEquals(allowed, new RealmTrust(settings).mayHaveCredentials(realm));
     }
 }

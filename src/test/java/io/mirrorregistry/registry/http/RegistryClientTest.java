@@ -3,6 +3,7 @@ package io.mirrorregistry.registry.http;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
@@ -23,7 +24,8 @@ class RegistryClientTest {
 
     private static RegistrySettings settings(TestRegistry registry, Duration timeout) {
         URI url = URI.create(registry.url());
-        return new RegistrySettings("hot", url, null, Map.of("User-Agent", "test"), BlobsMode.AUTO, url, timeout, timeout, List.of(), List.of(), null);
+        return new RegistrySettings("hot", url, Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, url, timeout, timeout, List.of(), List.of(),
+                null, List.of(), "", false, null);
     }
 
     @Test

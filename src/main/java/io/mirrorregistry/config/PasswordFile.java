@@ -1,0 +1,161 @@
+package io.mirrorregistry.config;
+
+import io.mirrorregistry.files.BoundedFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An account whose password is in a file. A new password takes effect within a second, also where Kubernetes swaps the link that leads
+ * to the file. While the file cannot be used, the last password stays valid.
+ */
+final class PasswordFile implements Account {
+
+    private static final Logger LOG = LoggerFactory.getLogger(PasswordFile.class);
+    private static final int MOST_BYTES = 64 * 1024;
+    private static final long LOOK_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** A file system may store times in steps of two seconds, so a second write within that time can leave the same stamp. */
+    private static final Duration CLOCK_STEP = Duration.ofSeconds(2);
+
+    private final String registry;
+    private final String username;
+    private final Path file;
+    private final LongSupplier nanos;
+    private volatile Credentials credentials;
+    private volatile long looked;
+    /** Guards all below. A thread that finds it locked does not wait: it uses the last password. */
+    private final ReentrantLock looking = new ReentrantLock();
+    private Stamp stamp;
+    /** Why the file could not be used at the last look; null where it could. */
+    private String problem;
+
+    /**
+     * Identifies a state of the file without reading it.
+     *
+     * @param text the file's real path, key, size and time of the last change, or why these cannot be read
+     * @param settled false where the file changed so recently that another change may leave the same text
+     */
+    private record Stamp(String text, boolean settled) {
+    }
+
+    /**
+     * Reads the file.
+     *
+     * @param registry the registry's name, for the log
+     * @param nanos the clock, {@link System#nanoTime}
+     * @throws IOException if the file holds no password; its message ends a sentence about the file
+     */
+    PasswordFile(String registry, String username, Path file, LongSupplier nanos) throws IOException {
+        this.registry = registry;
+        this.username = username;
+        this.file = file;
+        this.nanos = nanos;
+        this.looked = nanos.getAsLong();
+        // Before the content: a change between the two is then found at the next look.
+        this.stamp = stamp();
+        this.credentials = new Credentials(username, password());
+    }
+
+    @Override
+    public Credentials current() {
+        if (nanos.getAsLong() - looked >= LOOK_NANOS && looking.tryLock()) {
+            try {
+                long now = nanos.getAsLong();
+                if (now - looked >= LOOK_NANOS) {
+                    looked = now;
+                    look();
+                }
+            } finally {
+                looking.unlock();
+            }
+        }
+        return credentials;
+    }
+
+    private void look() {
+        Stamp now = stamp();
+        boolean changed = !now.text().equals(stamp.text());
+        if (!changed && stamp.settled()) {
+            return;
+        }
+        stamp = now;
+        try {
+            Credentials read = new Credentials(username, password());
+            if (problem != null || !read.equals(credentials)) {
+                LOG.info("Registry {} uses the {} password in {}", registry, read.equals(credentials) ? "same" : "new", file);
+            }
+            credentials = read;
+            problem = null;
+        } catch (IOException e) {
+            if (changed || !e.getMessage().equals(problem)) {
+                LOG.warn("Registry {} keeps its last password; the password file {} cannot be used: {}", registry, file, e.getMessage());
+            }
+            problem = e.getMessage();
+        }
+    }
+
+    private Stamp stamp() {
+        try {
+            BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+            String where = file.toRealPath() + " " + attributes.fileKey() + " ";
+            String refusal = BoundedFile.refusal(attributes, MOST_BYTES);
+            if (refusal != null) {
+                return new Stamp(where + refusal, true);
+            }
+            Instant modified = attributes.lastModifiedTime().toInstant();
+            return new Stamp(where + attributes.size() + " " + modified, modified.plus(CLOCK_STEP).isBefore(Instant.now()));
+        } catch (IOException e) {
+            return new Stamp(reason(e), true);
+        }
+    }
+
+    private String password() throws IOException {
+        String password;
+        try {
+            password = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(BoundedFile.read(file, MOST_BYTES))).toString();
+        } catch (CharacterCodingException e) {
+            throw new IOException("it is not UTF-8", e);
+        } catch (IOException e) {
+            throw new IOException(reason(e), e);
+        }
+        password = password.replaceFirst("\r?\n\\z", "");
+        if (password.isEmpty()) {
+            throw new IOException("it is empty");
+        }
+        if (SettingValues.hasControlCharacter(password)) {
+            throw new IOException("it has a control character, such as the end of a second line");
+        }
+        return password;
+    }
+
+    private static String reason(IOException failure) {
+        if (failure instanceof NoSuchFileException) {
+            return "there is no such file";
+        }
+        if (failure instanceof AccessDeniedException) {
+            return "permission denied";
+        }
+        boolean folder = failure instanceof FileSystemException of && BoundedFile.FOLDER.equals(of.getReason());
+        return folder ? "it is a folder" : String.valueOf(BoundedFile.reason(failure));
+    }
+
+    /** Returns the user name and the path, without the password. */
+    @Override
+    public String toString() {
+        return username + " with the password in " + file;
+    }
+}

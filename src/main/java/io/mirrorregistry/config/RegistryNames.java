@@ -1,0 +1,72 @@
+package io.mirrorregistry.config;
+
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+
+/** Finds the names of registries and refuses those that mean something else. */
+final class RegistryNames {
+
+    private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
+    /** Words of plans, log lines and pages. */
+    private static final Set<String> RESERVED = Set.of("none", "cache", "both", "several", "other", "all", "registry", "registries",
+            "plan", "strategy", "strategies", "ask");
+    /** The names of beans that routes use. */
+    private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
+            "cache", "folder", "vertx", "route-files", "server-certificate", "client-headers", "registry-headers", "headers", "event-loop",
+            "platform-http-engine");
+    /** Each registry has beans of these names, with its own name in them. */
+    private static final List<String> PARTS = List.of("%s-client", "%s-breaker", "registry-%s");
+
+    private RegistryNames() {
+    }
+
+    /**
+     * Returns the names of all registries that have a setting, in alphabetical order.
+     *
+     * @param settings the names of all settings
+     * @throws InvalidSettingException for the first name that no registry may have
+     */
+    static Set<String> of(Set<String> settings) throws InvalidSettingException {
+        Set<String> names = new TreeSet<>();
+        for (String setting : settings) {
+            if (setting.startsWith(RegistryKey.PREFIX)) {
+                RegistryKey key = RegistryKey.of(setting);
+                if (key == null) {
+                    throw new InvalidSettingException(setting + " cannot work: a registry's settings are " + RegistryKey.PREFIX + "NAME.SETTING",
+                            setting);
+                }
+                String refusal = refusal(key.registry());
+                if (refusal != null) {
+                    throw new InvalidSettingException(setting + " cannot work: " + refusal, RegistryKey.allOf(key.registry()).toString());
+                }
+                names.add(key.registry());
+            }
+        }
+        for (String name : names) {
+            for (String part : PARTS) {
+                if (names.contains(String.format(part, name))) {
+                    throw taken(String.format(part, name), name);
+                }
+            }
+        }
+        return names;
+    }
+
+    private static InvalidSettingException taken(String name, String other) {
+        RegistryKey all = RegistryKey.allOf(name);
+        return new InvalidSettingException(all + " cannot work: the mirror uses the name " + name + " for a part of the registry " + other
+                + "; give one of the two another name", all.toString());
+    }
+
+    private static String refusal(String name) {
+        if (!NAME.matcher(name).matches()) {
+            return "a registry's name is a lower-case letter, then lower-case letters, digits and hyphens, at most 63 characters";
+        }
+        if (RESERVED.contains(name)) {
+            return name + " is a reserved word; give the registry another name";
+        }
+        return STEPS.contains(name) ? "routes have a step of the name " + name : null;
+    }
+}
