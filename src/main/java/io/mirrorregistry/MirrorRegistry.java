@@ -47,7 +47,8 @@ public final class MirrorRegistry {
 
     /** Tells what is wrong, a line each. Returns the exit code. */
     private static int check(Path directory) {
-        Mirror.Findings found = Mirror.check(directory, System.getenv());
+        Logs.silence();
+        Check.Findings found = Check.run(directory, System.getenv());
         found.warnings().forEach(warning -> say("warning: " + warning));
         found.faults().forEach(MirrorRegistry::say);
         if (found.faults().isEmpty()) {

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.mirrorregistry.config.InvalidSettingException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -45,7 +44,7 @@ class CheckTest {
                     - to:
                         uri: "{{mirror.registry.hot.url}}"
                         parameters:
-                          httpClient: "#hot-client"
+                          httpClient: "#hot.client"
             """;
 
     @TempDir
@@ -61,9 +60,7 @@ class CheckTest {
     }
 
     private List<String> check(String... settings) throws Exception {
-        try (Mirror mirror = new Mirror(directory, settings.length == 0 ? Map.of() : Map.of(settings[0], settings[1]))) {
-            return mirror.check();
-        }
+        return Check.run(directory, settings.length == 0 ? Map.of() : Map.of(settings[0], settings[1])).faults();
     }
 
     @Test
@@ -79,11 +76,11 @@ class CheckTest {
                 Arguments.of("    - choice:", "    - chioce:", "9:11: "),
                 Arguments.of("method: finish", "metod: finish", "8:13: "),
                 Arguments.of("ref: answer", "ref: anser", "7:18: No bean could be found in the registry for: anser"),
-                Arguments.of("method: finish", "method: finnish", "8:21: Method with name: finnish not found on bean: io.mirrorregistry.server.Answers"),
+                Arguments.of("method: finish", "method: finnish", "8:21: Method with name: finnish not found on bean: io.mirrorregistry.server.AnswerStep"),
                 Arguments.of("uri: direct:blob", "uri: direct:blub", "16:28: no route begins with direct:blub"),
                 Arguments.of("uri: direct:blob", "uri: dierct:blob", "16:28: "),
                 Arguments.of("hot.url}}", "hut.url}}", "18:18: "),
-                Arguments.of("#hot-client", "#hut-client", "20:27: "),
+                Arguments.of("#hot.client", "#hut.client", "20:27: "),
                 Arguments.of("uri: direct:extra", "uri: direct:extra?blok=true", "4:12: "),
                 Arguments.of("${variable.asked} == 'blob'", "${variable.asked == 'blob'", "13:33: "),
                 Arguments.of("${variable.asked} == 'blob'", "${varable.asked} == 'blob'", "13:33: "),
@@ -109,8 +106,9 @@ class CheckTest {
         write("other.camel.yaml", ROUTE.replace("extra", "other").replace("ref: answer", "ref: "));
         Files.delete(directory.resolve("routes/tags.camel.yaml"));
         List<String> faults = check();
-        assertEquals(4, faults.size(), faults.toString());
+        assertEquals(5, faults.size(), faults.toString());
         assertTrue(faults.get(0).startsWith("mirror.images.directory="), faults.get(0));
+        assertTrue(faults.stream().anyMatch(fault -> fault.endsWith(": no route begins with direct:tags-at-registry")), faults.toString());
         assertTrue(faults.stream().anyMatch(fault -> fault.startsWith("routes/front-door.camel.yaml:")
                 && fault.endsWith(": no route begins with direct:tags")), faults.toString());
     }
@@ -118,7 +116,7 @@ class CheckTest {
     @Test
     void looksIntoTheFilesOfCertificates() throws Exception {
         Files.writeString(directory.resolve("ca.pem"), "hello");
-        String message = assertThrows(InvalidSettingException.class, () -> check("MIRROR_REGISTRY_HOT_CA_CERTIFICATE", "ca.pem")).getMessage();
+        String message = check("MIRROR_REGISTRY_HOT_CA_CERTIFICATE", "ca.pem").get(0);
         assertEquals("mirror.registry.hot.ca-certificate=ca.pem cannot work: the file is to hold certificates in PEM, "
                 + "and cannot be read as such (No certificate data found)", message);
     }
@@ -206,7 +204,7 @@ class CheckTest {
                 Files.move(file, file.resolveSibling(file.getFileName() + ".bak"));
             }
         }
-        String message = assertThrows(InvalidSettingException.class, this::check).getMessage();
+        String message = check().get(0);
         assertTrue(message.startsWith("The folder " + routes + " cannot work: it holds no *.camel.yaml"), message);
         assertEquals(1, message.lines().count());
     }
@@ -278,14 +276,14 @@ class CheckTest {
             for (String name : List.of("application.properties", "config.yaml")) {
                 Path file = directory.resolve(name);
                 odd.create(file);
-                String message = assertThrows(InvalidSettingException.class, this::check).getMessage();
+                String message = check().get(0);
                 assertTrue(message.startsWith(file + " cannot be read as ") && message.endsWith(odd.fault()), message);
                 Files.delete(file);
             }
             Path elsewhere = directory.resolve("elsewhere");
             odd.create(elsewhere);
             for (String variable : List.of("MIRROR_CONFIG", "MIRROR_REGISTRY_HOT_CA_CERTIFICATE")) {
-                String message = assertThrows(InvalidSettingException.class, () -> check(variable, elsewhere.toString())).getMessage();
+                String message = check(variable, elsewhere.toString()).get(0);
                 assertTrue(message.contains(elsewhere.toString()), message);
             }
             Files.delete(elsewhere);
@@ -301,7 +299,7 @@ class CheckTest {
             text.append("a" + i + ": &a" + i + " [*a" + (i - 1) + ", *a" + (i - 1) + "]\n");
         }
         Files.writeString(directory.resolve("config.yaml"), text + "? *a24\n: x\n");
-        String message = assertThrows(InvalidSettingException.class, this::check).getMessage();
+        String message = check().get(0);
         assertEquals(directory.resolve("config.yaml") + " line 7 has more than 10 aliases", message);
     }
 
@@ -309,19 +307,19 @@ class CheckTest {
     @Test
     void saysAllThatIsWrongWithSettingsOfSeveralRegistries() throws Exception {
         Files.writeString(directory.resolve("application.properties"), String.join("\n", "mirror.registry.none.url=http://x", "mirror.registry.Hub.url=http://x",
-                "mirror.registry.none.serves=a_b", "mirror.registry.odd=http://x", "mirror.registry.hot-client.url=http://x",
+                "mirror.registry.none.serves=a_b", "mirror.registry.odd=http://x",
                 "mirror.registry.a.url=ftp://x", "mirror.registry.a.serves=a_b", "mirror.registry.a.library=yes", "mirror.registry.a.username=a:b",
                 "mirror.registry.a.password=p", "mirror.registry.b.url=http://b", "mirror.registry.b.serves=b.example", "mirror.registry.b.prefix=B",
                 "mirror.registry.b.username=b", "mirror.registry.b.password-file=none.txt", "mirror.registry.c.url=", "mirror.registry.c.prefix=b.example/",
                 "mirror.registry.d.url=http://d", "mirror.registry.d.username=\\u0007", "mirror.registry.d.password=\\u0007",
                 "mirror.plan=hot, none, warm", "mirror.strategy=Fast", "mirror.server.port=9000", "mirror.server.workers=5000",
                 "mirror.breaker.calls=2", "mirror.cache.size=many"));
-        List<String> faults = Mirror.check(directory, Map.of("MIRROR_CONFIG", "none.yaml", "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1")).faults();
+        List<String> faults = Check.run(directory, Map.of("MIRROR_CONFIG", "none.yaml", "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1")).faults();
         assertEquals(List.of("MIRROR_CONFIG=none.yaml", "mirror.breaker.minimum-calls=5", "mirror.cache.size=many", "mirror.management.port=9000",
                 "mirror.plan=hot, none, warm", "mirror.registry.Hub.url", "mirror.registry.a.library=yes", "mirror.registry.a.serves=a_b",
                 "mirror.registry.a.url=ftp://x", "mirror.registry.a.username=a:b", "mirror.registry.b.password-file=none.txt", "mirror.registry.b.prefix=B",
                 "mirror.registry.c.prefix=b.example/", "mirror.registry.c.url=(empty)", "mirror.registry.d.password=***", "mirror.registry.d.username=***",
-                "mirror.registry.hot-client.*", "mirror.registry.none.serves", "mirror.registry.odd", "mirror.server.requests=2000", "mirror.strategy=Fast"),
+                "mirror.registry.none.serves", "mirror.registry.odd", "mirror.server.requests=2000", "mirror.strategy=Fast"),
                 faults.stream().map(fault -> fault.substring(0, fault.indexOf(" cannot work: "))).sorted().toList(), String.join("\n", faults));
         assertTrue(faults.stream().anyMatch(fault -> fault.contains("there is no registry warm")), String.join("\n", faults));
     }

@@ -35,8 +35,8 @@ class FailingStepTest {
 
     static Stream<Arguments> places() {
         return Stream.of("front-door.camel.yaml ref: request", "front-door.camel.yaml ref: answer", "manifest.camel.yaml ref: cache",
-                "manifest.camel.yaml uri: direct:manifest-at-registries", "manifest.camel.yaml ref: manifest", "hot.camel.yaml ref: hot",
-                "hot.camel.yaml circuitBreaker:", "blob.camel.yaml ref: stream", "blob.camel.yaml ref: blob", "errors.camel.yaml ref: failures",
+                "manifest.camel.yaml uri: direct:ask-until-found", "manifest.camel.yaml ref: manifest", "registry.camel.yaml ref: \"{{name}}\"",
+                "registry.camel.yaml circuitBreaker:", "plan.camel.yaml uri: \"direct:strategy-{{mirror.strategy}}\"", "ask.camel.yaml ref: plan", "blob.camel.yaml ref: stream", "blob.camel.yaml ref: blob", "errors.camel.yaml ref: failures",
                 "front-door.camel.yaml method: finish poisoned", "manifest.camel.yaml ref: manifest poisoned")
                 .flatMap(place -> Stream.<Supplier<Error>>of(LinkageError::new, StackOverflowError::new)
                         .map(failure -> Arguments.of(place, failure.get().getClass().getSimpleName(), failure)));
@@ -53,7 +53,7 @@ class FailingStepTest {
             }
             int step = i;
             while (!lines.get(step).strip().startsWith("- bean:") && !lines.get(step).strip().startsWith("- to:")
-                    && !lines.get(step).strip().startsWith("- circuitBreaker:")) {
+                    && !lines.get(step).strip().startsWith("- circuitBreaker:") && !lines.get(step).strip().startsWith("- loop:")) {
                 step--;
             }
             String indent = lines.get(step).replaceAll("-.*", "");

@@ -34,7 +34,7 @@ class NoAnswerTest {
         TestRoutes.copyTo(directory);
         removeCacheSteps("manifest.camel.yaml", "recall", "keep");
         Path blob = directory.resolve("routes/blob.camel.yaml");
-        String otherwise = "            otherwise:\n              steps:\n                - to:\n                    uri: direct:blob-at-registries\n";
+        String otherwise = "            otherwise:\n              steps:\n                - to:\n                    uri: direct:ask-until-found\n";
         assertTrue(Files.readString(blob).contains(otherwise));
         Files.writeString(blob, Files.readString(blob).replace(otherwise, ""));
         try (TestRegistry hot = TestRegistry.start("hot"); TestRegistry cold = TestRegistry.start("cold");

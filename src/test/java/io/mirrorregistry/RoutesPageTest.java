@@ -67,27 +67,6 @@ class RoutesPageTest {
     }
 
     @Test
-    void sendsOneNamePrefixToColdOnly() throws Exception {
-        Image ours = cold.image("internal/app", "1.0");
-        hot.image("internal/app", "1.0");
-        Digest layer = cold.blob("internal/app", Body.ofSize(1000, 1));
-        Image others = hot.image("library/app", "1.0");
-        follow("Send one name prefix to cold only");
-        await(() -> {
-            hot.forget();
-            mirror.get("/v2/internal/app/tags/list");
-            return hot.calls("GET", Kind.TAGS).isEmpty();
-        });
-        hot.forget();
-        assertArrayEquals(ours.manifest(), mirror.get(ours.path()).body());
-        assertEquals(cold.url() + "/v2/internal/app/blobs/" + layer, mirror.get("/v2/internal/app/blobs/" + layer).header("Location"));
-        assertEquals(404, mirror.get("/v2/internal/none/manifests/1.0").status());
-        assertEquals(List.of(), hot.calls("GET", Kind.MANIFEST));
-        assertEquals(List.of(), hot.calls("HEAD", Kind.BLOB));
-        assertArrayEquals(others.manifest(), mirror.get(others.path()).body());
-    }
-
-    @Test
     void answers403ForABlockedRepository() throws Exception {
         Image blocked = hot.image("library/blocked", "1.0");
         Image other = hot.image("library/other", "1.0");

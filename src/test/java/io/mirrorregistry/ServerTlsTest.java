@@ -209,19 +209,21 @@ class ServerTlsTest {
         assertEquals(List.of("mirror.server.tls.certificate=" + file("tls.crt") + ": CN=test registry, expired on 2024-01-31"), check());
     }
 
-    private List<String> check(String... settings) throws InvalidSettingException {
+    private Map<String, String> environment(String... settings) {
         Map<String, String> environment = new HashMap<>(Map.of("MIRROR_SERVER_TLS_CERTIFICATE", file("tls.crt"),
                 "MIRROR_SERVER_TLS_KEY", file("tls.key"), "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"));
         for (int i = 0; i < settings.length; i += 2) {
             environment.put(settings[i], settings[i + 1]);
         }
-        try (Mirror mirror = new Mirror(directory, environment)) {
-            return mirror.check();
-        }
+        return environment;
+    }
+
+    private List<String> check(String... settings) {
+        return Check.run(directory, environment(settings)).faults();
     }
 
     private void assertStops(String expected, String... settings) {
-        String message = assertThrows(InvalidSettingException.class, () -> check(settings)).getMessage();
+        String message = assertThrows(InvalidSettingException.class, () -> new Mirror(directory, environment(settings))).getMessage();
         assertTrue(message.contains(expected), message);
         assertEquals(1, message.lines().count(), message);
     }

@@ -1,7 +1,7 @@
 package io.mirrorregistry.cache;
 
 import io.mirrorregistry.config.BlobsMode;
-import io.mirrorregistry.pull.Blobs;
+import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.registry.Registry;
 
 /**
@@ -11,13 +11,13 @@ import io.mirrorregistry.registry.Registry;
 final class KnownBlob {
 
     private final Registry registry;
-    private volatile Blobs.Found found;
+    private volatile BlobStep.Found found;
 
     /**
      * @param registry the registry that has it
      * @param found what the registry's answer to the HEAD told
      */
-    KnownBlob(Registry registry, Blobs.Found found) {
+    KnownBlob(Registry registry, BlobStep.Found found) {
         this.registry = registry;
         this.found = found;
     }
@@ -26,7 +26,7 @@ final class KnownBlob {
         return registry;
     }
 
-    Blobs.Found found() {
+    BlobStep.Found found() {
         return found;
     }
 
@@ -37,7 +37,7 @@ final class KnownBlob {
 
     /** Returns whether a client can be answered without asking the registry. */
     boolean isAtHand(boolean head) {
-        Blobs.Found now = found;
+        BlobStep.Found now = found;
         return head ? now.length() >= 0
                 : !now.redirects() && !registry.settings().isFolder() && (registry.settings().blobs() == BlobsMode.REDIRECT
                         || registry.settings().blobs() == BlobsMode.AUTO && now.open());

@@ -5,14 +5,14 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
 import io.mirrorregistry.config.Settings.CacheSettings;
 import io.mirrorregistry.metrics.Metrics;
-import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.Digest;
-import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.pull.KeptManifest;
 import java.time.Duration;
 
 /**
- * Manifests in memory, bounded by their bytes. By digest they are valid for ever, in the repository they came from; a tag is
+ * Manifests in memory, bounded by their bytes. By digest they are valid for ever, for the plan by which they were found; a tag is
  * believed for a while, and after that asked for again.
  */
 final class ManifestMemory {
@@ -22,11 +22,15 @@ final class ManifestMemory {
     /** The bound for tags and their names. */
     private static final int TAGS_BYTES = 4 * 1024 * 1024;
 
-    private record ByDigest(RepositoryName repository, Digest digest) {
+    private record ByDigest(Plan plan, Digest digest) {
     }
 
-    /** @param accept what the client accepts: a registry may answer with another manifest for another wish */
-    private record ByTag(ApiPath path, String accept) {
+    /** @param accept what the client accepts: a registry may answer with another manifest for another Accept */
+    private record ByTag(Plan plan, Reference tag, String accept) {
+
+        static ByTag of(CacheKey key) {
+            return new ByTag(key.plan(), key.reference(), key.accept());
+        }
     }
 
     private record Tagged(KeptManifest withoutBytes, long checked) {
@@ -47,13 +51,13 @@ final class ManifestMemory {
         this.staleIfError = settings.staleIfError().toNanos();
         this.manifests = Caffeine.newBuilder()
                 .maximumWeight(settings.size())
-                .weigher((ByDigest key, KeptManifest kept) -> ENTRY_BYTES + key.repository.value().length() + text(kept) + kept.bytes().length)
+                .weigher((ByDigest key, KeptManifest kept) -> ENTRY_BYTES + key.plan.weight() + text(kept) + kept.bytes().length)
                 .executor(Runnable::run)
                 .recordStats()
                 .build();
         this.tags = Caffeine.newBuilder()
                 .maximumWeight(Math.min(settings.size(), TAGS_BYTES))
-                .weigher((ByTag key, Tagged tagged) -> ENTRY_BYTES + key.path.repository().value().length() + key.path.reference().value().length()
+                .weigher((ByTag key, Tagged tagged) -> ENTRY_BYTES + key.plan.weight() + key.tag.value().length()
                         + (key.accept == null ? 0 : key.accept.length()) + text(tagged.withoutBytes))
                 .ticker(ticker)
                 .expireAfterWrite(Duration.ofNanos(tagTtl + staleIfError))
@@ -73,18 +77,18 @@ final class ManifestMemory {
     }
 
     /** Returns what may be answered without asking a registry; null for nothing. */
-    KeptManifest fresh(ApiPath path, String accept, boolean head) {
-        if (path.reference() instanceof Digest digest) {
-            return manifests.getIfPresent(new ByDigest(path.repository(), digest));
+    KeptManifest fresh(CacheKey key) {
+        if (key.reference() instanceof Digest digest) {
+            return manifests.getIfPresent(new ByDigest(key.plan(), digest));
         }
-        Tagged tagged = tags.getIfPresent(new ByTag(path, accept));
-        return tagged != null && ticker.read() - tagged.checked < tagTtl ? whole(path, tagged, head) : null;
+        Tagged tagged = tags.getIfPresent(ByTag.of(key));
+        return tagged != null && ticker.read() - tagged.checked < tagTtl ? whole(key, tagged) : null;
     }
 
     /** Returns what the tag meant when it was last asked for, if that is not too long ago; null for nothing. */
-    KeptManifest last(ApiPath path, String accept, boolean head) {
-        Tagged tagged = path.reference() instanceof Digest ? null : tags.getIfPresent(new ByTag(path, accept));
-        return tagged == null ? null : whole(path, tagged, head);
+    KeptManifest last(CacheKey key) {
+        Tagged tagged = key.reference() instanceof Digest ? null : tags.getIfPresent(ByTag.of(key));
+        return tagged == null ? null : whole(key, tagged);
     }
 
     /** Returns whether a tag that could not be asked for may still be answered with what it meant last. */
@@ -92,26 +96,26 @@ final class ManifestMemory {
         return staleIfError > 0;
     }
 
-    private KeptManifest whole(ApiPath path, Tagged tagged, boolean head) {
-        return head ? tagged.withoutBytes : manifests.getIfPresent(new ByDigest(path.repository(), tagged.withoutBytes.digest()));
+    private KeptManifest whole(CacheKey key, Tagged tagged) {
+        return key.head() ? tagged.withoutBytes : manifests.getIfPresent(new ByDigest(key.plan(), tagged.withoutBytes.digest()));
     }
 
     /** Remembers what a registry has just answered. */
-    void keep(ApiPath path, String accept, KeptManifest manifest) {
+    void keep(CacheKey key, KeptManifest manifest) {
         if (off) {
             return;
         }
         if (manifest.bytes() != null) {
-            manifests.put(new ByDigest(path.repository(), manifest.digest()), manifest);
+            manifests.put(new ByDigest(key.plan(), manifest.digest()), manifest);
         }
-        if (!(path.reference() instanceof Digest)) {
+        if (!(key.reference() instanceof Digest)) {
             KeptManifest withoutBytes = new KeptManifest(manifest.digest(), manifest.type(), manifest.length(), null, manifest.registry());
-            tags.put(new ByTag(path, accept), new Tagged(withoutBytes, ticker.read()));
+            tags.put(ByTag.of(key), new Tagged(withoutBytes, ticker.read()));
         }
     }
 
     /** Forgets what a tag meant. */
-    void forget(ApiPath path, String accept) {
-        tags.invalidate(new ByTag(path, accept));
+    void forget(CacheKey key) {
+        tags.invalidate(ByTag.of(key));
     }
 }

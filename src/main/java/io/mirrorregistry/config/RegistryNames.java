@@ -1,6 +1,5 @@
 package io.mirrorregistry.config;
 
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -16,9 +15,6 @@ final class RegistryNames {
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
             "cache", "folder", "vertx", "route-files", "server-certificate", "client-headers", "registry-headers", "headers", "event-loop",
             "platform-http-engine");
-    /** Each registry has beans of these names, with its own name in them. */
-    private static final List<String> PARTS = List.of("%s-client", "%s-breaker", "registry-%s");
-
     private RegistryNames() {
     }
 
@@ -44,20 +40,7 @@ final class RegistryNames {
                 names.add(key.registry());
             }
         }
-        for (String name : names) {
-            for (String part : PARTS) {
-                if (names.contains(String.format(part, name))) {
-                    throw taken(String.format(part, name), name);
-                }
-            }
-        }
         return names;
-    }
-
-    private static InvalidSettingException taken(String name, String other) {
-        RegistryKey all = RegistryKey.allOf(name);
-        return new InvalidSettingException(all + " cannot work: the mirror uses the name " + name + " for a part of the registry " + other
-                + "; give one of the two another name", all.toString());
     }
 
     private static String refusal(String name) {

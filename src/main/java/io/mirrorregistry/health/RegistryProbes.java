@@ -31,13 +31,13 @@ public final class RegistryProbes implements AutoCloseable {
 
     private final Map<String, Probe> last = new ConcurrentHashMap<>();
     private final List<Registry> registries;
-    private final ImageLayout images;
+    private final Map<String, ImageLayout> folders;
     private final ScheduledExecutorService threads;
 
-    /** @param images what the folder registry serves */
-    public RegistryProbes(Collection<Registry> registries, ImageLayout images) {
+    /** @param folders the folders of images, by the names of the registries that they are */
+    public RegistryProbes(Collection<Registry> registries, Map<String, ImageLayout> folders) {
         this.registries = List.copyOf(registries);
-        this.images = images;
+        this.folders = Map.copyOf(folders);
         AtomicInteger number = new AtomicInteger();
         this.threads = Executors.newScheduledThreadPool(2 * this.registries.size(), task -> {
             Thread thread = new Thread(task, "registry-probe-" + number.incrementAndGet());
@@ -87,7 +87,7 @@ public final class RegistryProbes implements AutoCloseable {
     }
 
     private void remember(Registry registry) {
-        Probe now = registry.settings().isFolder() ? lookAtFolder() : ask(registry);
+        Probe now = registry.settings().isFolder() ? lookAt(folders.get(registry.name())) : ask(registry);
         Probe before = last.put(registry.name(), now);
         if (before == null ? !now.up() : before.up() != now.up()) {
             LOG.atLevel(now.up() ? org.slf4j.event.Level.INFO : org.slf4j.event.Level.WARN)
@@ -112,7 +112,7 @@ public final class RegistryProbes implements AutoCloseable {
         }
     }
 
-    private Probe lookAtFolder() {
+    private static Probe lookAt(ImageLayout images) {
         String problem = images.problem().orElse(null);
         boolean up = problem == null || images.size() > 0;
         String status = problem == null ? "has " + images.size() + (images.size() == 1 ? " name" : " names") : problem;

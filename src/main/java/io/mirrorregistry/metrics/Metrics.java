@@ -69,7 +69,7 @@ public final class Metrics implements AutoCloseable {
     }
 
     private final MeterRegistry meters;
-    private final RecentPulls recent = new RecentPulls();
+    private final RecentPulls recent;
     private final Map<String, Cache<?, ?>> caches = new ConcurrentSkipListMap<>();
     private final JvmGcMetrics garbage = new JvmGcMetrics();
     private final Map<Labels, Counter> pulls = new ConcurrentHashMap<>();
@@ -83,7 +83,13 @@ public final class Metrics implements AutoCloseable {
 
     /** @param meters where all of it is kept and read */
     public Metrics(MeterRegistry meters) {
+        this(meters, List.of());
+    }
+
+    /** @param registries the names of the registries, in the order in which people are to see them */
+    public Metrics(MeterRegistry meters, List<String> registries) {
         this.meters = meters;
+        this.recent = new RecentPulls(registries);
         new JvmMemoryMetrics().bindTo(meters);
         new JvmThreadMetrics().bindTo(meters);
         garbage.bindTo(meters);

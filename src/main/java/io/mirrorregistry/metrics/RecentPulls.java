@@ -37,15 +37,17 @@ public final class RecentPulls {
     /** The column that was counted in last, since the start of time. */
     private long last;
 
-    RecentPulls() {
-        this(System::nanoTime);
+    /** @param registries the names of the registries, in the order in which people are to see them */
+    RecentPulls(List<String> registries) {
+        this(registries, System::nanoTime);
     }
 
     /** @param nanos the time, which nobody can set back */
-    RecentPulls(LongSupplier nanos) {
+    RecentPulls(List<String> registries, LongSupplier nanos) {
         this.nanos = nanos;
         this.last = column();
-        for (String server : List.of("hot", "cold", "cache", "both", "none")) {
+        registries.forEach(registry -> counts.put(registry, new int[COLUMNS]));
+        for (String server : List.of("cache", "both", "none")) {
             counts.put(server, new int[COLUMNS]);
         }
     }

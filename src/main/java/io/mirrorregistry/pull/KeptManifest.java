@@ -16,22 +16,10 @@ import org.apache.camel.Message;
  */
 public record KeptManifest(Digest digest, String type, long length, byte[] bytes, String registry) {
 
-    private static final String PROPERTY = "mirror.kept-manifest";
-
-    /** Returns what is remembered of the tag that the exchange asks for, and may have changed; null for nothing. */
-    static KeptManifest of(Exchange exchange) {
-        return exchange.getProperty(PROPERTY, KeptManifest.class);
-    }
-
-    /** Has the registries asked by HEAD whether the tag still means this manifest. */
-    public void toBeConfirmed(Exchange exchange) {
-        exchange.setProperty(PROPERTY, this);
-    }
-
     /** Returns the manifest that is the exchange's answer. */
     public static KeptManifest answered(Exchange exchange) {
         Message message = exchange.getMessage();
-        Digest digest = new Digest(message.getHeader(Manifests.DIGEST, String.class));
+        Digest digest = new Digest(message.getHeader(ManifestStep.DIGEST, String.class));
         String type = message.getHeader(Exchange.CONTENT_TYPE, String.class);
         String registry = Pull.of(exchange).servedBy();
         if (message.getBody() instanceof ByteBuffer body) {
@@ -46,7 +34,7 @@ public record KeptManifest(Digest digest, String type, long length, byte[] bytes
         message.removeHeaders("*");
         message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
         message.setHeader(Exchange.CONTENT_TYPE, type);
-        message.setHeader(Manifests.DIGEST, digest.value());
+        message.setHeader(ManifestStep.DIGEST, digest.value());
         if (Pull.of(exchange).head()) {
             message.setHeader(Exchange.CONTENT_LENGTH, length);
             message.setBody(null);

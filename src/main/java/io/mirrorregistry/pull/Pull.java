@@ -1,8 +1,13 @@
 package io.mirrorregistry.pull;
 
+import io.mirrorregistry.plan.Plan;
+import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -11,20 +16,34 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.camel.Exchange;
 
-/** What is known of one request while it is worked on. Worked on by one thread at a time; the access log reads it at the end. */
-public final class Pull {
+/**
+ * All that the mirror knows of one request: what is asked for, the plan, the attempts at registries and their failures, and who served. One
+ * thread at a time works on it; the access log reads it at the end, and the event loop may say at any time that the client has gone.
+ */
+public final class Pull extends CallContext {
 
-    private static final String PROPERTY = "mirror.pull";
-
-    private final boolean head;
     private final HttpServerRequest client;
     private final HttpServerResponse response;
+    private final boolean head;
     private final List<Exception> failures = new ArrayList<>(2);
+    private final List<Fallback> attempts = new ArrayList<>(2);
     private volatile ApiRequest request;
     private volatile String servedBy;
     private volatile boolean abandoned;
     private volatile Runnable whenAbandoned;
-    private volatile Fallback first;
+
+    private ApiPath parsed;
+    private String namespace = "";
+    private boolean namespaceGiven;
+    private String clientAddress = "";
+    private Planning planning;
+    private int next;
+    private Plan.Target target;
+
+    private KeptManifest toBeConfirmed;
+    private BlobStep.Found found;
+    private ListStep.Gathered gathered;
+    private Object lookup;
 
     /**
      * Why a registry could not serve.
@@ -37,23 +56,33 @@ public final class Pull {
     }
 
     /**
+     * Makes the context of a client's request.
+     *
      * @param client the request as it came in
-     * @param response where the answer goes, for steps that stream
+     * @param response where steps write that stream
+     * @param requestId identifies the request in logs and at registries
+     * @param ownId whether the mirror has made that id
+     * @param share the memory that responses may take
      */
-    public Pull(HttpServerRequest client, HttpServerResponse response) {
+    public Pull(HttpServerRequest client, HttpServerResponse response, String requestId, boolean ownId, MemoryBudget.Share share) {
+        super(requestId, ownId, share);
         this.head = client.method() == HttpMethod.HEAD;
         this.client = client;
         this.response = response;
     }
 
-    /** Returns the pull that the exchange carries; null where the request was none of the API's. */
-    public static Pull of(Exchange exchange) {
-        return exchange.getProperty(PROPERTY, Pull.class);
+    /** Makes the context of a request that no client has sent, such as one that is to be explained. */
+    public Pull(ApiRequest request) {
+        super(null, false, null);
+        this.head = request.head();
+        this.client = null;
+        this.response = null;
+        this.request = request;
     }
 
-    /** Makes the exchange carry this pull. */
-    public void on(Exchange exchange) {
-        exchange.setProperty(PROPERTY, this);
+    /** Returns the pull that the exchange carries; null where the exchange does not come from a client. */
+    public static Pull of(Exchange exchange) {
+        return (Pull) CallContext.of(exchange);
     }
 
     /** Returns whether the method is HEAD. */
@@ -74,7 +103,7 @@ public final class Pull {
         return abandoned;
     }
 
-    /** Says that the client has gone. */
+    /** Notes that the client has gone. */
     public void abandon() {
         abandoned = true;
         Runnable action = whenAbandoned;
@@ -91,13 +120,119 @@ public final class Pull {
         }
     }
 
-    /** Returns the request; null while it has not been understood. */
+    /** Returns the path that was parsed already, before the route began; null if it was not. */
+    public ApiPath parsed() {
+        return parsed;
+    }
+
+    public void parsed(ApiPath path) {
+        this.parsed = path;
+    }
+
+    /** Returns the request, with the name as the client wrote it; null while it has not been understood. */
     public ApiRequest request() {
         return request;
     }
 
     public void request(ApiRequest understood) {
         this.request = understood;
+    }
+
+    /** Returns the namespace, such as {@code docker.io}; empty for none. */
+    public String namespace() {
+        return namespace;
+    }
+
+    /** Returns whether the client has sent the namespace as the parameter {@code ns}. */
+    public boolean isNamespaceGiven() {
+        return namespaceGiven;
+    }
+
+    /**
+     * @param host the namespace, in lower case
+     * @param given whether the client has sent it as the parameter {@code ns}
+     */
+    public void namespace(String host, boolean given) {
+        this.namespace = host;
+        this.namespaceGiven = given;
+    }
+
+    /** Returns the client's IP address as in the access log; empty if unknown. */
+    public String clientAddress() {
+        return clientAddress;
+    }
+
+    public void clientAddress(String address) {
+        this.clientAddress = address;
+    }
+
+    /**
+     * Begins to plan.
+     *
+     * @param within the repository in its namespace; null where none is asked for
+     */
+    void planFor(RepositoryName within, PlanStep by) {
+        this.planning = new Planning(within, by);
+    }
+
+    /** Returns the plan as far as steps have made it; null before the first of them. */
+    Planning planning() {
+        return planning;
+    }
+
+    /** Returns the plan; it does not change any more once it has been returned. */
+    public Plan plan() {
+        if (planning == null) {
+            throw new IllegalStateException("no step of the routes has set the plan");
+        }
+        return planning.plan();
+    }
+
+    /** Returns whether another registry of the plan is left. */
+    boolean isNext() {
+        return peek() < plan().targets().size();
+    }
+
+    /** Returns the index of the next target whose registry has not failed for this request. */
+    private int peek() {
+        List<Plan.Target> targets = plan().targets();
+        while (next < targets.size() && !failures.isEmpty() && hasFailed(targets.get(next).registry())) {
+            next++;
+        }
+        return next;
+    }
+
+    private boolean hasFailed(String registry) {
+        for (Exception failure : failures) {
+            if (failure instanceof RegistryTroubleException trouble ? trouble.registry().equals(registry)
+                    : failure instanceof NotHereException missing && missing.registry().equals(registry)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Begins the next attempt. */
+    Plan.Target nextTarget() {
+        target = plan().targets().get(peek());
+        next++;
+        return target;
+    }
+
+    /** Returns the registry of the plan that is asked, and the name there; null before the first. */
+    public Plan.Target target() {
+        return target;
+    }
+
+    /** Makes this the registry that is asked, and the name there. */
+    public void target(Plan.Target chosen) {
+        this.target = chosen;
+    }
+
+    /** Returns the path of what is asked for at the registry that is asked. */
+    public ApiPath pathThere() {
+        ApiPath path = request.path();
+        return target == null || target.name() == path.repository() ? path : new ApiPath(path.kind(), target.name(), path.reference());
     }
 
     /** Returns the name of the registry whose answer the client gets; null while there is none. */
@@ -109,7 +244,7 @@ public final class Pull {
         this.servedBy = registry;
     }
 
-    /** Remembers that a registry could not serve this pull. */
+    /** Remembers that a registry could not serve this pull, as was found out for another client. */
     public void failed(Exception failure) {
         if (!failures.contains(failure)) {
             failures.add(failure);
@@ -117,21 +252,33 @@ public final class Pull {
     }
 
     /** Remembers that a registry was asked for this pull and could not serve it. */
-    void failedFirst(Fallback failure) {
-        if (first == null) {
-            first = failure;
-        }
+    void attemptFailed(Exception failure, Fallback attempt) {
+        failures.add(failure);
+        attempts.add(attempt);
     }
 
-    /** Returns why the first registry could not serve, once another has been asked; null otherwise. */
-    public Fallback fallback() {
-        Fallback failure = first;
-        return failure != null && (servedBy != null || failures.size() > 1) ? failure : null;
+    /** Returns why registries could not serve after which another was asked, in the order of asking; also at the end only. */
+    public List<Fallback> fallbacks() {
+        return servedBy != null ? attempts : attempts.subList(0, Math.max(0, attempts.size() - 1));
     }
 
     /** Returns what {@link NotHereException} and {@link RegistryTroubleException} there were, in the order of asking. */
     public List<Exception> failures() {
         return failures;
+    }
+
+    /**
+     * Throws the last failure.
+     *
+     * @throws NotHereException also where there is none, since nobody was asked
+     */
+    void throwLastFailure() throws NotHereException, RegistryTroubleException {
+        Exception last = failures.isEmpty() ? null : failures.get(failures.size() - 1);
+        if (last instanceof RegistryTroubleException trouble) {
+            throw trouble;
+        }
+        throw last instanceof NotHereException missing ? missing
+                : new NotHereException("none", request.path() + " was not asked: the plan is empty");
     }
 
     /** Returns the troubles among the failures. */
@@ -143,5 +290,42 @@ public final class Pull {
             }
         }
         return troubles;
+    }
+
+    /** Returns the manifest in memory that the tag may still mean; null for none. */
+    KeptManifest toBeConfirmed() {
+        return toBeConfirmed;
+    }
+
+    /** Has the registries asked by HEAD whether the tag still means this manifest. */
+    public void toBeConfirmed(KeptManifest manifest) {
+        this.toBeConfirmed = manifest;
+    }
+
+    /** Returns what a registry's response to the HEAD of a blob contains; null before. */
+    public BlobStep.Found found() {
+        return found;
+    }
+
+    void found(BlobStep.Found answer) {
+        this.found = answer;
+    }
+
+    /** Returns the list that is gathered; null where none is. */
+    ListStep.Gathered gathered() {
+        return gathered;
+    }
+
+    void gathered(ListStep.Gathered list) {
+        this.gathered = list;
+    }
+
+    /** Returns what the cache keeps of its look-up for this request; null for nothing. */
+    public Object lookup() {
+        return lookup;
+    }
+
+    public void lookup(Object ofCache) {
+        this.lookup = ofCache;
     }
 }

@@ -25,6 +25,9 @@ public interface Caller {
      */
     ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers) throws RegistryTroubleException;
 
+    /** Returns a moving average of the milliseconds from a call of the registry itself to the head of its response; NaN while nothing was measured. */
+    double millisToFirstByte();
+
     /** Closes all connections. */
     void shutDown();
 }

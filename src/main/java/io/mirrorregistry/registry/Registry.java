@@ -4,6 +4,7 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings.BreakerSettings;
 import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.protocol.SizeLimits;
 import io.mirrorregistry.work.MemoryBudget;
 import io.mirrorregistry.work.OnWorker;
@@ -16,7 +17,6 @@ import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Message;
 import org.apache.camel.component.http.HttpMethods;
-import org.apache.camel.support.SynchronizationAdapter;
 import org.apache.hc.core5.http.HttpHeaders;
 
 /**
@@ -25,15 +25,8 @@ import org.apache.hc.core5.http.HttpHeaders;
  */
 public final class Registry {
 
-    /** The exchange property for what tells one request from all others. */
-    public static final String REQUEST_ID = "mirror.request-id";
-    /** The exchange property that is set if the client has chosen that id, or its call has been registered as under way; unset if the mirror has made it. */
-    public static final String GIVEN_REQUEST_ID = "mirror.given-request-id";
-
-    /** The exchange property for the mirrors that the request has passed, as {@link MirrorIdentity#passed} tells them. */
-    public static final String PASSED = "mirror.passed";
-
-    private static final String PROPERTY = "mirror.registry";
+    /** The header that identifies a request at the registry. */
+    private static final String REQUEST_ID = "X-Request-ID";
 
     private final RegistrySettings settings;
     private final Caller client;
@@ -77,9 +70,9 @@ public final class Registry {
         return breaker;
     }
 
-    /** Returns the registry that was asked last; null before the first was. */
-    public static Registry lastAsked(Exchange exchange) {
-        return exchange.getProperty(PROPERTY, Registry.class);
+    /** Returns a moving average of the milliseconds from a call to the head of its response; NaN while nothing was measured. */
+    public double millisToFirstByte() {
+        return client == null ? 0 : client.millisToFirstByte();
     }
 
     /** Returns whether calls to this registry are made, rather than refused because of what it failed before. */
@@ -87,15 +80,26 @@ public final class Registry {
         return breaker.getState() == CircuitBreaker.State.CLOSED;
     }
 
-    /** Makes this the registry that was asked last. */
-    public void chosen(Exchange exchange) {
-        exchange.setProperty(PROPERTY, this);
+    /**
+     * Returns the name of a repository at this registry, with the registry's prefix.
+     *
+     * @param name the name that is asked for; null for none
+     * @return null if no repository can have that name
+     */
+    public RepositoryName nameThere(RepositoryName name) {
+        boolean library = settings.library() && name != null && name.value().indexOf('/') < 0;
+        if (name == null || !library && settings.prefix().isEmpty()) {
+            return name;
+        }
+        String there = settings.prefix() + (library ? "library/" : "") + name;
+        return RepositoryName.isValid(there) ? new RepositoryName(there) : null;
     }
 
     /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
     public CompletionStage<Void> prepare(Exchange exchange) {
-        chosen(exchange);
-        Call call = Call.of(exchange);
+        CallContext context = CallContext.of(exchange);
+        context.registry(this);
+        Call call = context.call();
         Message message = exchange.getMessage();
         if (message.getBody() instanceof InputStream earlier) {
             // Nobody reads the body of the earlier response any more, and its connection is needed.
@@ -114,23 +118,12 @@ public final class Registry {
         if (call.range() != null) {
             message.setHeader("Range", call.range());
         }
-        String id = exchange.getProperty(REQUEST_ID, String.class);
-        if (id != null) {
-            message.setHeader("X-Request-ID", id);
-            if (exchange.getProperty(GIVEN_REQUEST_ID) == null) {
-                exchange.setProperty(GIVEN_REQUEST_ID, Boolean.TRUE);
-                self.begins(id);
-                exchange.getExchangeExtension().addOnCompletion(new SynchronizationAdapter() {
-                    @Override
-                    public void onDone(Exchange done) {
-                        self.ends(id);
-                    }
-                });
-            }
+        if (context.requestId() != null) {
+            message.setHeader(REQUEST_ID, context.requestId());
+            context.register(self);
         }
-        Object passed = exchange.getProperty(PASSED);
-        if (passed != null) {
-            message.setHeader(HttpHeaders.VIA, passed);
+        if (context.passed() != null) {
+            message.setHeader(HttpHeaders.VIA, context.passed());
         }
         return OnWorker.now(workers);
     }
@@ -158,17 +151,17 @@ public final class Registry {
         if (!(message.getBody() instanceof InputStream stream)) {
             return;
         }
-        Call call = Call.of(exchange);
+        Call call = CallContext.of(exchange).call();
         if (call.path().kind() == ApiPath.Kind.BLOB) {
             // The circuit breaker works on a copy of the exchange, at the end of which Camel closes what has not been read.
             if (stream instanceof CutOffEntity.CutOffStream body) {
                 InputStream detached = body.detach();
-                OpenBodies.add(exchange, detached);
+                CallContext.of(exchange).bodies().add(detached);
                 message.setBody(detached);
             }
             return;
         }
-        message.setBody(read(call, stream, RegistryAnswers.contentLength(message), MemoryBudget.Share.of(exchange)));
+        message.setBody(read(call, stream, RegistryAnswers.contentLength(message), CallContext.of(exchange).share()));
     }
 
     private byte[] read(Call call, InputStream stream, long length, MemoryBudget.Share share) throws RegistryTroubleException {
@@ -249,14 +242,8 @@ public final class Registry {
             }
         }
         boolean open = breaker.getState() != CircuitBreaker.State.CLOSED;
-        throw new RegistryTroubleException(name(), Call.of(exchange) + " was not asked: "
+        throw new RegistryTroubleException(name(), CallContext.of(exchange).call() + " was not asked: "
                 + (open ? "it has failed too often" : "too many calls are under way"), RegistryTroubleException.Kind.NOT_ASKED, null);
-    }
-
-    /** Says that the registry is not to be asked for this; to those who ask next that is the same as not having it. */
-    public void skip(Exchange exchange) throws NotHereException {
-        exchange.setProperty(PROPERTY, this);
-        throw new NotHereException(name(), Call.of(exchange) + " was not asked: a route skips " + name());
     }
 
     /** Returns the status of the last answer. */
@@ -265,7 +252,7 @@ public final class Registry {
     }
 
     private static String answered(Exchange exchange, int status) {
-        return Call.of(exchange) + " answered " + status;
+        return CallContext.of(exchange).call() + " answered " + status;
     }
 
     /** Closes all connections. */

@@ -2,13 +2,12 @@ package io.mirrorregistry.server;
 
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.Pull;
-import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.Handler;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.TimeUnit;
-import org.apache.camel.Exchange;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.spi.LoggingEventBuilder;
@@ -41,22 +40,9 @@ final class AccessLog implements Handler<RoutingContext> {
         context.next();
     }
 
-    /** Has the exchange tell more of the request. */
-    static void on(Exchange exchange, RoutingContext context) {
-        Line line = context.get(KEY);
-        exchange.setProperty(KEY, line);
-        exchange.setProperty(Registry.REQUEST_ID, line.id);
-        if (line.idGiven) {
-            exchange.setProperty(Registry.GIVEN_REQUEST_ID, Boolean.TRUE);
-        }
-    }
-
-    /** Tells more of the request that the exchange works on. */
-    static void tell(Exchange exchange, Pull pull) {
-        Line line = exchange.getProperty(KEY, Line.class);
-        if (line != null) {
-            line.of(pull);
-        }
+    /** Returns the line of a request; null before {@link #handle}. */
+    static Line line(RoutingContext context) {
+        return context.get(KEY);
     }
 
     /** One request's line. */
@@ -69,6 +55,7 @@ final class AccessLog implements Handler<RoutingContext> {
         private final Metrics metrics;
         private final String id;
         private final boolean idGiven;
+        private volatile String address;
         private volatile Pull pull;
         private volatile boolean gone;
 
@@ -82,12 +69,27 @@ final class AccessLog implements Handler<RoutingContext> {
             this.id = idGiven ? given : RequestId.make();
         }
 
-        private void of(Pull understood) {
-            pull = understood;
+        /**
+         * Makes what the mirror knows of the request, which the line tells at the end.
+         *
+         * @param share the memory that responses may take
+         */
+        Pull pull(MemoryBudget.Share share) {
+            Pull begun = new Pull(request, response, id, !idGiven, share);
+            begun.clientAddress(clientAddress());
+            pull = begun;
             // A client can leave before a worker has begun with its request.
             if (gone) {
-                understood.abandon();
+                begun.abandon();
             }
+            return begun;
+        }
+
+        private String clientAddress() {
+            if (address == null) {
+                address = client.of(request);
+            }
+            return address;
         }
 
         private void write(boolean cut) {
@@ -108,8 +110,7 @@ final class AccessLog implements Handler<RoutingContext> {
         private void measure(Pull known, int status, boolean cut, long nanos) {
             if (known != null && known.request() != null) {
                 metrics.pulled(known.request().path().kind().asked(), known.servedBy(), status, cut, nanos);
-                Pull.Fallback fallback = known.fallback();
-                if (fallback != null) {
+                for (Pull.Fallback fallback : known.fallbacks()) {
                     metrics.fellBack(request.path(), fallback.registry(), fallback.reason(), fallback.message());
                 }
             } else if (request.path() != null && request.path().startsWith("/v2")) {
@@ -125,6 +126,9 @@ final class AccessLog implements Handler<RoutingContext> {
                     .addKeyValue("path", path);
             if (known != null && known.request() != null && known.request().path().repository() != null) {
                 line = line.addKeyValue("repository", known.request().path().repository().value());
+                if (known.isNamespaceGiven()) {
+                    line = line.addKeyValue("namespace", known.namespace());
+                }
                 if (known.request().path().reference() != null) {
                     line = line.addKeyValue("reference", known.request().path().reference().value());
                 }
@@ -134,7 +138,7 @@ final class AccessLog implements Handler<RoutingContext> {
                     .addKeyValue("milliseconds", milliseconds)
                     .addKeyValue("bytes", response.bytesWritten())
                     .addKeyValue("cut", cut)
-                    .addKeyValue("remote", client.of(request))
+                    .addKeyValue("remote", clientAddress())
                     .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
                     .addKeyValue("request_id", id)
                     .log(request.method().name() + ' ' + path + ' ' + status + ' ' + servedBy + ' ' + milliseconds + " ms");

@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.work.MemoryBudget;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
@@ -86,7 +87,7 @@ final class AnswerWriter {
 
     /** A body that others do not share was paid for when it was read. */
     private static boolean hasMemory(Exchange exchange, ByteBuffer body) {
-        MemoryBudget.Share share = MemoryBudget.Share.of(exchange);
+        MemoryBudget.Share share = CallContext.of(exchange).share();
         return share == null || !body.hasArray() || share.hold(body.array());
     }
 

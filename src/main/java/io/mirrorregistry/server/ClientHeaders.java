@@ -5,7 +5,7 @@ import org.apache.camel.Exchange;
 import org.apache.camel.spi.HeaderFilterStrategy;
 
 /**
- * What passes between a client and a message: nothing in, since {@link Requests} takes what is allowed from the request
+ * What passes between a client and a message: nothing in, since {@link RequestStep} takes what is allowed from the request
  * itself; out goes what the steps and routes have set, without Camel's own.
  */
 public final class ClientHeaders implements HeaderFilterStrategy {

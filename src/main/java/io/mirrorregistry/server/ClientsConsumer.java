@@ -1,7 +1,7 @@
 package io.mirrorregistry.server;
 
-import io.mirrorregistry.registry.OpenBodies;
-import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.reload.Generation;
 import io.mirrorregistry.reload.LiveRoutes;
 import io.mirrorregistry.work.FatalErrors;
@@ -31,27 +31,29 @@ import org.slf4j.LoggerFactory;
 /**
  * Begins a route with what a client asks. Camel's own consumer keeps a worker until the route has ended; here the worker is free
  * as soon as a step goes on later by itself, so that thousands may wait for one answer. The message has no headers: what is
- * allowed of the client's is taken from the request by {@link Requests}.
+ * allowed of the client's is taken from the request by {@link RequestStep}.
  */
 final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, Suspendable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ClientsConsumer.class);
+    /** The request's data by which a parsed path reaches the exchange. */
+    private static final String PARSED = "mirror.path";
 
     private final int port;
     private final Workers workers;
     private final MemoryBudget memory;
-    private final EventLoopFastPath shortcut;
+    private final EventLoopFastPath fastPath;
     private final LiveRoutes live;
     private final String address;
     private Route route;
 
     ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, MemoryBudget memory,
-            EventLoopFastPath shortcut, LiveRoutes live) {
+            EventLoopFastPath fastPath, LiveRoutes live) {
         super(endpoint, processor);
         this.port = port;
         this.workers = workers;
         this.memory = memory;
-        this.shortcut = shortcut;
+        this.fastPath = fastPath;
         this.live = live;
         this.address = "platform-http:" + endpoint.getPath() + " " + endpoint.getHttpMethodRestrict();
     }
@@ -102,10 +104,14 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             request.queryParams();
         }
         Context own = Vertx.currentContext();
-        if (shortcut.isFor(request.request())) {
+        ApiPath path = EventLoopFastPath.parse(request.request());
+        if (path != null) {
+            request.put(PARSED, path);
+        }
+        if (fastPath.isFor(request.request(), path)) {
             long start = System.nanoTime();
             begin(request, own);
-            shortcut.took(System.nanoTime() - start);
+            fastPath.took(System.nanoTime() - start);
         } else {
             workers.run(request, () -> begin(request, own));
         }
@@ -136,9 +142,9 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             Exchange exchange = createExchange(false);
             ending.exchange = exchange;
             exchange.setPattern(ExchangePattern.InOut);
-            AccessLog.on(exchange, request);
-            ending.share = memory.share(exchange);
-            ending.bodies = OpenBodies.begin(exchange);
+            ending.pull = AccessLog.line(request).pull(memory.share());
+            ending.pull.parsed(request.get(PARSED));
+            ending.pull.on(exchange);
             exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
             createUoW(exchange);
             getAsyncProcessor().process(exchange, doneSync -> {
@@ -172,7 +178,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
                 AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> ending.end());
             }
         } catch (AnswerWriter.NoAnswerException e) {
-            LOG.atError().addKeyValue("request_id", exchange.getProperty(Registry.REQUEST_ID))
+            LOG.atError().addKeyValue("request_id", ending.pull == null ? null : ending.pull.requestId())
                     .log("The route {} ended without an answer: {} {}", lastRoute(exchange), request.request().method(), request.request().path());
             fail(request, ending);
         } catch (Throwable e) {
@@ -210,15 +216,14 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     }
 
     /**
-     * Gives back what a request has taken, once, whatever became of it: its exchange, which ends its flight, the bodies of registries, its
-     * memory and its place in the generation of routes.
+     * Gives back what a request has taken, once, whatever became of it: its exchange, which ends its flight, what its
+     * calls to registries hold, and its place in the generation of routes.
      */
     private final class Ending {
 
         private final AtomicReference<Generation> generation;
         private Exchange exchange;
-        private MemoryBudget.Share share;
-        private OpenBodies bodies;
+        private Pull pull;
 
         private Ending(Generation generation) {
             this.generation = new AtomicReference<>(generation);
@@ -235,11 +240,8 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
                     releaseExchange(exchange, false);
                 }
             } finally {
-                if (bodies != null) {
-                    bodies.close();
-                }
-                if (share != null) {
-                    share.close();
+                if (pull != null) {
+                    pull.close();
                 }
                 left.leave();
             }

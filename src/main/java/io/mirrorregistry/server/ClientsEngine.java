@@ -14,20 +14,20 @@ public final class ClientsEngine implements PlatformHttpEngine {
     private final int port;
     private final Workers workers;
     private final MemoryBudget memory;
-    private final EventLoopFastPath shortcut;
+    private final EventLoopFastPath fastPath;
     private final LiveRoutes live;
 
-    public ClientsEngine(int port, Workers workers, MemoryBudget memory, EventLoopFastPath shortcut, LiveRoutes live) {
+    public ClientsEngine(int port, Workers workers, MemoryBudget memory, EventLoopFastPath fastPath, LiveRoutes live) {
         this.port = port;
         this.workers = workers;
         this.memory = memory;
-        this.shortcut = shortcut;
+        this.fastPath = fastPath;
         this.live = live;
     }
 
     @Override
     public PlatformHttpConsumer createConsumer(PlatformHttpEndpoint endpoint, Processor processor) {
-        return new ClientsConsumer(endpoint, processor, port, workers, memory, shortcut, live);
+        return new ClientsConsumer(endpoint, processor, port, workers, memory, fastPath, live);
     }
 
     @Override

@@ -1,12 +1,10 @@
 package io.mirrorregistry.server;
 
 import io.mirrorregistry.protocol.ApiPath;
-import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,27 +20,52 @@ public final class EventLoopFastPath {
     private static final long MOST_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int MOST_SLOW = 5;
 
-    private final Predicate<ApiRequest> atHand;
+    private final Memory memory;
     private int slow;
     private boolean closed;
 
-    /** @param atHand whether the answer is in memory */
-    public EventLoopFastPath(Predicate<ApiRequest> atHand) {
-        this.atHand = atHand;
+    /** Knows which answers are in memory. */
+    public interface Memory {
+
+        /**
+         * Returns whether the answer is in memory; runs on the event loop.
+         *
+         * @param path a manifest or a blob
+         * @param namespace the parameter ns; empty for none
+         * @param accept the Accept lines joined with commas; null for none
+         * @param head whether the method is HEAD
+         */
+        boolean isAtHand(ApiPath path, String namespace, String accept, boolean head);
     }
 
-    /** Returns whether the event loop may run the request's route. Call it, as the other method, on the event loop. */
-    boolean isFor(HttpServerRequest request) {
-        if (closed || request.path() == null || request.method() != HttpMethod.GET && request.method() != HttpMethod.HEAD) {
-            return false;
+    public EventLoopFastPath(Memory memory) {
+        this.memory = memory;
+    }
+
+    /** Returns what a GET or HEAD asks for; null for anything that is to be refused, and where an answer is never in memory. */
+    static ApiPath parse(HttpServerRequest request) {
+        if (request.path() == null || request.method() != HttpMethod.GET && request.method() != HttpMethod.HEAD) {
+            return null;
         }
         try {
             ApiPath path = ApiPath.parse(request.path());
-            return (path.kind() == ApiPath.Kind.MANIFEST || path.kind() == ApiPath.Kind.BLOB)
-                    && atHand.test(new ApiRequest(request.method() == HttpMethod.HEAD, path, Requests.accept(request), null, null, null));
+            return path.kind() == ApiPath.Kind.MANIFEST || path.kind() == ApiPath.Kind.BLOB ? path : null;
         } catch (ProtocolException e) {
+            return null;
+        }
+    }
+
+    /**
+     * Returns whether the event loop may run the request's route. Call it, as the other method, on the event loop.
+     *
+     * @param path from {@link #parse}
+     */
+    boolean isFor(HttpServerRequest request, ApiPath path) {
+        if (closed || path == null) {
             return false;
         }
+        String namespace = request.query() == null ? null : request.getParam("ns");
+        return memory.isAtHand(path, namespace == null ? "" : namespace, RequestStep.accept(request), request.method() == HttpMethod.HEAD);
     }
 
     /** Tells how long such a route has held the event loop. */

@@ -20,7 +20,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -45,6 +44,7 @@ public final class StatusPage {
     private final Buffer page;
 
     /**
+     * @param registries in the order in which people are to see them
      * @param routes null where the routes are not those of a folder, or changes are not noticed
      * @param tls null for plain http
      */
@@ -52,8 +52,7 @@ public final class StatusPage {
             ClientsTls tls) {
         this.version = version;
         this.settings = settings;
-        // In the order of asking.
-        this.registries = registries.stream().sorted(Comparator.comparing((Registry registry) -> !registry.name().equals("hot"))).toList();
+        this.registries = List.copyOf(registries);
         this.probes = probes;
         this.metrics = metrics;
         this.routes = routes;
@@ -104,10 +103,12 @@ public final class StatusPage {
 
     private JsonObject state(Registry registry, Instant now) {
         Probe probe = probes.last(registry.name());
-        String where = registry.settings().isFolder() ? "the folder of images" : registry.settings().url().getRawAuthority();
+        String where = registry.settings().isFolder() ? "the folder " + registry.settings().folder() : registry.settings().url().getRawAuthority();
         return new JsonObject()
                 .put("name", registry.name())
                 .put("where", where)
+                .put("serves", new JsonArray(registry.settings().serves()))
+                .put("planned", settings.plan().contains(registry.name()))
                 .put("up", probe == null ? null : probe.up())
                 .put("status", probe == null ? null : probe.status())
                 .put("secondsAgo", probe == null ? null : Duration.between(probe.at(), now).toSeconds())

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import org.apache.camel.Exchange;
 
 /**
  * Bounds the memory that registries' answers take together, from when they are read until the client has them: two hundred
@@ -55,11 +54,9 @@ public final class MemoryBudget {
         return new MemoryBudget((Runtime.getRuntime().maxMemory() - keptBytes) / 4);
     }
 
-    /** Gives the exchange a share, which is empty at first. */
-    public Share share(Exchange exchange) {
-        Share share = new Share();
-        exchange.setProperty(Share.PROPERTY, share);
-        return share;
+    /** Returns a new share for one request, which is empty at first. */
+    public Share share() {
+        return new Share();
     }
 
     private static int units(int bytes) {
@@ -83,8 +80,6 @@ public final class MemoryBudget {
     /** What one exchange has of it. */
     public final class Share implements AutoCloseable {
 
-        private static final String PROPERTY = "mirror.memory";
-
         private int taken;
         private int takenOfSmall;
         private Semaphore grows;
@@ -94,11 +89,6 @@ public final class MemoryBudget {
         private int takenForLists;
 
         private Share() {
-        }
-
-        /** Returns the exchange's share; null where it did not come from a client. */
-        public static Share of(Exchange exchange) {
-            return exchange.getProperty(PROPERTY, Share.class);
         }
 
         /** Takes some more, and waits for at most two seconds if others have it all. Returns whether it was to be had. */

@@ -6,11 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.config.Settings.CacheSettings;
+import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.pull.KeptManifest;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
@@ -27,31 +30,36 @@ class ManifestMemoryTest {
         return new KeptManifest(Digest.ofSha256(bytes), "application/json", bytes.length, bytes, "hot");
     }
 
-    private static ApiPath path(String name, String reference) throws Exception {
-        return ApiPath.parse("/v2/" + name + "/manifests/" + reference);
+    private static CacheKey key(String name, String reference) throws Exception {
+        return key(name, reference, false);
+    }
+
+    private static CacheKey key(String name, String reference, boolean head) throws Exception {
+        Plan plan = new Plan(List.of(new Plan.Target("hot", new RepositoryName(name))));
+        return CacheKey.of(plan, ApiPath.parse("/v2/" + name + "/manifests/" + reference), "a", head);
     }
 
     @Test
     void aTagIsFreshForItsTimeAndKnownForAWhileLonger() throws Exception {
         // The time runs over the largest number of nanoseconds on the way.
-        memory.keep(path("app", "1"), "a", manifest("one"));
+        memory.keep(key("app", "1"), manifest("one"));
         nanos.addAndGet(Duration.ofSeconds(9).toNanos());
-        assertNotNull(memory.fresh(path("app", "1"), "a", false));
+        assertNotNull(memory.fresh(key("app", "1")));
         nanos.addAndGet(Duration.ofSeconds(2).toNanos());
-        assertNull(memory.fresh(path("app", "1"), "a", false));
-        assertEquals("hot", memory.last(path("app", "1"), "a", false).registry());
+        assertNull(memory.fresh(key("app", "1")));
+        assertEquals("hot", memory.last(key("app", "1")).registry());
         nanos.addAndGet(Duration.ofSeconds(60).toNanos());
-        assertNull(memory.last(path("app", "1"), "a", false));
-        assertNotNull(memory.fresh(path("app", manifest("one").digest().value()), "a", false));
+        assertNull(memory.last(key("app", "1")));
+        assertNotNull(memory.fresh(key("app", manifest("one").digest().value())));
     }
 
     @Test
     void aHeadAloneDoesNotMakeTheBytesKnown() throws Exception {
         KeptManifest told = new KeptManifest(manifest("one").digest(), "application/json", 3, null, "hot");
-        memory.keep(path("app", "1"), "a", told);
-        assertNotNull(memory.fresh(path("app", "1"), "a", true));
-        assertNull(memory.fresh(path("app", "1"), "a", false));
-        assertNull(memory.last(path("app", "1"), "a", false));
+        memory.keep(key("app", "1"), told);
+        assertNotNull(memory.fresh(key("app", "1", true)));
+        assertNull(memory.fresh(key("app", "1")));
+        assertNull(memory.last(key("app", "1")));
     }
 
     @Test
@@ -60,23 +68,23 @@ class ManifestMemoryTest {
         int kept = 0;
         for (int round = 0; round < 20; round++) {
             for (int i = 0; i < 100; i++) {
-                if (memory.fresh(path("used", "t" + i), "a", false) == null) {
-                    memory.keep(path("used", "t" + i), "a", manifest("used" + i + filler));
+                if (memory.fresh(key("used", "t" + i)) == null) {
+                    memory.keep(key("used", "t" + i), manifest("used" + i + filler));
                 }
             }
             for (int i = 0; i < 1000; i++) {
-                memory.keep(path("scan-" + round + "-" + i, "1"), "a", manifest("scan" + round + i + filler));
+                memory.keep(key("scan-" + round + "-" + i, "1"), manifest("scan" + round + i + filler));
             }
         }
         long bytes = 0;
         for (int i = 0; i < 100; i++) {
-            if (memory.fresh(path("used", "t" + i), "a", false) != null) {
+            if (memory.fresh(key("used", "t" + i)) != null) {
                 kept++;
             }
         }
         for (int round = 0; round < 20; round++) {
             for (int i = 0; i < 1000; i++) {
-                KeptManifest scanned = memory.fresh(path("scan-" + round + "-" + i, "1"), "a", false);
+                KeptManifest scanned = memory.fresh(key("scan-" + round + "-" + i, "1"));
                 bytes += scanned == null ? 0 : scanned.length();
             }
         }

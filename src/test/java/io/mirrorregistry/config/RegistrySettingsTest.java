@@ -174,14 +174,6 @@ class RegistrySettingsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"hot-client", "hot-breaker", "registry-hot"})
-    void refusesNamesOfPartsOfAnotherRegistry(String name) throws Exception {
-        properties("mirror.registry." + name + ".url=http://x");
-        assertRefused("mirror.registry." + name + ".* cannot work: the mirror uses the name " + name
-                + " for a part of the registry hot; give one of the two another name");
-    }
-
-    @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "mirror.registry.x.serves | docker.io,https://ghcr.io | list of host names with commas between, such as docker.io, localhost:5000; https://ghcr.io is none",
         "mirror.registry.x.serves | docker.io/library | list of host names with commas between, such as docker.io, localhost:5000; docker.io/library is none",

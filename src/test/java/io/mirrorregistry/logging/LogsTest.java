@@ -17,7 +17,7 @@ class LogsTest {
         "org.apache.camel.processor.errorhandler.DefaultErrorHandler, ERROR, On delivery attempt: 0 caught: x, DENY",
         "org.apache.camel.processor.errorhandler.DefaultErrorHandler, DEBUG, On delivery attempt: 0 caught: x, NEUTRAL",
         "org.apache.camel.processor.errorhandler.DefaultErrorHandler, ERROR, Exhausted after delivery attempt: 1 caught: x, NEUTRAL",
-        "io.mirrorregistry.server.Answers, ERROR, On delivery attempt: 0 caught: x, NEUTRAL"})
+        "io.mirrorregistry.server.AnswerStep, ERROR, On delivery attempt: 0 caught: x, NEUTRAL"})
     void dropsTheFailuresThatCamelWritesAsErrorsThoughARouteDealsWithThem(String logger, String level, String end, FilterReply reply) {
         LoggingEvent event = new LoggingEvent(getClass().getName(), new LoggerContext().getLogger(logger), Level.toLevel(level),
                 "Failed delivery for (MessageId: 1-1 on ExchangeId: 1-1). " + end, null, null);

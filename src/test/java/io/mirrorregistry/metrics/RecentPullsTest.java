@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class RecentPullsTest {
 
     private final AtomicLong now = new AtomicLong(TimeUnit.SECONDS.toNanos(1_000));
-    private final RecentPulls recent = new RecentPulls(now::get);
+    private final RecentPulls recent = new RecentPulls(List.of("hot", "cold"), now::get);
 
     private List<Integer> hot() {
         return recent.counts().get("hot");

@@ -29,12 +29,12 @@ class ListsTest {
         "</v2/a/tags/list?next_page=a%2Bb+c&n=2~!$'()*,;:@/?>; rel=\"next\" | next_page=a%2Bb+c&n=2~!$'()*,;:@/?",
         "nonsense | -", "<> | -", "> < | -"})
     void takesOnlyTheQueryOfTheNextPage(String link, String query) {
-        assertEquals(query, Lists.nextQuery(link));
+        assertEquals(query, ListStep.nextQuery(link));
     }
 
     @Test
     void readsSeveralLinesAndNone() {
-        assertEquals("x=2", Lists.nextQuery(List.of("</a?x=1>; rel=\"first\"", "</a?x=2>; rel=\"next\"")));
-        assertEquals(null, Lists.nextQuery(null));
+        assertEquals("x=2", ListStep.nextQuery(List.of("</a?x=1>; rel=\"first\"", "</a?x=2>; rel=\"next\"")));
+        assertEquals(null, ListStep.nextQuery(null));
     }
 }

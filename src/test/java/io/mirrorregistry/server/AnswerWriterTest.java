@@ -59,11 +59,11 @@ class AnswerWriterTest {
         Router router = Router.router(vertx);
         router.route().handler(request -> {
             Exchange exchange = new DefaultExchange(camel);
-            new Pull(request.request(), request.response()).on(exchange);
+            Pull pull = new Pull(request.request(), request.response(), "test", true, memory.share());
+            pull.on(exchange);
             route.accept(exchange.getMessage());
-            memory.share(exchange);
             AnswerWriter.write(request, exchange, new ClientHeaders(), longestMillis).onComplete(done -> {
-                MemoryBudget.Share.of(exchange).close();
+                pull.close();
                 if (done.succeeded()) {
                     written.complete(null);
                 } else {

@@ -69,7 +69,7 @@ class StreamsTest {
     private Pull pull() throws InterruptedException {
         HttpServerRequest request = requests.poll(20, TimeUnit.SECONDS);
         assertNotNull(request);
-        return new Pull(request, request.response());
+        return new Pull(request, request.response(), "test", true, null);
     }
 
     @Test

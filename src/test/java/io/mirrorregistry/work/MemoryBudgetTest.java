@@ -12,8 +12,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.apache.camel.impl.DefaultCamelContext;
-import org.apache.camel.support.DefaultExchange;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -27,7 +25,7 @@ class MemoryBudgetTest {
     private final MemoryBudget memory = new MemoryBudget(0);
 
     private MemoryBudget.Share share() {
-        return memory.share(new DefaultExchange(new DefaultCamelContext()));
+        return memory.share();
     }
 
     private static byte[] bytes(int length) {

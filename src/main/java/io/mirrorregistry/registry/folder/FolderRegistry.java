@@ -5,7 +5,7 @@ import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.Call;
-import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.json.JsonArray;
@@ -30,7 +30,7 @@ public final class FolderRegistry {
      * @throws RegistryTroubleException when the folder cannot be read, or a list is longer than there is memory for
      */
     public void answer(Exchange exchange) throws RegistryTroubleException {
-        Call call = Call.of(exchange);
+        Call call = CallContext.of(exchange).call();
         Message message = exchange.getMessage();
         message.removeHeaders("*");
         message.setBody(null);
@@ -45,7 +45,7 @@ public final class FolderRegistry {
                 default -> status(message, 404);
             }
         } catch (ImageLayoutException e) {
-            throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), e.getMessage());
+            throw new RegistryTroubleException(CallContext.of(exchange).registry().name(), e.getMessage());
         }
     }
 
@@ -93,9 +93,9 @@ public final class FolderRegistry {
 
     /** Many clients may ask for a long list at once. The list of a registry that is called takes its memory where it is read. */
     private static void takeMemory(Exchange exchange, int bytes) throws RegistryTroubleException {
-        MemoryBudget.Share share = MemoryBudget.Share.of(exchange);
+        MemoryBudget.Share share = CallContext.of(exchange).share();
         if (share != null && !share.takeForBuiltList(bytes)) {
-            throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " was not answered: other answers have the memory",
+            throw new RegistryTroubleException(CallContext.of(exchange).registry().name(), CallContext.of(exchange).call() + " was not answered: other answers have the memory",
                     RegistryTroubleException.Kind.REFUSED, null);
         }
     }

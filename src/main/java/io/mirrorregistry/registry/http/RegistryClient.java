@@ -60,6 +60,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** So many kept connections may be found closed in a row. */
     private static final int MOST_STALE = 3;
     private static final int MOST_DISCARDED = 64 * 1024;
+    /** What the newest call counts in the average of times; about the last ten calls make it. */
+    private static final double SHARE_OF_NEWEST = 0.2;
     /**
      * What a call may say to a host that is not the registry: nothing of its credentials, nor of its configured headers. Via holds the
      * pseudonyms of mirrors only, by which each of them recognizes a request that comes back to it.
@@ -73,6 +75,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private final URI base;
     /** The longest time from the call to the end of the answer's head. */
     private final Duration headTime;
+    private volatile double millisToFirstByte = Double.NaN;
 
     /**
      * @param connections the most connections at a time
@@ -309,9 +312,24 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         }
     }
 
+    @Override
+    public double millisToFirstByte() {
+        return millisToFirstByte;
+    }
+
+    /** Of two calls that end at the same time one may be left out of the average. */
+    private void measure(long nanos) {
+        double millis = nanos / 1e6;
+        double before = millisToFirstByte;
+        millisToFirstByte = Double.isNaN(before) ? millis : before + SHARE_OF_NEWEST * (millis - before);
+    }
+
     /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, and an account, so only the host is told. */
     private void tell(ClassicHttpRequest template, URI uri, boolean own, ApiPath.Kind kind, int status, long nanos) {
         metrics.called(registry.name(), kind.asked(), status, nanos);
+        if (own) {
+            measure(nanos);
+        }
         if (LOG.isDebugEnabled()) {
             Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);
             LOG.atDebug().addKeyValue("request_id", id == null ? "none" : id.getValue())

@@ -18,9 +18,9 @@ import org.apache.camel.Exchange;
  *
  * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-tags">Listing tags</a>
  */
-public final class Tags extends Lists {
+public final class TagsStep extends ListStep {
 
-    public Tags() {
+    public TagsStep() {
         super("tags");
     }
 
@@ -50,7 +50,9 @@ public final class Tags extends Lists {
         if (limit >= 0 && wanted.size() > limit) {
             wanted = wanted.subList(0, limit);
             if (limit > 0) {
-                link = "<" + request.path() + "?n=" + limit + "&last=" + wanted.get(limit - 1) + ">; rel=\"next\"";
+                Pull pull = Pull.of(exchange);
+                link = "<" + request.path() + "?n=" + limit + "&last=" + wanted.get(limit - 1)
+                        + (pull.isNamespaceGiven() ? "&ns=" + pull.namespace() : "") + ">; rel=\"next\"";
             }
         }
         reply(exchange, MediaTypes.JSON, new JsonObject()

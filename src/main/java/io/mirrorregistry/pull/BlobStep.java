@@ -2,7 +2,6 @@ package io.mirrorregistry.pull;
 
 import io.mirrorregistry.config.BlobsMode;
 import io.mirrorregistry.config.RegistrySettings;
-import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.OpenBodies;
@@ -26,7 +25,7 @@ import org.apache.hc.core5.http.Header;
  *
  * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-blobs">Pulling blobs</a>
  */
-public final class Blobs {
+public final class BlobStep {
 
     /** The variable that tells the registry's setting: {@code auto}, {@code redirect} or {@code proxy}. */
     private static final String MODE = "blobs";
@@ -39,23 +38,24 @@ public final class Blobs {
 
     /** Prepares the call that finds out whether the registry has the blob. */
     public void prepareHead(Exchange exchange) {
-        new Call(true, Pull.of(exchange).request().path(), null, null, null).next(exchange);
+        Pull pull = Pull.of(exchange);
+        pull.call(new Call(true, pull.pathThere(), null, null, null));
     }
 
     /** Prepares the call for the blob itself, or the part of it that the client wants. */
     public void prepare(Exchange exchange) {
-        ApiRequest request = Pull.of(exchange).request();
-        new Call(false, request.path(), null, null, request.range()).next(exchange);
+        Pull pull = Pull.of(exchange);
+        pull.call(new Call(false, pull.pathThere(), null, null, pull.request().range()));
     }
 
     /** Sets the variables {@code blobs}, {@code redirects} and {@code open} from the registry and its answer to the HEAD. */
     public void found(Exchange exchange) throws RegistryTroubleException {
         if (Registry.status(exchange) != 200 && !isRedirect(exchange)) {
-            throw Bodies.trouble(exchange, "with " + Registry.status(exchange));
+            throw Pull.of(exchange).trouble("with " + Registry.status(exchange));
         }
         String type = exchange.getMessage().getHeader("Content-Type", String.class);
         if (!isRedirect(exchange) && type != null && type.startsWith("text/html")) {
-            throw Bodies.trouble(exchange, "with a page for people");
+            throw Pull.of(exchange).trouble("with a page for people");
         }
         new Found(isRedirect(exchange), exchange.getMessage().getHeader(RegistryAnswers.AUTHORIZED) == null,
                 isRedirect(exchange) ? -1 : RegistryAnswers.contentLength(exchange.getMessage())).variables(exchange);
@@ -63,9 +63,11 @@ public final class Blobs {
 
     /** Makes the exchange as if the registry had just been asked whether it has the blob, and had told what was found. */
     public static void at(Exchange exchange, Registry registry, Found found) {
-        registry.chosen(exchange);
-        exchange.setVariable("registry", registry.name());
-        new Call(true, Pull.of(exchange).request().path(), null, null, null).next(exchange);
+        Pull pull = Pull.of(exchange);
+        pull.registry(registry);
+        pull.target(pull.plan().at(registry.name()));
+        exchange.setVariable(PlanStep.REGISTRY, registry.name());
+        pull.call(new Call(true, pull.pathThere(), null, null, null));
         Message message = exchange.getMessage();
         message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
         message.setHeader("Content-Length", String.valueOf(found.length));
@@ -81,21 +83,14 @@ public final class Blobs {
      */
     public record Found(boolean redirects, boolean open, long length) {
 
-        private static final String PROPERTY = "mirror.found";
-
-        /** Returns what was found last. */
-        public static Found of(Exchange exchange) {
-            return exchange.getProperty(PROPERTY, Found.class);
-        }
-
         /** Returns the same with the blob's length, in bytes. */
         public Found withLength(long known) {
             return new Found(redirects, open, known);
         }
 
         private void variables(Exchange exchange) {
-            exchange.setProperty(PROPERTY, this);
-            RegistrySettings settings = Registry.lastAsked(exchange).settings();
+            Pull.of(exchange).found(this);
+            RegistrySettings settings = Pull.of(exchange).registry().settings();
             // There is no place outside the mirror where the folder's blobs could be fetched.
             BlobsMode mode = settings.isFolder() ? BlobsMode.PROXY : settings.blobs();
             exchange.setVariable(MODE, mode.name().toLowerCase(Locale.ROOT));
@@ -113,9 +108,9 @@ public final class Blobs {
         if (length < 0) {
             length = lengthByGet(exchange);
         }
-        Found found = Found.of(exchange);
+        Found found = Pull.of(exchange).found();
         if (found != null && found.length < 0) {
-            exchange.setProperty(Found.PROPERTY, found.withLength(length));
+            Pull.of(exchange).found(found.withLength(length));
         }
         Message message = answer(exchange, 200);
         message.setHeader(Exchange.CONTENT_TYPE, MediaTypes.OCTET_STREAM);
@@ -130,7 +125,7 @@ public final class Blobs {
         if (range != null) {
             headers.put("Range", range);
         }
-        String passed = exchange.getProperty(Registry.PASSED, String.class);
+        String passed = Pull.of(exchange).passed();
         if (passed != null) {
             headers.put("Via", passed);
         }
@@ -139,8 +134,8 @@ public final class Blobs {
 
     /** Sends the client to the registry. */
     public void redirectToRegistry(Exchange exchange) {
-        URI publicUrl = Registry.lastAsked(exchange).settings().publicUrl();
-        redirect(exchange, publicUrl + Call.of(exchange).path().toString());
+        URI publicUrl = Pull.of(exchange).registry().settings().publicUrl();
+        redirect(exchange, publicUrl + Pull.of(exchange).call().path().toString());
     }
 
     /** Sends the client to where the registry sends us. The address is signed and short-lived, so nothing may keep it. */
@@ -156,11 +151,11 @@ public final class Blobs {
             return;
         }
         URI location = location(exchange);
-        String range = Call.of(exchange).range();
-        ClassicHttpResponse response = Registry.lastAsked(exchange).client()
+        String range = Pull.of(exchange).call().range();
+        ClassicHttpResponse response = Pull.of(exchange).registry().client()
                 .askStranger("GET", location, headers(exchange, range));
         int status = response.getCode();
-        OpenBodies.add(exchange, response);
+        Pull.of(exchange).bodies().add(response);
         if (status != 200 && status != 206 && status != 416) {
             OpenBodies.close(response);
             throw storageTrouble(exchange, location, status);
@@ -188,8 +183,8 @@ public final class Blobs {
     }
 
     private static URI location(Exchange exchange) throws RegistryTroubleException {
-        Registry registry = Registry.lastAsked(exchange);
-        URI asked = URI.create(registry.settings().url() + Call.of(exchange).path().toString());
+        Registry registry = Pull.of(exchange).registry();
+        URI asked = URI.create(registry.settings().url() + Pull.of(exchange).call().path().toString());
         return Locations.resolve(registry.name(), asked, exchange.getMessage().getHeader("Location", String.class));
     }
 
@@ -197,8 +192,8 @@ public final class Blobs {
         Message message = exchange.getMessage();
         message.removeHeaders("*");
         message.setHeader(Exchange.HTTP_RESPONSE_CODE, status);
-        message.setHeader("Docker-Content-Digest", Call.of(exchange).path().reference().value());
-        Pull.of(exchange).servedBy(Registry.lastAsked(exchange).name());
+        message.setHeader("Docker-Content-Digest", Pull.of(exchange).call().path().reference().value());
+        Pull.of(exchange).servedBy(Pull.of(exchange).registry().name());
         return message;
     }
 
@@ -210,7 +205,7 @@ public final class Blobs {
 
     /** Returns the length by a HEAD at the storage, or -1 where it does not tell: the address may be signed for GET only. */
     private static long lengthAtStorage(Exchange exchange) throws RegistryTroubleException {
-        try (ClassicHttpResponse response = Registry.lastAsked(exchange).client()
+        try (ClassicHttpResponse response = Pull.of(exchange).registry().client()
                 .askStranger("HEAD", location(exchange), headers(exchange, null))) {
             return response.getCode() == 200 ? RegistryAnswers.digits(value(response, "Content-Length")) : -1;
         } catch (IOException e) {
@@ -220,8 +215,8 @@ public final class Blobs {
 
     /** Returns the length by fetching the blob's first byte, from the registry or where it sends us. */
     private static long lengthByGet(Exchange exchange) throws RegistryTroubleException {
-        Registry registry = Registry.lastAsked(exchange);
-        Call call = new Call(false, Call.of(exchange).path(), null, null, "bytes=0-0");
+        Registry registry = Pull.of(exchange).registry();
+        Call call = new Call(false, Pull.of(exchange).call().path(), null, null, "bytes=0-0");
         URI asked = URI.create(registry.settings().url() + call.path().toString());
         try (ClassicHttpResponse own = registry.client().ask(call)) {
             if (own.getCode() < 300 || own.getCode() >= 400) {
@@ -234,7 +229,7 @@ public final class Blobs {
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw Bodies.trouble(exchange, "with a body that broke off");
+            throw Pull.of(exchange).trouble("with a body that broke off");
         }
     }
 
@@ -250,7 +245,7 @@ public final class Blobs {
             length = 0;
         }
         if (length < 0) {
-            throw Bodies.trouble(exchange, "without telling the blob's length");
+            throw Pull.of(exchange).trouble("without telling the blob's length");
         }
         return length;
     }
@@ -261,7 +256,7 @@ public final class Blobs {
     }
 
     private static RegistryTroubleException storageTrouble(Exchange exchange, URI location, int status) {
-        return new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + ": "
+        return new RegistryTroubleException(Pull.of(exchange).registry().name(), Pull.of(exchange).call() + ": "
                 + location.getHost() + ", where it redirects, answered " + status);
     }
 }

@@ -17,9 +17,9 @@ import org.apache.camel.Exchange;
  *
  * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-referrers">Listing referrers</a>
  */
-public final class Referrers extends Lists {
+public final class ReferrersStep extends ListStep {
 
-    public Referrers() {
+    public ReferrersStep() {
         super("manifests");
     }
 
@@ -30,7 +30,7 @@ public final class Referrers extends Lists {
 
     /** Prepares the call for what clients write where a registry has no referrers API: the tag {@code sha256-<hex>}. */
     public void prepareTag(Exchange exchange) {
-        ApiPath asked = Pull.of(exchange).request().path();
+        ApiPath asked = Pull.of(exchange).pathThere();
         Digest subject = (Digest) asked.reference();
         String tag = subject.algorithm() + "-" + subject.hex();
         // A sha512 makes too long a tag; by the specification it is cut.

@@ -25,7 +25,7 @@ import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 
 /** Gathers a list that registries give in pages, from each of them, and makes one of it. */
-abstract class Lists {
+abstract class ListStep {
 
     /** The variable that tells whether the registry has a further page. */
     private static final String MORE = "more";
@@ -36,7 +36,7 @@ abstract class Lists {
     private static final int MOST_BYTES = 16 * 1024 * 1024;
 
     /** What has been gathered: entries by what makes them the same, and who gave them. */
-    private static final class Gathered {
+    static final class Gathered {
         private final Map<String, Object> entries = new LinkedHashMap<>();
         private final List<String> registries = new ArrayList<>(2);
         private final Set<String> asked = new HashSet<>();
@@ -46,12 +46,10 @@ abstract class Lists {
     }
 
     private final String field;
-    private final String property;
 
     /** @param field the member of the registries' JSON objects that is the list */
-    Lists(String field) {
+    ListStep(String field) {
         this.field = field;
-        this.property = "mirror.gathered." + field;
     }
 
     /** Prepares the call for the first page. */
@@ -60,49 +58,49 @@ abstract class Lists {
         gathered(exchange).start = System.nanoTime();
         gathered(exchange).bytes = 0;
         gathered(exchange).asked.clear();
-        next(exchange, Pull.of(exchange).request().path(), null);
+        next(exchange, Pull.of(exchange).pathThere(), null);
     }
 
     /** Adds the page that the registry has just answered with, and prepares the call for the next where there is one. */
     public void gather(Exchange exchange) throws RegistryTroubleException {
         Gathered gathered = gathered(exchange);
         if (Registry.status(exchange) != 200) {
-            throw Bodies.trouble(exchange, "with " + Registry.status(exchange) + " instead of a list");
+            throw Pull.of(exchange).trouble("with " + Registry.status(exchange) + " instead of a list");
         }
-        byte[] body = Bodies.read(exchange);
+        byte[] body = ManifestStep.body(exchange);
         gathered.pages++;
         gathered.bytes += body.length;
         if (gathered.pages > MOST_PAGES || gathered.bytes > MOST_BYTES) {
-            throw Bodies.trouble(exchange, "with a list that does not end");
+            throw Pull.of(exchange).trouble("with a list that does not end");
         }
         Object list;
         try {
             JsonObject page = new JsonObject(new String(body, StandardCharsets.UTF_8));
             if (!page.containsKey(field)) {
-                throw Bodies.trouble(exchange, "without a list of " + field);
+                throw Pull.of(exchange).trouble("without a list of " + field);
             }
             list = page.getValue(field);
         } catch (DecodeException e) {
-            throw Bodies.trouble(exchange, "with what is no JSON object");
+            throw Pull.of(exchange).trouble("with what is no JSON object");
         }
         if (list != null && !(list instanceof JsonArray)) {
-            throw Bodies.trouble(exchange, "without a list of " + field);
+            throw Pull.of(exchange).trouble("without a list of " + field);
         }
         if (list != null) {
             add((JsonArray) list, gathered.entries);
         }
         String next = nextQuery(exchange.getMessage().getHeader("Link"));
         if (next != null && (next.isEmpty() || !gathered.asked.add(next))) {
-            throw Bodies.trouble(exchange, "with a link to a next page that leads nowhere");
+            throw Pull.of(exchange).trouble("with a link to a next page that leads nowhere");
         }
-        if (next != null && System.nanoTime() - gathered.start > mostNanos(Registry.lastAsked(exchange).settings())) {
-            throw Bodies.trouble(exchange, "with a list that takes too long");
+        if (next != null && System.nanoTime() - gathered.start > mostNanos(Pull.of(exchange).registry().settings())) {
+            throw Pull.of(exchange).trouble("with a list that takes too long");
         }
         if (next == null) {
-            gathered.registries.add(Registry.lastAsked(exchange).name());
+            gathered.registries.add(Pull.of(exchange).registry().name());
             exchange.setVariable(MORE, false);
         } else {
-            next(exchange, Call.of(exchange).path(), next);
+            next(exchange, Pull.of(exchange).call().path(), next);
         }
     }
 
@@ -113,7 +111,7 @@ abstract class Lists {
 
     /** Says that the registry is in trouble: it has told of a page and then that it has not got it. */
     public void torn(Exchange exchange) throws RegistryTroubleException {
-        throw Bodies.trouble(exchange, "on page " + exchange.getVariable(PAGE) + " as if there were no such list");
+        throw Pull.of(exchange).trouble("on page " + exchange.getVariable(PAGE) + " as if there were no such list");
     }
 
     /** Adds a page to the entries; of entries that are the same the first one stays. */
@@ -123,7 +121,7 @@ abstract class Lists {
     final void next(Exchange exchange, ApiPath path, String query) {
         exchange.setVariable(MORE, true);
         exchange.setVariable(PAGE, gathered(exchange).pages + 1);
-        new Call(false, path, query, accept(), null).next(exchange);
+        Pull.of(exchange).call(new Call(false, path, query, accept(), null));
     }
 
     String accept() {
@@ -132,15 +130,9 @@ abstract class Lists {
 
     /** Throws the last failure if no registry gave a list. */
     final void requireAnswer(Exchange exchange) throws NotHereException, RegistryTroubleException {
-        if (!gathered(exchange).registries.isEmpty()) {
-            return;
+        if (gathered(exchange).registries.isEmpty()) {
+            Pull.of(exchange).throwLastFailure();
         }
-        List<Exception> failures = Pull.of(exchange).failures();
-        Exception last = failures.get(failures.size() - 1);
-        if (last instanceof NotHereException missing) {
-            throw missing;
-        }
-        throw (RegistryTroubleException) last;
     }
 
     /** Returns the entries of all registries, those of the one asked first at the beginning. */
@@ -153,11 +145,11 @@ abstract class Lists {
         byte[] body = list.toBuffer().getBytes();
         List<String> registries = gathered(exchange).registries;
         // The entries go before their memory is given back, not when the answer has been written.
-        exchange.removeProperty(property);
-        MemoryBudget.Share share = MemoryBudget.Share.of(exchange);
+        Pull.of(exchange).gathered(null);
+        MemoryBudget.Share share = Pull.of(exchange).share();
         if (share != null) {
             if (!share.take(body.length)) {
-                throw new RegistryTroubleException(Registry.lastAsked(exchange).name(), Pull.of(exchange).request().path()
+                throw new RegistryTroubleException(Pull.of(exchange).registry().name(), Pull.of(exchange).request().path()
                         + " was not answered: other answers have the memory", RegistryTroubleException.Kind.REFUSED, null);
             }
             share.giveBackLists();
@@ -175,13 +167,12 @@ abstract class Lists {
         pull.servedBy(registries.isEmpty() ? null : String.join(",", registries));
     }
 
-    private Gathered gathered(Exchange exchange) {
-        Gathered gathered = exchange.getProperty(property, Gathered.class);
-        if (gathered == null) {
-            gathered = new Gathered();
-            exchange.setProperty(property, gathered);
+    private static Gathered gathered(Exchange exchange) {
+        Pull pull = Pull.of(exchange);
+        if (pull.gathered() == null) {
+            pull.gathered(new Gathered());
         }
-        return gathered;
+        return pull.gathered();
     }
 
     /**

@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Objects;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
-import org.apache.camel.component.platform.http.vertx.HttpMessage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,9 +21,9 @@ import org.slf4j.LoggerFactory;
  *
  * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#error-codes">Error codes</a>
  */
-public final class Answers {
+public final class AnswerStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(Answers.class);
+    private static final Logger LOG = LoggerFactory.getLogger(AnswerStep.class);
     private static final String API_VERSION = "Docker-Distribution-Api-Version";
     private static final String RETRY_AFTER = "Retry-After";
     /** Seconds after which another try is worth it, where no registry told. */
@@ -40,9 +39,7 @@ public final class Answers {
 
     /** Says that the mirror can serve. */
     public void healthy(Exchange exchange) {
-        HttpMessage message = exchange.getMessage(HttpMessage.class);
-        new Pull(message.getRequest(), message.getResponse()).on(exchange);
-        message.removeHeaders("*");
+        exchange.getMessage().removeHeaders("*");
         ok(exchange, HEALTHY);
         withoutBodyToHead(exchange);
     }

@@ -5,12 +5,11 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
 import io.mirrorregistry.config.Settings.CacheSettings;
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.ApiPath;
-import io.mirrorregistry.protocol.ApiRequest;
-import io.mirrorregistry.pull.Blobs;
+import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
-import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.OnWorker;
 import java.time.Duration;
@@ -23,32 +22,39 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The step {@code cache} of routes: remembers manifests, which registry has a blob, and that nobody has something. */
-public final class AnswerCache {
+public final class CacheStep {
 
     /** Who serves what comes from memory, in the access log. */
     private static final String NAME = "cache";
     /** The variable that tells whether there is no need to look for it at the registries. */
     private static final String KNOWN = "known";
-    /** The property for what a leader has to end. */
-    private static final String FLIGHT = "mirror.flight";
-    /** The property for the blob that the registries were asked for, whose length may be known later. */
-    private static final String ASKED_BLOB = "mirror.asked-blob";
-    /** An Accept that is longer than any client sends; its answer is not cached. */
-    private static final int LONGEST_ACCEPT = 2048;
     /** The bound for each kind of name that is remembered. */
     private static final int NAMES_BYTES = 4 * 1024 * 1024;
-    /** The objects of an entry, and those of each failure, without their characters; rounded up. */
-    private static final int ENTRY_BYTES = 500;
+    /** The objects of a failure without their characters, in bytes; rounded up. */
     private static final int FAILURE_BYTES = 100;
 
-    private static final Logger LOG = LoggerFactory.getLogger(AnswerCache.class);
+    private static final Logger LOG = LoggerFactory.getLogger(CacheStep.class);
 
-    /** What a client wants, as far as registries may answer differently. */
-    private record CacheKey(ApiPath path, String accept, boolean head) {
+    /** What is kept of the look-up for one request: its key, the flight that it leads, and the blob whose length may be known later. */
+    private static final class Lookup {
 
-        /** What is not there is so for GET and HEAD. */
-        CacheKey miss() {
-            return head ? new CacheKey(path, accept, false) : this;
+        private final CacheKey key;
+        private SingleFlight<Object>.Flight flight;
+        private KnownBlob askedBlob;
+
+        private Lookup(CacheKey key) {
+            this.key = key;
+        }
+
+        private static Lookup of(Pull pull) {
+            return (Lookup) pull.lookup();
+        }
+
+        /** Shares the answer with the requests that wait for it. */
+        private void share(Object found) {
+            if (flight != null) {
+                flight.end(new SingleFlight.Outcome<>(found, List.of()));
+            }
         }
     }
 
@@ -63,8 +69,9 @@ public final class AnswerCache {
     }
 
     private final ManifestMemory manifests;
-    private final Cache<ApiPath, KnownBlob> blobs;
+    private final Cache<CacheKey, KnownBlob> blobs;
     private final Cache<CacheKey, List<Exception>> misses;
+    private final PlanHints hints = new PlanHints();
     private final SingleFlight<Object> inFlight = new SingleFlight<>();
     private final Executor workers;
     private final Metrics metrics;
@@ -73,17 +80,16 @@ public final class AnswerCache {
      * @param workers goes on with requests that have waited for another
      * @param metrics counts what comes of looking into memory
      */
-    public AnswerCache(CacheSettings settings, Executor workers, Metrics metrics) {
+    public CacheStep(CacheSettings settings, Executor workers, Metrics metrics) {
         this(settings, workers, metrics, Ticker.systemTicker());
     }
 
-    AnswerCache(CacheSettings settings, Executor workers, Metrics metrics, Ticker ticker) {
+    CacheStep(CacheSettings settings, Executor workers, Metrics metrics, Ticker ticker) {
         this.metrics = metrics;
         this.workers = workers;
         this.manifests = new ManifestMemory(settings, ticker);
-        this.blobs = names(settings.blobTtl(), ticker).weigher((ApiPath path, KnownBlob blob) -> weight(path)).build();
-        this.misses = names(settings.missTtl(), ticker).weigher((CacheKey key, List<Exception> failures) ->
-                weight(key.path) + (key.accept == null ? 0 : key.accept.length()) + weight(failures)).build();
+        this.blobs = names(settings.blobTtl(), ticker).weigher((CacheKey key, KnownBlob blob) -> key.weight()).build();
+        this.misses = names(settings.missTtl(), ticker).weigher((CacheKey key, List<Exception> failures) -> key.weight() + weight(failures)).build();
         manifests.measure(metrics);
         metrics.cache("blobs", blobs);
         metrics.cache("misses", misses);
@@ -102,10 +108,6 @@ public final class AnswerCache {
         return bytes;
     }
 
-    private static int weight(ApiPath path) {
-        return ENTRY_BYTES + path.repository().value().length() + path.reference().value().length();
-    }
-
     /**
      * Answers a manifest from memory, or says which registry has a blob, and sets the variable {@code known} to true; otherwise to
      * false, for the one client that is to ask the registries. Others that want the same at the same time wait for what comes of it.
@@ -113,28 +115,26 @@ public final class AnswerCache {
      * @return what completes when the variable is set, exceptionally when nobody has what is asked for
      */
     public CompletionStage<Void> recall(Exchange exchange) {
-        ApiRequest request = Pull.of(exchange).request();
-        return recall(exchange, key(request));
-    }
-
-    private static CacheKey key(ApiRequest request) {
-        return new CacheKey(request.path(), request.path().kind() == ApiPath.Kind.MANIFEST ? request.accept() : null, request.head());
+        Pull pull = Pull.of(exchange);
+        CacheKey key = CacheKey.of(pull.plan(), pull.request());
+        hints.keep(PlanHints.hash(pull.request().path(), pull.isNamespaceGiven() ? pull.namespace() : ""), key.plan());
+        return recall(exchange, key);
     }
 
     private CompletableFuture<Void> recall(Exchange exchange, CacheKey key) {
-        if (key.accept != null && key.accept.length() > LONGEST_ACCEPT) {
+        if (!key.isCached()) {
             exchange.setVariable(KNOWN, false);
             return OnWorker.now(workers);
         }
         Object found = find(key);
         if (found != null) {
-            metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.HIT);
-            return take(exchange, key, found);
+            metrics.lookedUp(key.kind().asked(), Metrics.Lookup.HIT);
+            return take(exchange, found);
         }
         SingleFlight<Object>.Flight own = inFlight.flight(key);
         SingleFlight<Object>.Flight other = inFlight.join(own);
         if (other != null) {
-            metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.JOINED);
+            metrics.lookedUp(key.kind().asked(), Metrics.Lookup.JOINED);
             CompletableFuture<Void> next = new OnWorker(workers);
             other.outcome().whenComplete((outcome, never) -> workers.execute(() -> follow(exchange, key, outcome, next)));
             return next;
@@ -144,48 +144,53 @@ public final class AnswerCache {
         found = find(key);
         if (found != null) {
             own.end(new SingleFlight.Outcome<>(found, List.of()));
-            metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.HIT);
-            return take(exchange, key, found);
+            metrics.lookedUp(key.kind().asked(), Metrics.Lookup.HIT);
+            return take(exchange, found);
         }
-        KeptManifest last = manifest(key) ? manifests.last(key.path, key.accept, key.head) : null;
-        if (last != null && !key.head) {
-            last.toBeConfirmed(exchange);
+        KeptManifest last = key.isManifest() && !key.head() ? manifests.last(key) : null;
+        if (last != null) {
+            Pull.of(exchange).toBeConfirmed(last);
         }
-        metrics.lookedUp(key.path.kind().asked(), Metrics.Lookup.MISS);
+        metrics.lookedUp(key.kind().asked(), Metrics.Lookup.MISS);
         exchange.setVariable(KNOWN, false);
         return OnWorker.now(workers);
     }
 
-    private static boolean manifest(CacheKey key) {
-        return key.path.kind() == ApiPath.Kind.MANIFEST;
-    }
-
-    /** Returns whether the answer is in memory and nothing has to be asked for or waited for. */
-    public boolean isAtHand(ApiRequest request) {
-        Object found = find(key(request));
-        return found != null && !(found instanceof KnownBlob blob && !blob.isAtHand(request.head()));
+    /**
+     * Returns whether the answer is in memory, as far as that can be known before a route has made the plan, so that nothing has to be asked
+     * for or waited for.
+     *
+     * @param namespace the parameter ns; empty for none
+     */
+    public boolean isAtHand(ApiPath path, String namespace, String accept, boolean head) {
+        Plan plan = hints.find(PlanHints.hash(path, namespace));
+        if (plan == null) {
+            return false;
+        }
+        Object found = find(CacheKey.of(plan, path, accept, head));
+        return found != null && !(found instanceof KnownBlob blob && !blob.isAtHand(head));
     }
 
     /** Returns a {@link KeptManifest}, a {@link KnownBlob}, the failures of a miss, or null. */
     private Object find(CacheKey key) {
-        if (manifest(key)) {
-            KeptManifest fresh = manifests.fresh(key.path, key.accept, key.head);
+        if (key.isManifest()) {
+            KeptManifest fresh = manifests.fresh(key);
             return fresh != null ? fresh : misses.getIfPresent(key.miss());
         }
-        KnownBlob blob = blobs.getIfPresent(key.path);
+        KnownBlob blob = blobs.getIfPresent(key.miss());
         if (blob == null) {
             return misses.getIfPresent(key.miss());
         }
-        return blob.registry().isAvailable() && (!key.head || blob.found().length() >= 0) ? blob : null;
+        return blob.registry().isAvailable() && (!key.head() || blob.found().length() >= 0) ? blob : null;
     }
 
     /** Makes what was found the answer, or the way to it. */
-    private CompletableFuture<Void> take(Exchange exchange, CacheKey key, Object found) {
+    private CompletableFuture<Void> take(Exchange exchange, Object found) {
         if (found instanceof KeptManifest kept) {
             kept.answer(exchange);
             Pull.of(exchange).servedBy(NAME);
         } else if (found instanceof KnownBlob blob) {
-            Blobs.at(exchange, blob.registry(), blob.found());
+            BlobStep.at(exchange, blob.registry(), blob.found());
         } else if (found instanceof Stale stale) {
             stale.answer(exchange);
         } else {
@@ -205,7 +210,7 @@ public final class AnswerCache {
         CompletableFuture<Void> taken;
         try {
             if (outcome.found() != null) {
-                taken = take(exchange, key, outcome.found());
+                taken = take(exchange, outcome.found());
             } else if (!outcome.failures().isEmpty()) {
                 taken = fail(exchange, outcome.failures());
             } else {
@@ -227,11 +232,13 @@ public final class AnswerCache {
 
     /** Sees to it that the flight ends, whatever becomes of the exchange. */
     private void lead(Exchange exchange, CacheKey key, SingleFlight<Object>.Flight flight) {
-        exchange.setProperty(FLIGHT, flight);
+        Lookup lookup = new Lookup(key);
+        lookup.flight = flight;
+        Pull.of(exchange).lookup(lookup);
         RouteEnd.run(exchange, () -> {
             Pull pull = Pull.of(exchange);
             if (pull.servedBy() != null) {
-                // A routes folder from before the step keepLength does not call it.
+                // The step keepLength has no effect on a blob that was streamed.
                 keepLength(exchange);
             }
             flight.end(new SingleFlight.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of()));
@@ -240,25 +247,29 @@ public final class AnswerCache {
 
     /** Remembers a registry's answer: a manifest that was verified, or that it has a blob. */
     public void keep(Exchange exchange) {
-        ApiRequest request = Pull.of(exchange).request();
+        Pull pull = Pull.of(exchange);
+        Lookup lookup = Lookup.of(pull);
+        CacheKey key = lookup == null ? CacheKey.of(pull.plan(), pull.request()) : lookup.key;
         Object found;
-        if (request.path().kind() == ApiPath.Kind.MANIFEST) {
+        if (key.isManifest()) {
             KeptManifest manifest = KeptManifest.answered(exchange);
-            if (request.accept() == null || request.accept().length() <= LONGEST_ACCEPT) {
-                manifests.keep(request.path(), request.accept(), manifest);
+            if (key.isCached()) {
+                manifests.keep(key, manifest);
             }
             found = manifest;
         } else {
-            KnownBlob blob = new KnownBlob(Registry.lastAsked(exchange), Blobs.Found.of(exchange));
-            exchange.setProperty(ASKED_BLOB, blob);
-            // While one that is asked before it is in trouble, it is a stopgap.
-            if (Pull.of(exchange).troubles().isEmpty()) {
-                blobs.put(request.path(), blob);
+            KnownBlob blob = new KnownBlob(pull.registry(), pull.found());
+            if (lookup != null) {
+                lookup.askedBlob = blob;
             }
-            found = blob.found().length() >= 0 || !request.head() ? blob : null;
+            // While one that is asked before it is in trouble, it is a stopgap.
+            if (pull.troubles().isEmpty()) {
+                blobs.put(key.miss(), blob);
+            }
+            found = blob.found().length() >= 0 || !key.head() ? blob : null;
         }
-        if (found != null) {
-            endFlight(exchange, found);
+        if (found != null && lookup != null) {
+            lookup.share(found);
         }
     }
 
@@ -267,40 +278,27 @@ public final class AnswerCache {
      * believed that the registry has the blob does not change.
      */
     public void keepLength(Exchange exchange) {
-        Blobs.Found found = Blobs.Found.of(exchange);
-        if (exchange.getProperty(ASKED_BLOB) instanceof KnownBlob blob && blob.registry() == Registry.lastAsked(exchange)
-                && found != null && found.length() >= 0) {
-            blob.learned(found.length());
-            endFlight(exchange, blob);
+        Pull pull = Pull.of(exchange);
+        Lookup lookup = Lookup.of(pull);
+        BlobStep.Found found = pull.found();
+        if (lookup != null && lookup.askedBlob != null && lookup.askedBlob.registry() == pull.registry() && found != null && found.length() >= 0) {
+            lookup.askedBlob.learned(found.length());
+            lookup.share(lookup.askedBlob);
         }
-    }
-
-    private void endFlight(Exchange exchange, Object found) {
-        if (exchange.getProperty(FLIGHT) instanceof SingleFlight<?>.Flight) {
-            flight(exchange).end(new SingleFlight.Outcome<>(found, List.of()));
-        }
-    }
-
-    @SuppressWarnings("unchecked")
-    private SingleFlight<Object>.Flight flight(Exchange exchange) {
-        return (SingleFlight<Object>.Flight) exchange.getProperty(FLIGHT);
     }
 
     /** Remembers that no registry has what was asked for, if they were asked for this exchange: what is remembered stays no longer. */
     public void keepMissing(Exchange exchange) {
-        if (exchange.getProperty(FLIGHT) == null) {
-            return;
-        }
-        CacheKey key = key(Pull.of(exchange).request());
-        boolean listed = key.path.kind() == ApiPath.Kind.MANIFEST || key.path.kind() == ApiPath.Kind.BLOB;
-        if (listed && (key.accept == null || key.accept.length() <= LONGEST_ACCEPT)) {
-            misses.put(key.miss(), List.copyOf(Pull.of(exchange).failures()));
+        Lookup lookup = Lookup.of(Pull.of(exchange));
+        if (lookup != null) {
+            misses.put(lookup.key.miss(), List.copyOf(Pull.of(exchange).failures()));
         }
     }
 
     /** Forgets that a registry has the blob: it did not give it. */
     public void forget(Exchange exchange) {
-        blobs.invalidate(Pull.of(exchange).request().path());
+        Pull pull = Pull.of(exchange);
+        blobs.invalidate(CacheKey.of(pull.plan(), pull.request()).miss());
     }
 
     /**
@@ -311,18 +309,20 @@ public final class AnswerCache {
      */
     public void recallStale(Exchange exchange) throws Exception {
         Pull pull = Pull.of(exchange);
-        ApiRequest request = pull.request();
+        CacheKey key = CacheKey.of(pull.plan(), pull.request());
         if (pull.troubles().isEmpty()) {
-            manifests.forget(request.path(), request.accept());
+            manifests.forget(key);
         } else if (manifests.mayBeStale()) {
-            KeptManifest last = manifests.last(request.path(), request.accept(), request.head());
+            KeptManifest last = manifests.last(key);
             if (last != null) {
-                LOG.debug("answered with what was known last: {}", request.path());
+                LOG.debug("answered with what was known last: {}", pull.request().path());
                 Stale stale = new Stale(last);
                 stale.answer(exchange);
                 // Otherwise each follower would ask the registries again, one after the other.
-                endFlight(exchange, stale);
-                metrics.lookedUp(request.path().kind().asked(), Metrics.Lookup.STALE);
+                if (pull.lookup() != null) {
+                    Lookup.of(pull).share(stale);
+                }
+                metrics.lookedUp(key.kind().asked(), Metrics.Lookup.STALE);
                 return;
             }
         }

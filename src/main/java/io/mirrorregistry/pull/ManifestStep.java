@@ -1,7 +1,6 @@
 package io.mirrorregistry.pull;
 
 import io.mirrorregistry.protocol.ApiPath;
-import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.SizeLimits;
@@ -17,7 +16,7 @@ import org.apache.camel.Message;
  *
  * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests">Pulling manifests</a>
  */
-public final class Manifests {
+public final class ManifestStep {
 
     static final String DIGEST = "Docker-Content-Digest";
     /** The variable that tells whether the answer is complete. */
@@ -25,8 +24,8 @@ public final class Manifests {
 
     /** Prepares the call for the manifest that the client asked for; a HEAD where it may be the one that is known already. */
     public void prepare(Exchange exchange) {
-        ApiRequest request = Pull.of(exchange).request();
-        new Call(request.head() || KeptManifest.of(exchange) != null, request.path(), null, accept(request.accept()), null).next(exchange);
+        Pull pull = Pull.of(exchange);
+        pull.call(new Call(pull.head() || pull.toBeConfirmed() != null, pull.pathThere(), null, accept(pull.request().accept()), null));
     }
 
     /** Registries take a client that accepts anything, such as curl, for one that knows no OCI manifests. */
@@ -39,8 +38,8 @@ public final class Manifests {
 
     /** Prepares the call for the manifest itself, where a HEAD did not tell enough. */
     public void prepareWhole(Exchange exchange) {
-        Call head = Call.of(exchange);
-        Call.get(head.path(), head.accept()).next(exchange);
+        Pull pull = Pull.of(exchange);
+        pull.call(Call.get(pull.call().path(), pull.call().accept()));
     }
 
     /**
@@ -52,14 +51,14 @@ public final class Manifests {
     public void verify(Exchange exchange) throws RegistryTroubleException {
         Message message = exchange.getMessage();
         if (Registry.status(exchange) != 200) {
-            throw Bodies.trouble(exchange, "with " + Registry.status(exchange) + " instead of a manifest");
+            throw Pull.of(exchange).trouble("with " + Registry.status(exchange) + " instead of a manifest");
         }
         String type = message.getHeader("Content-Type", String.class);
         if (type != null && !RegistryAnswers.isPrintable(type)) {
-            throw Bodies.trouble(exchange, "with a Content-Type that is none");
+            throw Pull.of(exchange).trouble("with a Content-Type that is none");
         }
         Answer answer = new Answer(type, message.getHeader(DIGEST, String.class));
-        KeptManifest manifest = Call.of(exchange).head() ? told(exchange, answer) : read(exchange, answer);
+        KeptManifest manifest = Pull.of(exchange).call().head() ? told(exchange, answer) : read(exchange, answer);
         exchange.setVariable(WHOLE, manifest != null);
         if (manifest != null) {
             manifest.answer(exchange);
@@ -67,10 +66,18 @@ public final class Manifests {
         }
     }
 
+    /** Returns the body of the last response. */
+    static byte[] body(Exchange exchange) throws RegistryTroubleException {
+        if (!(exchange.getMessage().getBody() instanceof byte[] bytes)) {
+            throw Pull.of(exchange).trouble("without a body");
+        }
+        return bytes;
+    }
+
     private static KeptManifest read(Exchange exchange, Answer answer) throws RegistryTroubleException {
-        byte[] bytes = Bodies.read(exchange);
+        byte[] bytes = body(exchange);
         Digest digest = answer.verified(exchange, bytes);
-        return new KeptManifest(digest, answer.type, bytes.length, bytes, Registry.lastAsked(exchange).name());
+        return new KeptManifest(digest, answer.type, bytes.length, bytes, Pull.of(exchange).registry().name());
     }
 
     /** Returns what a HEAD tells; null where it leaves something out, or the client wants other bytes than those that are kept. */
@@ -79,8 +86,8 @@ public final class Manifests {
             return null;
         }
         Digest digest = answer.claimed(exchange);
-        String registry = Registry.lastAsked(exchange).name();
-        KeptManifest kept = KeptManifest.of(exchange);
+        String registry = Pull.of(exchange).registry().name();
+        KeptManifest kept = Pull.of(exchange).toBeConfirmed();
         if (!Pull.of(exchange).head()) {
             return kept != null && kept.digest().equals(digest)
                     ? new KeptManifest(digest, kept.type(), kept.length(), kept.bytes(), registry) : null;
@@ -90,7 +97,7 @@ public final class Manifests {
             return null;
         }
         if (length > SizeLimits.MANIFEST_BYTES) {
-            throw Bodies.trouble(exchange, "with a length of more than " + SizeLimits.MANIFEST_BYTES + " bytes");
+            throw Pull.of(exchange).trouble("with a length of more than " + SizeLimits.MANIFEST_BYTES + " bytes");
         }
         return new KeptManifest(digest, answer.type, length, null, registry);
     }
@@ -111,7 +118,7 @@ public final class Manifests {
             Digest claimed = new Digest(digest);
             Digest asked = asked(exchange);
             if (asked != null && asked.algorithm().equals(claimed.algorithm()) && !asked.equals(claimed)) {
-                throw Bodies.trouble(exchange, "with the digest of another manifest");
+                throw Pull.of(exchange).trouble("with the digest of another manifest");
             }
             return asked == null ? claimed : asked;
         }
@@ -120,16 +127,16 @@ public final class Manifests {
         Digest verified(Exchange exchange, byte[] bytes) throws RegistryTroubleException {
             Digest asked = asked(exchange);
             if (asked != null && !asked.matches(bytes)) {
-                throw Bodies.trouble(exchange, "with bytes of another digest");
+                throw Pull.of(exchange).trouble("with bytes of another digest");
             }
             Digest told = digest != null && Digest.isValid(digest) ? new Digest(digest) : null;
             if (told != null && !told.equals(asked) && !told.matches(bytes)) {
-                throw Bodies.trouble(exchange, "with a false Docker-Content-Digest");
+                throw Pull.of(exchange).trouble("with a false Docker-Content-Digest");
             }
             if (type == null || asked == null) {
                 ManifestFields fields = ManifestFields.read(bytes);
                 if (fields == null) {
-                    throw Bodies.trouble(exchange, "with what is no manifest");
+                    throw Pull.of(exchange).trouble("with what is no manifest");
                 }
                 if (type == null) {
                     String own = fields.mediaType();
@@ -143,7 +150,7 @@ public final class Manifests {
         }
 
         private static Digest asked(Exchange exchange) {
-            ApiPath path = Call.of(exchange).path();
+            ApiPath path = Pull.of(exchange).call().path();
             return path.reference() instanceof Digest asked ? asked : null;
         }
     }

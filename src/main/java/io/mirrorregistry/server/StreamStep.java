@@ -6,9 +6,8 @@ import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
-import io.mirrorregistry.pull.Blobs;
+import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.Pull;
-import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
@@ -33,9 +32,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Camel's own way with a stream does neither, so the answer is written here, and Camel finds it written.
  */
-public final class BlobStream {
+public final class StreamStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(BlobStream.class);
+    private static final Logger LOG = LoggerFactory.getLogger(StreamStep.class);
     private static final int BUFFER_BYTES = 64 * 1024;
     private static final int BUFFERS = 4;
     private static final byte[] NOTHING = new byte[0];
@@ -49,7 +48,7 @@ public final class BlobStream {
      * @param workers how many workers there are; a quarter of them is left for what does not stream
      * @param metrics counts what is written
      */
-    public BlobStream(int streamsPerRegistry, int workers, Metrics metrics) {
+    public StreamStep(int streamsPerRegistry, int workers, Metrics metrics) {
         this.streams = new Streams(streamsPerRegistry, Math.max(streamsPerRegistry, workers - workers / 4));
         this.metrics = metrics;
     }
@@ -62,7 +61,7 @@ public final class BlobStream {
      * @throws ProtocolException RANGE_INVALID when the part lies outside the blob
      */
     public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
-        String registry = Registry.lastAsked(exchange).name();
+        String registry = Pull.of(exchange).registry().name();
         Object body = exchange.getMessage().getBody();
         try {
             write(exchange, registry);
@@ -78,7 +77,7 @@ public final class BlobStream {
             throws RegistryTroubleException, ProtocolException, InterruptedException {
         try (Streams.Running stream = streams.begin(registry, Pull.of(exchange))) {
             if (stream == null) {
-                throw new RegistryTroubleException(registry, Call.of(exchange) + " was not streamed: too many streams are under way",
+                throw new RegistryTroubleException(registry, Pull.of(exchange).call() + " was not streamed: too many streams are under way",
                         RegistryTroubleException.Kind.NOT_ASKED, null);
             }
             metrics.streamBegins();
@@ -98,18 +97,18 @@ public final class BlobStream {
         }
         int status = Registry.status(exchange);
         String contentRange = message.getHeader("Content-Range", String.class);
-        boolean part = Call.of(exchange).range() != null;
+        boolean part = Pull.of(exchange).call().range() != null;
         if (status == 416 && part) {
             throw outside(contentRange != null && RegistryAnswers.isPrintable(contentRange) ? contentRange : null);
         }
         if (status != 200 && (status != 206 || contentRange == null || !part)) {
             throw trouble(exchange, "was answered with " + status);
         }
-        ByteRange.Answered answered = status == 200 ? null : ByteRange.answered(contentRange, Call.of(exchange).range());
+        ByteRange.Answered answered = status == 200 ? null : ByteRange.answered(contentRange, Pull.of(exchange).call().range());
         if (status == 206 && answered == null) {
             throw trouble(exchange, "was answered with another part than the one asked for");
         }
-        Blobs.Found found = Blobs.Found.of(exchange);
+        BlobStep.Found found = Pull.of(exchange).found();
         if (answered != null && found != null && answered.contradicts(found.length())) {
             throw trouble(exchange, "was answered with a part of a blob of another size");
         }
@@ -126,15 +125,15 @@ public final class BlobStream {
         pull.whenAbandoned(() -> OpenBodies.close(body));
         try {
             ContentVerifier proof = part == null || part.whole()
-                    ? ContentVerifier.ofWhole((Digest) Call.of(exchange).path().reference(), length) : ContentVerifier.ofPart(length);
+                    ? ContentVerifier.ofWhole((Digest) Pull.of(exchange).call().path().reference(), length) : ContentVerifier.ofPart(length);
             copy(exchange, running, body, proof, () -> prepare(exchange, status, contentRange, length));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
             if (pull.abandoned()) {
-                LOG.debug("the client left: {}", Call.of(exchange));
+                LOG.debug("the client left: {}", Pull.of(exchange).call());
             } else {
-                LOG.warn("{} broke off, or sent other bytes: {}", Registry.lastAsked(exchange).name(), Call.of(exchange));
+                LOG.warn("{} broke off, or sent other bytes: {}", Pull.of(exchange).registry().name(), Pull.of(exchange).call());
             }
             cut(pull);
         }
@@ -178,7 +177,7 @@ public final class BlobStream {
                 begun = true;
             }
             byte[] written = buffer;
-            metrics.streamed(Registry.lastAsked(exchange).name(), count);
+            metrics.streamed(Pull.of(exchange).registry().name(), count);
             response.write(Buffer.buffer(Unpooled.wrappedBuffer(written, 0, count))).onComplete(done -> {
                 if (done.failed()) {
                     pull.abandon();
@@ -215,11 +214,11 @@ public final class BlobStream {
     }
 
     private static RegistryTroubleException trouble(Exchange exchange, String what) {
-        return new RegistryTroubleException(Registry.lastAsked(exchange).name(), Call.of(exchange) + " " + what);
+        return new RegistryTroubleException(Pull.of(exchange).registry().name(), Pull.of(exchange).call() + " " + what);
     }
 
     private void sendFile(Exchange exchange, StoredBlob blob, Streams.Running running) throws ProtocolException {
-        ByteRange range = ByteRange.parse(Call.of(exchange).range(), blob.size());
+        ByteRange range = ByteRange.parse(Pull.of(exchange).call().range(), blob.size());
         if (range == null) {
             throw outside("bytes */" + blob.size());
         }
@@ -230,7 +229,7 @@ public final class BlobStream {
         try {
             pull.response().sendFile(blob.file().toString(), range.start(), range.length()).toCompletionStage()
                     .toCompletableFuture().join();
-            metrics.streamed(Registry.lastAsked(exchange).name(), range.length());
+            metrics.streamed(Pull.of(exchange).registry().name(), range.length());
         } catch (CompletionException e) {
             if (!pull.abandoned()) {
                 LOG.warn("{} could not be sent: {}", blob.file(), e.getCause().getMessage());
@@ -242,11 +241,11 @@ public final class BlobStream {
     /** @param contentLength -1 where it is not known */
     private static void prepare(Exchange exchange, int status, String contentRange, long contentLength) {
         Pull pull = Pull.of(exchange);
-        pull.servedBy(Registry.lastAsked(exchange).name());
+        pull.servedBy(Pull.of(exchange).registry().name());
         HttpServerResponse response = pull.response();
         response.setStatusCode(status)
                 .putHeader("Content-Type", MediaTypes.OCTET_STREAM)
-                .putHeader("Docker-Content-Digest", Call.of(exchange).path().reference().value())
+                .putHeader("Docker-Content-Digest", Pull.of(exchange).call().path().reference().value())
                 .putHeader("Docker-Distribution-Api-Version", "registry/2.0")
                 .putHeader("Accept-Ranges", "bytes");
         if (contentRange != null) {

@@ -5,9 +5,10 @@ import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.ByteRange;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.MirrorIdentity;
-import io.mirrorregistry.registry.Registry;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -18,26 +19,32 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The step {@code request} of routes: reads what the client sent into an {@link ApiRequest} and forgets the rest. */
-public final class Requests {
+public final class RequestStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(Requests.class);
+    private static final Logger LOG = LoggerFactory.getLogger(RequestStep.class);
     /** The variable that tells what is asked for: {@code api-version, manifest, blob, tags} or {@code referrers}. */
     private static final String ASKED = "asked";
-    /** The variable that tells the repository's name; empty where none is asked for. */
+    /** The variable that tells the repository's name in its namespace; empty where none is asked for. */
     private static final String REPOSITORY = "repository";
+    /** The variable that tells the tag or digest; empty where none is asked for. */
+    private static final String REFERENCE = "reference";
+    /** The variable that tells the host name that the image belongs to, such as {@code docker.io}; empty for none. */
+    private static final String NAMESPACE = "namespace";
+    /** The variable that tells the client's IP address, as in the access log. */
+    private static final String CLIENT = "client";
     /** The variable that tells the method: {@code GET} or {@code HEAD}. */
     private static final String METHOD = "method";
 
     private final MirrorIdentity self;
+    private final PlanStep plan;
 
-    /** Makes a step for routes outside a mirror, such as in tests: no request can have come back. */
-    public Requests() {
-        this(new MirrorIdentity());
-    }
-
-    /** @param self by what requests are recognized that this mirror has sent itself */
-    public Requests(MirrorIdentity self) {
+    /**
+     * @param self recognizes requests that this mirror has sent itself
+     * @param plan knows the namespaces
+     */
+    public RequestStep(MirrorIdentity self, PlanStep plan) {
         this.self = self;
+        this.plan = plan;
     }
 
     /**
@@ -50,34 +57,54 @@ public final class Requests {
         HttpServerRequest request = message.getRequest();
         message.removeHeaders("*");
         message.setBody(null);
-        Pull pull = new Pull(request, message.getResponse());
-        pull.on(exchange);
-        AccessLog.tell(exchange, pull);
-
+        Pull pull = Pull.of(exchange);
         if (!pull.head() && request.method() != HttpMethod.GET) {
             throw new ProtocolException(ErrorCode.UNSUPPORTED, "This mirror is for pulling: it serves GET and HEAD.",
                     request.method().name());
         }
-        ApiPath path = ApiPath.parse(request.path() == null ? "" : request.path());
-        if (exchange.getProperty(Registry.GIVEN_REQUEST_ID) != null || request.getHeader(HttpHeaderNames.VIA) != null) {
-            refuseLoop(exchange, request, path);
+        ApiPath path = pull.parsed() != null ? pull.parsed() : ApiPath.parse(request.path() == null ? "" : request.path());
+        if (pull.isIdGiven() || request.getHeader(HttpHeaderNames.VIA) != null) {
+            refuseLoop(pull, request, path);
         }
         ApiRequest.Page page = path.kind() == ApiPath.Kind.TAGS
                 ? ApiRequest.Page.parse(request.getParam("n"), request.getParam("last")) : ApiRequest.Page.ALL;
         String artifactType = path.kind() == ApiPath.Kind.REFERRERS ? request.getParam("artifactType") : null;
         pull.request(new ApiRequest(pull.head(), path, accept(request), range(request), page,
                 artifactType == null || artifactType.isEmpty() ? null : artifactType));
+        RepositoryName repository = plan.begin(pull, namespace(request));
+        if (pull.isNamespaceGiven()) {
+            message.getResponse().putHeader("OCI-Namespace", pull.namespace());
+        }
         exchange.setVariable(ASKED, path.kind().asked());
         exchange.setVariable(METHOD, request.method().name());
-        exchange.setVariable(REPOSITORY, path.repository() == null ? "" : path.repository().value());
+        exchange.setVariable(REPOSITORY, repository == null ? "" : repository.value());
+        exchange.setVariable(REFERENCE, path.reference() == null ? "" : path.reference().value());
+        exchange.setVariable(NAMESPACE, pull.namespace());
+        exchange.setVariable(CLIENT, pull.clientAddress());
     }
 
-    private void refuseLoop(Exchange exchange, HttpServerRequest request, ApiPath path) throws ProtocolException {
+    /**
+     * Returns the parameter ns as it was sent; null for none.
+     *
+     * @throws ProtocolException NAME_INVALID where there are several
+     */
+    private static String namespace(HttpServerRequest request) throws ProtocolException {
+        if (request.query() == null) {
+            return null;
+        }
+        List<String> values = request.params().getAll("ns");
+        if (values.size() > 1) {
+            throw new ProtocolException(ErrorCode.NAME_INVALID, "The parameter ns is given more than once.", null);
+        }
+        return values.isEmpty() ? null : values.get(0);
+    }
+
+    private void refuseLoop(Pull pull, HttpServerRequest request, ApiPath path) throws ProtocolException {
         try {
             self.requireNew(RequestId.given(request));
-            exchange.setProperty(Registry.PASSED, self.passed(request.headers().getAll(HttpHeaderNames.VIA)));
+            pull.passed(self.passed(request.headers().getAll(HttpHeaderNames.VIA)));
         } catch (MirrorIdentity.LoopException e) {
-            LOG.atWarn().addKeyValue("request_id", exchange.getProperty(Registry.REQUEST_ID))
+            LOG.atWarn().addKeyValue("request_id", pull.requestId())
                     .log("{} {} came back to this mirror ({}) and is refused: a registry's url, or a redirect, leads here", request.method(), path, e.getMessage());
             throw new ProtocolException(ErrorCode.LOOP_DETECTED, "This request came back to a mirror that had sent it.", null);
         }

@@ -1,7 +1,6 @@
 package io.mirrorregistry.pull;
 
 import io.mirrorregistry.registry.NotHereException;
-import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.util.List;
 import org.apache.camel.Exchange;
@@ -9,28 +8,40 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The step {@code failures} of routes: remembers why a registry could not serve, and says what that comes to. */
-public final class Failures {
+public final class FailuresStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
+    private static final Logger LOG = LoggerFactory.getLogger(FailuresStep.class);
     /** The variable that tells what the failures come to: {@code missing}, {@code throttled} or {@code outage}. */
     private static final String OUTCOME = "outcome";
 
-    /** Remembers the failure that has just been caught. */
+    /** Remembers the failure that has just been caught, and logs it. */
     public void remember(Exchange exchange) {
         Exception failure = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
         Pull pull = Pull.of(exchange);
         if (pull.failures().contains(failure)) {
             return;
         }
-        pull.failed(failure);
         if (failure instanceof RegistryTroubleException trouble) {
-            LOG.atWarn().addKeyValue("request_id", exchange.getProperty(Registry.REQUEST_ID))
+            LOG.atWarn().addKeyValue("request_id", pull.requestId())
                     .log("{} is in trouble: {}", trouble.registry(), trouble.getMessage());
-            pull.failedFirst(new Pull.Fallback(trouble.registry(), trouble.kind().label(), trouble.getMessage()));
+            pull.attemptFailed(failure, new Pull.Fallback(trouble.registry(), trouble.kind().label(), trouble.getMessage()));
         } else if (failure instanceof NotHereException missing) {
             LOG.debug("{} has not got it: {}", missing.registry(), missing.getMessage());
-            pull.failedFirst(new Pull.Fallback(missing.registry(), "not-here", missing.getMessage()));
+            pull.attemptFailed(failure, new Pull.Fallback(missing.registry(), "not-here", missing.getMessage()));
         }
+    }
+
+    /**
+     * Remembers the failure that has just been caught, and sets the variable {@code next} to true.
+     *
+     * @throws Exception that failure, if no other registry of the plan is left to be asked
+     */
+    public void passOver(Exchange exchange) throws Exception {
+        remember(exchange);
+        if (!Pull.of(exchange).isNext()) {
+            throw exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
+        }
+        exchange.setVariable(PlanStep.NEXT, true);
     }
 
     /** Sets the variable {@code outcome} from all failures of this pull. */

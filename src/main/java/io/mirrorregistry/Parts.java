@@ -1,0 +1,227 @@
+package io.mirrorregistry;
+
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.mirrorregistry.cache.CacheStep;
+import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.health.CertificateHealthCheck;
+import io.mirrorregistry.health.EventLoopHealthCheck;
+import io.mirrorregistry.health.RegistryHealthCheck;
+import io.mirrorregistry.health.RegistryProbes;
+import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.plan.Namespaces;
+import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.pull.BlobStep;
+import io.mirrorregistry.pull.FailuresStep;
+import io.mirrorregistry.pull.ManifestStep;
+import io.mirrorregistry.pull.PlanStep;
+import io.mirrorregistry.pull.ReferrersStep;
+import io.mirrorregistry.pull.TagsStep;
+import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.folder.FolderRegistry;
+import io.mirrorregistry.registry.folder.ImageLayout;
+import io.mirrorregistry.registry.http.RegistryClient;
+import io.mirrorregistry.registry.http.RegistryHeaders;
+import io.mirrorregistry.reload.GenerationParts;
+import io.mirrorregistry.reload.LiveRoutes;
+import io.mirrorregistry.reload.RouteEnvironment;
+import io.mirrorregistry.reload.WantedRoute;
+import io.mirrorregistry.server.AcceptedConnections;
+import io.mirrorregistry.server.AnswerStep;
+import io.mirrorregistry.server.ClientHeaders;
+import io.mirrorregistry.server.ClientsEngine;
+import io.mirrorregistry.server.EdgeHandlers;
+import io.mirrorregistry.server.EventLoopFastPath;
+import io.mirrorregistry.server.RequestStep;
+import io.mirrorregistry.server.StreamStep;
+import io.mirrorregistry.server.tls.ClientsTls;
+import io.mirrorregistry.work.EventLoopWatch;
+import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.MemoryBudget;
+import io.mirrorregistry.work.Workers;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.file.FileSystemOptions;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.camel.component.micrometer.MicrometerConstants;
+import org.apache.camel.component.platform.http.PlatformHttpConstants;
+import org.apache.camel.main.MainConfigurationProperties;
+import org.apache.camel.support.SimpleRegistry;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What lives as long as the mirror and is made once: registries, caches, metrics, workers, and the beans that routes name. Refuses nothing: settings are checked before. */
+final class Parts implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Parts.class);
+    private static final int VERTX_WORKERS = 4;
+    /** The names of failures in routes. */
+    private static final Map<String, Class<?>> FAILURES = Map.of("NotHere", NotHereException.class, "Trouble", RegistryTroubleException.class,
+            "Refused", ProtocolException.class, "Failure", Exception.class);
+
+    private final Settings settings;
+    private final Vertx vertx;
+    private final Workers workers;
+    private final PrometheusMeterRegistry prometheus = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final Metrics metrics;
+    /** In the order of asking, as all maps here. */
+    private final Map<String, Registry> registries = new LinkedHashMap<>();
+    private final Map<String, ImageLayout> folders = new LinkedHashMap<>();
+    private final RegistryProbes probes;
+    private final SimpleRegistry beans = new SimpleRegistry();
+    private final LiveRoutes live = new LiveRoutes();
+    private final EventLoopWatch eventLoop = new EventLoopWatch();
+    private final ClientsTls tls;
+
+    /** @param tls with what clients are served TLS; null for plain http */
+    Parts(Settings settings, String version, ClientsTls tls) {
+        this.settings = settings;
+        this.tls = tls;
+        AcceptedConnections.enable();
+        vertx = Vertx.vertx(new VertxOptions()
+                // Linux's epoll, where its library can be loaded: less work for each answer than Java's own way.
+                .setPreferNativeTransport(true)
+                // Requests have workers of their own.
+                .setWorkerPoolSize(VERTX_WORKERS)
+                .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
+        vertx.exceptionHandler(failure -> {
+            FatalErrors.check(failure);
+            LOG.error("A task of the event loop failed", failure);
+        });
+        workers = new Workers(vertx, settings.server(), EdgeHandlers::busy);
+        metrics = new Metrics(prometheus, settings.order());
+        metrics.version(version);
+        metrics.logLinesDropped(Logs::dropped);
+        metrics.requests(workers::working, workers::waiting);
+        MirrorIdentity self = new MirrorIdentity(settings.server().port(), settings.managementPort());
+        for (String name : settings.order()) {
+            RegistrySettings registry = settings.registries().get(name);
+            RegistryClient client = registry.isFolder() ? null : new RegistryClient(registry, settings.server().workers(), metrics, self);
+            registries.put(name, new Registry(registry, settings.breaker(), client, workers, self));
+            beans.bind(name, registries.get(name));
+            if (client == null) {
+                folders.put(name, new ImageLayout(registry.folder()));
+                beans.bind(name + ".folder", new FolderRegistry(folders.get(name)));
+            } else {
+                beans.bind(name + ".client", client);
+                beans.bind(name + ".breaker", registries.get(name).breaker());
+            }
+        }
+        probes = new RegistryProbes(registries.values(), folders);
+        for (Registry registry : registries.values()) {
+            metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker());
+            beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));
+        }
+        bindSteps(self);
+        bindServices();
+    }
+
+    /** The steps of routes; docs/routes.md lists them. */
+    private void bindSteps(MirrorIdentity self) {
+        PlanStep plan = new PlanStep(registries, namespaces());
+        CacheStep cache = new CacheStep(settings.cache(), workers, metrics);
+        beans.bind("plan", plan);
+        beans.bind("request", new RequestStep(self, plan));
+        beans.bind("cache", cache);
+        beans.bind("manifest", new ManifestStep());
+        beans.bind("blob", new BlobStep());
+        beans.bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
+        beans.bind("tags", new TagsStep());
+        beans.bind("referrers", new ReferrersStep());
+        beans.bind("failures", new FailuresStep());
+        beans.bind("answer", new AnswerStep());
+        beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
+                new ClientsEngine(settings.server().port(), workers, MemoryBudget.beside(settings.cache().size()),
+                        new EventLoopFastPath(cache::isAtHand), live));
+    }
+
+    private Namespaces namespaces() {
+        Map<String, List<String>> serves = new LinkedHashMap<>();
+        registries.forEach((name, registry) -> serves.put(name, registry.settings().serves()));
+        return new Namespaces(settings.plan(), serves);
+    }
+
+    private void bindServices() {
+        beans.bind("client-headers", new ClientHeaders());
+        beans.bind("registry-headers", new RegistryHeaders());
+        beans.bind("vertx", vertx);
+        beans.bind(MicrometerConstants.METRICS_REGISTRY_NAME, prometheus);
+        beans.bind("event-loop", new EventLoopHealthCheck(eventLoop));
+        if (tls != null) {
+            beans.bind("server-certificate", new CertificateHealthCheck(tls));
+        }
+    }
+
+    /**
+     * Returns the names that routes may use besides beans.
+     *
+     * @param main Camel's own settings
+     */
+    RouteEnvironment environment(MainConfigurationProperties main) {
+        return new RouteEnvironment(settings.placeholders(), main, FAILURES, settings.registries().keySet(), this::partsOfGeneration);
+    }
+
+    /** What each generation of routes has of its own: a route for each registry, from a template where no file has one. */
+    private GenerationParts partsOfGeneration() {
+        List<WantedRoute> wanted = registries.values().stream()
+                .map(registry -> new WantedRoute(registry.settings().isFolder() ? "registry-oci" : "registry-http", registry.name(), "direct:registry-" + registry.name()))
+                .toList();
+        return new GenerationParts(Map.of(), wanted, List.of());
+    }
+
+    Settings settings() {
+        return settings;
+    }
+
+    Metrics metrics() {
+        return metrics;
+    }
+
+    /** Returns all registries in the order of asking. */
+    List<Registry> registries() {
+        return List.copyOf(registries.values());
+    }
+
+    /** Returns the folders of images, by the names of the registries that they are. */
+    Map<String, ImageLayout> folders() {
+        return folders;
+    }
+
+    RegistryProbes probes() {
+        return probes;
+    }
+
+    /** Returns the beans that routes name, and those that Camel looks for. */
+    SimpleRegistry beans() {
+        return beans;
+    }
+
+    LiveRoutes live() {
+        return live;
+    }
+
+    EventLoopWatch eventLoop() {
+        return eventLoop;
+    }
+
+    /** Returns null for plain http. */
+    ClientsTls tls() {
+        return tls;
+    }
+
+    @Override
+    public void close() {
+        probes.close();
+        workers.close();
+        registries.values().forEach(Registry::close);
+        metrics.close();
+        vertx.close().toCompletionStage().toCompletableFuture().join();
+    }
+}

@@ -1,0 +1,210 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.plan.Namespaces;
+import io.mirrorregistry.plan.Plan;
+import io.mirrorregistry.plan.Strategy;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.ErrorCode;
+import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.apache.camel.Exchange;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The step {@code plan} of routes: sets which registries are asked, in which order and under which name, and goes from one to the next. */
+public final class PlanStep {
+
+    private static final Logger LOG = LoggerFactory.getLogger(PlanStep.class);
+    /** The variable with the name of the registry that is asked. */
+    static final String REGISTRY = "registry";
+    /** The variable that tells whether another registry is to be asked. */
+    static final String NEXT = "next";
+
+    private final Map<String, Registry> registries;
+    private final Namespaces namespaces;
+
+    /**
+     * @param registries all that settings define, by name
+     * @param namespaces who serves which namespace
+     */
+    public PlanStep(Map<String, Registry> registries, Namespaces namespaces) {
+        this.registries = Map.copyOf(registries);
+        this.namespaces = namespaces;
+    }
+
+    /**
+     * Reads a request's namespace into the pull, and the name in it: the parameter {@code ns}, or else the first part of the name where a
+     * registry serves that. Sets the plan to the registries that serve the namespace, or those of {@code mirror.plan}.
+     *
+     * @param given the parameter ns; null for none
+     * @throws ProtocolException NAME_INVALID where the parameter is no host name
+     */
+    public RepositoryName begin(Pull pull, String given) throws ProtocolException {
+        ApiPath path = pull.request().path();
+        RepositoryName within = path.repository();
+        if (given != null) {
+            String host = given.toLowerCase(Locale.ROOT);
+            if (!Namespaces.isHost(host)) {
+                throw new ProtocolException(ErrorCode.NAME_INVALID, "The parameter ns is the host name of a registry, such as docker.io.", given);
+            }
+            pull.namespace(host, true);
+        } else if (within != null && !namespaces.isEmpty()) {
+            int slash = within.value().indexOf('/');
+            if (slash > 0 && namespaces.isServed(within.value().substring(0, slash))) {
+                pull.namespace(within.value().substring(0, slash), false);
+                within = new RepositoryName(within.value().substring(slash + 1));
+            }
+        }
+        pull.planFor(within, this);
+        return within;
+    }
+
+    /** Sets the registries that serve the namespace, or those of {@code mirror.plan} where none serves it, in that order. */
+    public void ordered(Exchange exchange) {
+        Pull pull = Pull.of(exchange);
+        pull.planning().registries(namespaces.registriesFor(pull.namespace()));
+    }
+
+    /** Returns the registries as a strategy sees them for this request. */
+    Strategy.Registries registriesFor(Pull pull) {
+        List<String> planned = namespaces.registriesFor(pull.namespace());
+        boolean served = namespaces.isServed(pull.namespace());
+        return new Strategy.Registries() {
+            @Override
+            public List<String> planned() {
+                return planned;
+            }
+
+            @Override
+            public boolean mayAsk(String registry) {
+                return served ? planned.contains(registry) : registries.containsKey(registry);
+            }
+
+            @Override
+            public boolean isAvailable(String registry) {
+                return registries.containsKey(registry) && registries.get(registry).isAvailable();
+            }
+
+            @Override
+            public double millisToFirstByte(String registry) {
+                return registries.containsKey(registry) ? registries.get(registry).millisToFirstByte() : Double.NaN;
+            }
+        };
+    }
+
+    /**
+     * Sets the registries. Where a registry serves the request's namespace, those that do not serve it are left out; if none is left, the
+     * registries that serve it are asked.
+     *
+     * @param names their names, in the order of asking, with commas between
+     * @throws RegistryTroubleException when settings define no registry of that name
+     */
+    public void ask(String names, Exchange exchange) throws RegistryTroubleException {
+        List<String> list = new ArrayList<>(2);
+        for (String name : names.split(",")) {
+            if (!name.isBlank() && !list.contains(name.strip())) {
+                list.add(name.strip());
+            }
+        }
+        set(Pull.of(exchange), list);
+    }
+
+    /** Sets the registries, as {@link #ask} does. */
+    void set(Pull pull, List<String> names) throws RegistryTroubleException {
+        for (String name : names) {
+            if (!registries.containsKey(name)) {
+                LOG.atError().addKeyValue("request_id", pull.requestId())
+                        .log("The plan for {} names the registry {}, which no setting defines; nobody is asked", pull.request().path(), name);
+                throw new RegistryTroubleException(name, pull.request().path() + " was not asked: no setting defines the registry " + name,
+                        RegistryTroubleException.Kind.NOT_ASKED, null);
+            }
+        }
+        pull.planning().registries(allowed(pull, names));
+    }
+
+    /** Returns those of the registries that may be asked: where a namespace is served, no other registry's image of that name is the client's. */
+    private List<String> allowed(Pull pull, List<String> names) {
+        if (!namespaces.isServed(pull.namespace())) {
+            return names.stream().distinct().toList();
+        }
+        List<String> serving = namespaces.registriesFor(pull.namespace());
+        List<String> allowed = names.stream().filter(serving::contains).distinct().toList();
+        return allowed.isEmpty() ? serving : allowed;
+    }
+
+    /** Takes a prefix away from the name that is asked for, if the name has it and something is left. */
+    public void withoutPrefix(String prefix, Exchange exchange) {
+        Planning planning = Pull.of(exchange).planning();
+        RepositoryName name = planning.name();
+        if (name != null && name.value().startsWith(prefix) && RepositoryName.isValid(name.value().substring(prefix.length()))) {
+            planning.name(new RepositoryName(name.value().substring(prefix.length())));
+        }
+    }
+
+    /**
+     * Sets the name that is asked for; the registry's own {@code prefix} and {@code library} still apply.
+     *
+     * @throws ProtocolException NAME_INVALID for what is no repository name
+     */
+    public void named(String name, Exchange exchange) throws ProtocolException {
+        Planning planning = Pull.of(exchange).planning();
+        if (planning.name() != null) {
+            if (!RepositoryName.isValid(name)) {
+                throw new ProtocolException(ErrorCode.NAME_INVALID, "The mirror's plan asks for this under a name that no repository can have.", null);
+            }
+            planning.name(new RepositoryName(name));
+        }
+    }
+
+    /** Returns the plan for a repository. */
+    Plan compose(List<String> names, RepositoryName name) {
+        List<Plan.Target> targets = new ArrayList<>(names.size());
+        for (String registry : names) {
+            targets.add(new Plan.Target(registry, registries.get(registry).nameThere(name)));
+        }
+        return new Plan(targets);
+    }
+
+    /**
+     * Makes the next registry of the plan the one that is asked, and sets the variable {@code registry}; and the variable {@code next} to
+     * false, since another registry is asked only if this one fails.
+     *
+     * @throws NotHereException when no repository there can have the name, and when the plan is empty
+     */
+    public void next(Exchange exchange) throws NotHereException {
+        exchange.setVariable(NEXT, false);
+        begin(exchange);
+    }
+
+    /**
+     * Makes the next registry of the plan the one that is asked, and sets the variable {@code registry}; and the variable {@code next} to
+     * whether there is another after it.
+     *
+     * @throws NotHereException when no repository there can have the name, and when the plan is empty
+     */
+    public void nextOfAll(Exchange exchange) throws NotHereException {
+        exchange.setVariable(NEXT, false);
+        begin(exchange);
+        exchange.setVariable(NEXT, Pull.of(exchange).isNext());
+    }
+
+    private static void begin(Exchange exchange) throws NotHereException {
+        Pull pull = Pull.of(exchange);
+        if (!pull.isNext()) {
+            throw new NotHereException("none", pull.request().path() + " was not asked: the plan is empty");
+        }
+        Plan.Target target = pull.nextTarget();
+        exchange.setVariable(REGISTRY, target.registry());
+        if (target.name() == null) {
+            throw new NotHereException(target.registry(), pull.request().path() + " was not asked: no repository of " + target.registry()
+                    + " can have that name with its prefix");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.plan.Plan;
+import io.mirrorregistry.protocol.RepositoryName;
+import java.util.List;
+
+/** A plan while the steps of the plan file make it: a list of registries, and the name that is asked for. */
+final class Planning {
+
+    private final PlanStep by;
+    private RepositoryName name;
+    private List<String> registries = List.of();
+    private Plan plan;
+
+    /** @param name the repository's name; null where none is asked for */
+    Planning(RepositoryName name, PlanStep by) {
+        this.name = name;
+        this.by = by;
+    }
+
+    RepositoryName name() {
+        return name;
+    }
+
+    void name(RepositoryName other) {
+        this.name = other;
+        this.plan = null;
+    }
+
+    List<String> registries() {
+        return registries;
+    }
+
+    void registries(List<String> names) {
+        this.registries = names;
+        this.plan = null;
+    }
+
+    Plan plan() {
+        if (plan == null) {
+            plan = by.compose(registries, name);
+        }
+        return plan;
+    }
+}

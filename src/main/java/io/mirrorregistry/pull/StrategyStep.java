@@ -1,0 +1,51 @@
+package io.mirrorregistry.pull;
+
+import io.mirrorregistry.plan.Strategy;
+import io.mirrorregistry.plan.Strategy.PlanRequest;
+import io.mirrorregistry.protocol.Reference;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.work.FatalErrors;
+import java.util.List;
+import org.apache.camel.Exchange;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The step {@code strategy.NAME} of routes: sets the plan as a {@link Strategy} decides. */
+public final class StrategyStep {
+
+    private static final Logger LOG = LoggerFactory.getLogger(StrategyStep.class);
+
+    private final Strategy strategy;
+    private final PlanStep plan;
+
+    public StrategyStep(Strategy strategy, PlanStep plan) {
+        this.strategy = strategy;
+        this.plan = plan;
+    }
+
+    /**
+     * Sets the plan.
+     *
+     * @throws RegistryTroubleException when the strategy fails, so that nobody knows who is to be asked; the client is told 503
+     */
+    public void plan(Exchange exchange) throws RegistryTroubleException {
+        Pull pull = Pull.of(exchange);
+        List<String> order;
+        try {
+            order = List.copyOf(strategy.order(request(pull), plan.registriesFor(pull)));
+        } catch (Exception | LinkageError e) {
+            FatalErrors.check(e);
+            LOG.atError().addKeyValue("request_id", pull.requestId()).setCause(e)
+                    .log("The strategy {} failed for {}; nobody is asked", strategy.name(), pull.request().path());
+            throw new RegistryTroubleException(strategy.name(), pull.request().path() + " was not asked: the strategy " + strategy.name() + " failed",
+                    RegistryTroubleException.Kind.NOT_ASKED, null);
+        }
+        plan.set(pull, order);
+    }
+
+    private static PlanRequest request(Pull pull) {
+        Reference reference = pull.request().path().reference();
+        return new PlanRequest(pull.namespace(), pull.planning().name() == null ? "" : pull.planning().name().value(),
+                reference == null ? "" : reference.value(), pull.clientAddress());
+    }
+}

@@ -1,0 +1,116 @@
+package io.mirrorregistry.registry;
+
+import io.mirrorregistry.work.MemoryBudget;
+import org.apache.camel.Exchange;
+
+/**
+ * What the calls to registries for one request have in common. An exchange and its copies, such as the circuit breaker makes, carry the
+ * same object. One thread at a time uses it.
+ */
+public class CallContext implements AutoCloseable {
+
+    private static final String PROPERTY = "mirror.pull";
+
+    private final String requestId;
+    private final MemoryBudget.Share share;
+    private final OpenBodies bodies = new OpenBodies();
+    private final boolean ownId;
+    private MirrorIdentity underWay;
+    private String passed;
+    private Registry registry;
+    private Call call;
+
+    /**
+     * @param requestId identifies the request in logs and at registries; null for none
+     * @param ownId whether the mirror has made that id, rather than the client
+     * @param share the memory that responses may take; null for no bound
+     */
+    protected CallContext(String requestId, boolean ownId, MemoryBudget.Share share) {
+        this.requestId = requestId;
+        this.ownId = ownId;
+        this.share = share;
+    }
+
+    /** Returns what the exchange carries; null where the exchange does not come from a client. */
+    public static CallContext of(Exchange exchange) {
+        return exchange.getProperty(PROPERTY, CallContext.class);
+    }
+
+    /** Makes the exchange carry this. */
+    public final void on(Exchange exchange) {
+        exchange.setProperty(PROPERTY, this);
+    }
+
+    /** Returns the id of the request; null for none. */
+    public final String requestId() {
+        return requestId;
+    }
+
+    /** Registers an id that the mirror has made, so that a request which comes back with it is recognized. Only the first call has an effect. */
+    final void register(MirrorIdentity self) {
+        if (ownId && underWay == null) {
+            underWay = self;
+            self.begins(requestId);
+        }
+    }
+
+    /** Returns whether the client has chosen the request's id. */
+    public final boolean isIdGiven() {
+        return !ownId;
+    }
+
+    /** Returns the mirrors that the request has passed, as {@link MirrorIdentity#passed} returns them; null for none. */
+    public final String passed() {
+        return passed;
+    }
+
+    public final void passed(String mirrors) {
+        this.passed = mirrors;
+    }
+
+    /** Returns the memory that responses may take; null for no bound. */
+    public final MemoryBudget.Share share() {
+        return share;
+    }
+
+    /** Returns the response bodies that nobody has closed yet. */
+    public final OpenBodies bodies() {
+        return bodies;
+    }
+
+    /** Returns the registry that was called last, or is about to be; null before the first. */
+    public final Registry registry() {
+        return registry;
+    }
+
+    public final void registry(Registry chosen) {
+        this.registry = chosen;
+    }
+
+    /** Returns the call that is to be made next, or was just made; null before the first. */
+    public final Call call() {
+        return call;
+    }
+
+    public final void call(Call next) {
+        this.call = next;
+    }
+
+    /** Makes the exception for a response of the last registry that cannot be used: "GET /v2/… was answered without a body". */
+    public final RegistryTroubleException trouble(String how) {
+        return new RegistryTroubleException(registry.name(), call + " was answered " + how);
+    }
+
+    /** Gives back what the request has taken: bodies, memory, its id. */
+    @Override
+    public void close() {
+        bodies.close();
+        if (share != null) {
+            share.close();
+        }
+        if (underWay != null) {
+            underWay.ends(requestId);
+            underWay = null;
+        }
+    }
+}
