@@ -317,10 +317,16 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         return millisToFirstByte;
     }
 
-    /** Of two calls that end at the same time one may be left out of the average. */
-    private void measure(long nanos) {
+    /**
+     * Of two calls that end at the same time one may be left out of the average. A call without a response counts only if it makes the average
+     * longer: a timeout is slow, but a refused connection is not fast.
+     */
+    private void measure(long nanos, boolean responded) {
         double millis = nanos / 1e6;
         double before = millisToFirstByte;
+        if (!responded && !(millis > before)) {
+            return;
+        }
         millisToFirstByte = Double.isNaN(before) ? millis : before + SHARE_OF_NEWEST * (millis - before);
     }
 
@@ -328,7 +334,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private void tell(ClassicHttpRequest template, URI uri, boolean own, ApiPath.Kind kind, int status, long nanos) {
         metrics.called(registry.name(), kind.asked(), status, nanos);
         if (own) {
-            measure(nanos);
+            measure(nanos, status > 0);
         }
         if (LOG.isDebugEnabled()) {
             Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);
