@@ -82,9 +82,8 @@ final class Check {
         }
         parts.folders().forEach((name, images) -> images.problem().ifPresent(problem -> found.add(Mirror.folderSetting(parts.settings(), name) + ": " + problem)));
         Path routes = directory.resolve(Mirror.ROUTES);
-        if (Files.isDirectory(routes)) {
-            new RouteCheck(parts.beans(), parts.environment(new MainConfigurationProperties())).faults(routes).forEach(fault -> found.add(fault.toString()));
-        }
+        RouteCheck check = new RouteCheck(parts.beans(), parts.environment(new MainConfigurationProperties()));
+        (Files.isDirectory(routes) ? check.faults(routes) : check.faultsWithoutFolder()).forEach(fault -> found.add(fault.toString()));
         return found;
     }
 }

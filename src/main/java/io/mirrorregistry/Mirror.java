@@ -164,9 +164,7 @@ public final class Mirror implements AutoCloseable {
         settings.warnings().forEach(LOG::warn);
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
-        if (start != null) {
-            requireSound(start.read(check));
-        }
+        requireSound(start == null ? check.faultsWithoutFolder() : start.read(check));
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", Version.current(), registry);
         }

@@ -27,10 +27,8 @@ import io.mirrorregistry.registry.folder.FolderRegistry;
 import io.mirrorregistry.registry.folder.ImageLayout;
 import io.mirrorregistry.registry.http.RegistryClient;
 import io.mirrorregistry.registry.http.RegistryHeaders;
-import io.mirrorregistry.reload.GenerationParts;
 import io.mirrorregistry.reload.LiveRoutes;
 import io.mirrorregistry.reload.RouteEnvironment;
-import io.mirrorregistry.reload.WantedRoute;
 import io.mirrorregistry.server.AcceptedConnections;
 import io.mirrorregistry.server.AnswerStep;
 import io.mirrorregistry.server.ClientHeaders;
@@ -76,6 +74,7 @@ final class Parts implements AutoCloseable {
     private final Map<String, ImageLayout> folders = new LinkedHashMap<>();
     private final RegistryProbes probes;
     private final SimpleRegistry beans = new SimpleRegistry();
+    private final GenerationSource parts;
     private final LiveRoutes live = new LiveRoutes();
     private final EventLoopWatch eventLoop = new EventLoopWatch();
     private final ClientsTls tls;
@@ -119,13 +118,14 @@ final class Parts implements AutoCloseable {
             metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker());
             beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));
         }
-        bindSteps(self);
+        PlanStep plan = new PlanStep(registries, namespaces());
+        parts = new GenerationSource(settings, plan);
+        bindSteps(self, plan);
         bindServices();
     }
 
     /** The steps of routes; docs/routes.md lists them. */
-    private void bindSteps(MirrorIdentity self) {
-        PlanStep plan = new PlanStep(registries, namespaces());
+    private void bindSteps(MirrorIdentity self, PlanStep plan) {
         CacheStep cache = new CacheStep(settings.cache(), workers, metrics);
         beans.bind("plan", plan);
         beans.bind("request", new RequestStep(self, plan));
@@ -165,15 +165,7 @@ final class Parts implements AutoCloseable {
      * @param main Camel's own settings
      */
     RouteEnvironment environment(MainConfigurationProperties main) {
-        return new RouteEnvironment(settings.placeholders(), main, FAILURES, settings.registries().keySet(), this::partsOfGeneration);
-    }
-
-    /** What each generation of routes has of its own: a route for each registry, from a template where no file has one. */
-    private GenerationParts partsOfGeneration() {
-        List<WantedRoute> wanted = registries.values().stream()
-                .map(registry -> new WantedRoute(registry.settings().isFolder() ? "registry-oci" : "registry-http", registry.name(), "direct:registry-" + registry.name()))
-                .toList();
-        return new GenerationParts(Map.of(), wanted, List.of());
+        return new RouteEnvironment(settings.placeholders(), main, FAILURES, settings.registries().keySet(), parts);
     }
 
     Settings settings() {

@@ -25,7 +25,7 @@ public final class RoutesHealthCheck extends AbstractHealthCheck {
             return;
         }
         // Camel escapes messages twice, slashes among them.
-        builder.message("refused, the last good routes serve: " + refused.get(0).toString().replaceFirst("^routes/(: )?", ""));
+        builder.message("refused, the last good routes serve: " + refused.get(0).withoutFolder());
         builder.detail("routes.refused", String.join("; ", refused.stream().map(RouteFault::toString).toList()));
         builder.down();
     }

@@ -15,10 +15,13 @@ public final class StrategyStep {
 
     private static final Logger LOG = LoggerFactory.getLogger(StrategyStep.class);
 
+    private final String name;
     private final Strategy strategy;
     private final PlanStep plan;
 
-    public StrategyStep(Strategy strategy, PlanStep plan) {
+    /** @param name the strategy's name, as it was when the strategy was loaded */
+    public StrategyStep(String name, Strategy strategy, PlanStep plan) {
+        this.name = name;
         this.strategy = strategy;
         this.plan = plan;
     }
@@ -33,11 +36,11 @@ public final class StrategyStep {
         List<String> order;
         try {
             order = List.copyOf(strategy.order(request(pull), plan.registriesFor(pull)));
-        } catch (Exception | LinkageError e) {
+        } catch (Exception | LinkageError | StackOverflowError | AssertionError e) {
             FatalErrors.check(e);
             LOG.atError().addKeyValue("request_id", pull.requestId()).setCause(e)
-                    .log("The strategy {} failed for {}; nobody is asked", strategy.name(), pull.request().path());
-            throw new RegistryTroubleException(strategy.name(), pull.request().path() + " was not asked: the strategy " + strategy.name() + " failed",
+                    .log("The strategy {} failed for {}; nobody is asked", name, pull.request().path());
+            throw new RegistryTroubleException(name, pull.request().path() + " was not asked: the strategy " + name + " failed",
                     RegistryTroubleException.Kind.NOT_ASKED, null);
         }
         plan.set(pull, order);

@@ -25,6 +25,7 @@ final class CheckRun {
     private static final int MOST_ROUTES = 500;
 
     private final DefaultCamelContext camel;
+    private final GenerationParts parts;
     private final CheckedFiles files;
     private final Map<String, String> idFiles = new HashMap<>();
     private final Map<String, String> templateFiles = new HashMap<>();
@@ -35,18 +36,18 @@ final class CheckRun {
         void run() throws Exception;
     }
 
-    CheckRun(DefaultCamelContext camel, RouteFolder.Contents contents) {
+    CheckRun(DefaultCamelContext camel, RouteFolder.Contents contents, GenerationParts parts) {
         this.camel = camel;
-        this.files = new CheckedFiles(contents);
+        this.parts = parts;
+        this.files = new CheckedFiles(contents, parts.faults());
     }
 
     /**
      * Checks the files.
      *
-     * @param wanted routes that have to exist
      * @param registries the names of the registries that are configured
      */
-    List<RouteFault> faults(List<WantedRoute> wanted, Set<String> registries) {
+    List<RouteFault> faults(Set<String> registries) {
         Map<String, RouteBuilder> builders = files.read(camel);
         builders.forEach(this::prepare);
         int routes = builders.values().stream().mapToInt(builder -> builder.getRouteCollection().getRoutes().size()
@@ -57,7 +58,8 @@ final class CheckRun {
         }
         builders.forEach((file, builder) -> List.copyOf(builder.getRouteCollection().getRoutes()).forEach(route -> build(file, route)));
         builders.forEach((file, builder) -> builder.getTemplatedRouteCollection().getTemplatedRoutes().forEach(route -> build(file, route)));
-        wanted.forEach(this::build);
+        parts.wanted().forEach(this::build);
+        requireChosen();
         if (!files.isIncomplete()) {
             built.forEach((route, place) -> new StepCheck(camel, route, beginnings.keySet(), registries,
                     (tokens, cause) -> files.fault(place, tokens, cause)).run());
@@ -144,6 +146,15 @@ final class CheckRun {
         }
         // So that a step to it is no second fault.
         beginnings.putIfAbsent(route.address(), String.valueOf(file));
+    }
+
+    private void requireChosen() {
+        ChosenRoute chosen = parts.chosen();
+        if (!files.isIncomplete() && chosen != null && !beginnings.containsKey(chosen.address())) {
+            files.fault(chosen.missing(beginnings.keySet()));
+            // Otherwise each step that leads there would be a fault as well.
+            beginnings.put(chosen.address(), "");
+        }
     }
 
     /**

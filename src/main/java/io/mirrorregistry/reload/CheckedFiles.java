@@ -27,10 +27,12 @@ final class CheckedFiles {
     private final Set<RouteFault> faults = new LinkedHashSet<>();
     private boolean incomplete;
 
-    CheckedFiles(RouteFolder.Contents contents) {
+    /** @param partFaults what is wrong with the parts that the routes need */
+    CheckedFiles(RouteFolder.Contents contents, List<RouteFault> partFaults) {
         files = contents.files();
         faults.addAll(contents.faults());
-        incomplete = !faults.isEmpty();
+        faults.addAll(partFaults);
+        incomplete = !contents.faults().isEmpty() || partFaults.stream().anyMatch(RouteFault::isOfPartFile);
     }
 
     /**
@@ -94,6 +96,10 @@ final class CheckedFiles {
     /** Adds a fault of the folder as a whole. */
     void fault(String cause) {
         faults.add(RouteFault.ofFolder(cause));
+    }
+
+    void fault(RouteFault fault) {
+        faults.add(fault);
     }
 
     /** Adds the fault that an id is there twice, at its last place in a file. */

@@ -21,7 +21,8 @@ public final class Generation {
     private static final Logger LOG = LoggerFactory.getLogger(Generation.class);
 
     private final CamelContext camel;
-    private final GenerationParts parts;
+    /** Dropped when the generation is closed, so that nothing keeps the class loaders of beans in memory. */
+    private volatile GenerationParts parts;
     private final boolean first;
     private final Map<String, Consumer> entrances = new ConcurrentHashMap<>();
     private final AtomicInteger requests = new AtomicInteger();
@@ -113,6 +114,7 @@ public final class Generation {
             LOG.warn("Routes that serve no requests any more cannot be stopped", e);
         } finally {
             parts.close();
+            parts = GenerationParts.NONE;
         }
     }
 

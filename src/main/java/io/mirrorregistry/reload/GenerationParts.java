@@ -12,9 +12,12 @@ import org.slf4j.LoggerFactory;
  *
  * @param beans beans by the names that routes use; no other generation sees them
  * @param wanted routes that have to exist, from a file or from a template
+ * @param chosen a route that a setting names; null for none
  * @param resources closed in the opposite order, such as the class loaders of the beans
+ * @param faults the parts that cannot be made, and why; no routes are started with such parts
  */
-public record GenerationParts(Map<String, Object> beans, List<WantedRoute> wanted, List<AutoCloseable> resources) implements AutoCloseable {
+public record GenerationParts(Map<String, Object> beans, List<WantedRoute> wanted, ChosenRoute chosen, List<AutoCloseable> resources,
+        List<RouteFault> faults) implements AutoCloseable {
 
     /** Parts of a generation that owns nothing. */
     public static final GenerationParts NONE = new GenerationParts(Map.of(), List.of(), List.of());
@@ -25,6 +28,12 @@ public record GenerationParts(Map<String, Object> beans, List<WantedRoute> wante
         beans = Map.copyOf(beans);
         wanted = List.copyOf(wanted);
         resources = List.copyOf(resources);
+        faults = List.copyOf(faults);
+    }
+
+    /** Makes parts without faults, of which no setting chooses a route. */
+    public GenerationParts(Map<String, Object> beans, List<WantedRoute> wanted, List<AutoCloseable> resources) {
+        this(beans, wanted, null, resources, List.of());
     }
 
     /** Makes the parts of a generation. Called for each check, for the first generation, and for each later one; one call at a time. */
@@ -37,6 +46,23 @@ public record GenerationParts(Map<String, Object> beans, List<WantedRoute> wante
          * @throws Exception when routes cannot be built; its message is a sentence for the operator, and nothing is left open
          */
         GenerationParts make() throws Exception;
+
+        /**
+         * Returns the state of each file that parts are made from, by the file's name, without reading the files: a changed file has another
+         * state. Called often.
+         */
+        default Map<String, String> stamps() {
+            return Map.of();
+        }
+
+        /**
+         * Reads the files; parts are made from this content until the next call.
+         *
+         * @return a text for each file, by the file's name; equal texts for equal content
+         */
+        default Map<String, String> read() {
+            return Map.of();
+        }
     }
 
     /** Closes the resources. Logs the failures, and throws none. */

@@ -30,20 +30,51 @@ public final class RouteCheck {
     /** Returns what is wrong with the files of a folder; nothing where they are sound. */
     public List<RouteFault> faults(Path folder) {
         try {
+            environment.parts().read();
             return faults(new RouteFolder(folder).read());
         } catch (IOException e) {
             return List.of(RouteFolder.unreadable(e.getMessage()));
         }
     }
 
+    /** Returns what is wrong with the parts that routes need, where the routes are those that the program carries. */
+    public List<RouteFault> faultsWithoutFolder() {
+        try {
+            environment.parts().read();
+            return faultsAtStart(new RouteFolder.Contents(RouteFolder.shipped(), List.of()));
+        } catch (IOException e) {
+            return List.of(RouteFolder.unreadable(e.getMessage()));
+        }
+    }
+
+    /** Returns where the parts of generations come from. */
+    GenerationParts.Source parts() {
+        return environment.parts();
+    }
+
     /**
      * Returns what is wrong with a folder, at a start, which should be quick: the files that the program itself carries were checked when
-     * it was built, and are not checked again.
+     * it was built, and are not checked again while the parts have no fault.
      *
      * @throws IOException when the program's jar cannot be read
      */
     List<RouteFault> faultsAtStart(RouteFolder.Contents contents) throws IOException {
-        return contents.faults().isEmpty() && contents.files().equals(RouteFolder.shipped()) ? List.of() : faults(contents);
+        if (!contents.faults().isEmpty() || !contents.files().equals(RouteFolder.shipped())) {
+            return faults(contents);
+        }
+        try (GenerationParts parts = environment.makeParts()) {
+            if (parts.faults().isEmpty() && (parts.chosen() == null || isThere(parts.chosen().address(), contents, parts))) {
+                return List.of();
+            }
+        } catch (RoutesFailedException e) {
+            return List.of(RouteFault.ofFolder(e.getMessage()));
+        }
+        return faults(contents);
+    }
+
+    private static boolean isThere(String address, RouteFolder.Contents contents, GenerationParts parts) {
+        return parts.wanted().stream().anyMatch(route -> route.address().equals(address))
+                || contents.files().values().stream().anyMatch(file -> file.text().lines().anyMatch(line -> line.strip().equals("uri: " + address)));
     }
 
     /** Returns what is wrong, file by file; nothing for a set that is sound. */
@@ -71,7 +102,7 @@ public final class RouteCheck {
                 throw new RoutesFailedException("the settings of Camel cannot work: " + FaultCauses.describe(e), e);
             }
             camel.start();
-            return new CheckRun(camel, contents).faults(parts.wanted(), environment.registries());
+            return new CheckRun(camel, contents, parts).faults(environment.registries());
         } catch (IOException | RuntimeException e) {
             throw new IllegalStateException("Camel cannot be started to check routes", e);
         }

@@ -3,6 +3,7 @@ package io.mirrorregistry.reload;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.camel.CamelContext;
 import org.apache.camel.RouteConfigurationsBuilder;
 import org.apache.camel.builder.RouteBuilder;
@@ -26,14 +27,14 @@ final class RouteContexts {
     RouteContexts(CamelContext first, RouteEnvironment environment) throws RoutesFailedException {
         this.environment = environment;
         environment.apply(first);
-        GenerationParts parts = environment.makeParts();
+        GenerationParts parts = makeParts();
         this.first = new Generation(first, parts, true);
         first.addLifecycleStrategy(new LifecycleStrategySupport() {
             @Override
             public void onContextInitializing(CamelContext camel) {
                 // All files have been loaded, and no route has been built yet.
                 try {
-                    TemplateRoutes.add(camel, parts.wanted());
+                    TemplateRoutes.add(camel, RouteContexts.this.first.parts().wanted());
                 } catch (Exception e) {
                     throw new IllegalStateException(FaultCauses.describe(e), e);
                 }
@@ -52,8 +53,10 @@ final class RouteContexts {
      * @throws Exception when it cannot be started; nothing is left of it then
      */
     Generation start(Map<String, RouteFile> files) throws Exception {
-        GenerationParts parts = environment.makeParts();
-        DefaultCamelContext camel = new DefaultCamelContext(new OverlayRegistry(first.camel().getRegistry(), first.parts().beans().keySet()));
+        GenerationParts parts = makeParts();
+        // A copy, so that the names do not keep the beans of the first generation in memory.
+        Set<String> hidden = Set.copyOf(first.parts().beans().keySet());
+        DefaultCamelContext camel = new DefaultCamelContext(new OverlayRegistry(first.camel().getRegistry(), hidden));
         Generation next = new Generation(camel, parts, false);
         boolean started = false;
         try {
@@ -74,6 +77,15 @@ final class RouteContexts {
                 next.close();
             }
         }
+    }
+
+    private GenerationParts makeParts() throws RoutesFailedException {
+        GenerationParts parts = environment.makeParts();
+        if (!parts.faults().isEmpty()) {
+            parts.close();
+            throw new RoutesFailedException(parts.faults().get(0).toString(), null);
+        }
+        return parts;
     }
 
     /** Adds all files in the order of Camel's main program: what is common to routes, then the routes, then those made from templates. */

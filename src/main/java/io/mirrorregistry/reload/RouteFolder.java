@@ -107,13 +107,16 @@ final class RouteFolder {
     }
 
     /**
-     * Reads the files that the program's jar carries, by their names; nothing where it was not started from a jar.
+     * Reads the files that the program carries, in its jar or in its folder of classes, by their names.
      *
      * @throws IOException when the jar cannot be read
      */
     static Map<String, RouteFile> shipped() throws IOException {
         Map<String, RouteFile> all = new TreeMap<>();
         Path program = Path.of(URI.create(RouteFolder.class.getProtectionDomain().getCodeSource().getLocation().toString()));
+        if (Files.isDirectory(program.resolve(SHIPPED))) {
+            return new RouteFolder(program.resolve(SHIPPED)).read().files();
+        }
         if (Files.isRegularFile(program)) {
             try (ZipFile jar = new ZipFile(program.toFile())) {
                 for (ZipEntry entry : Collections.list(jar.entries())) {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -19,7 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks into the folder of routes from time to time. Once it has changed and rests, what is in it is checked, and serves from then on
+ * Looks into the folder of routes, and at the files that parts of generations are made from, from time to time. Once it has changed and rests, what is in it is checked, and serves from then on
  * if all of it is sound; else the last good routes go on serving.
  */
 public final class RouteWatcher {
@@ -47,6 +48,8 @@ public final class RouteWatcher {
     /** What the folder was like when it was looked at last, and when it was dealt with last: null where it is to be dealt with anyway. */
     private Map<String, String> seen = Map.of();
     private Map<String, String> dealtWith = Map.of();
+    /** The files that the parts of the generation are made from that serves. */
+    private Map<String, String> servingParts = Map.of();
     private int unreadable;
     private int changing;
     private volatile List<RouteFault> refused = List.of();
@@ -66,6 +69,7 @@ public final class RouteWatcher {
         dealtWith = start.stamps();
         seen = dealtWith;
         first = start.files();
+        servingParts = start.parts();
     }
 
     /** Begins to look, once the first routes run. */
@@ -114,7 +118,7 @@ public final class RouteWatcher {
     }
 
     private void read() throws IOException {
-        Map<String, String> stamps = folder.stamps();
+        Map<String, String> stamps = stamps(folder, check.parts());
         boolean rests = stamps.equals(seen);
         Set<String> changed = rests ? Set.of() : differences(stamps, seen);
         seen = stamps;
@@ -126,12 +130,19 @@ public final class RouteWatcher {
         }
         if (rests && !stamps.equals(dealtWith)) {
             RouteFolder.Contents contents = folder.read();
-            if (folder.stamps().equals(stamps)) {
+            Map<String, String> parts = check.parts().read();
+            if (stamps(folder, check.parts()).equals(stamps)) {
                 dealtWith = stamps;
-                dealWith(contents);
+                dealWith(contents, parts);
             }
         }
         unreadable = 0;
+    }
+
+    static Map<String, String> stamps(RouteFolder folder, GenerationParts.Source parts) throws IOException {
+        Map<String, String> stamps = new TreeMap<>(folder.stamps());
+        stamps.putAll(parts.stamps());
+        return stamps;
     }
 
     private static Set<String> differences(Map<String, String> now, Map<String, String> before) {
@@ -141,9 +152,9 @@ public final class RouteWatcher {
         return names;
     }
 
-    private void dealWith(RouteFolder.Contents contents) {
+    private void dealWith(RouteFolder.Contents contents, Map<String, String> parts) {
         Map<String, RouteFile> files = contents.files();
-        if (contents.faults().isEmpty() && live.serves(files)) {
+        if (contents.faults().isEmpty() && live.serves(files) && parts.equals(servingParts)) {
             if (!refused.isEmpty()) {
                 LOG.info("Routes are again those that serve");
             }
@@ -154,7 +165,10 @@ public final class RouteWatcher {
                 : check.faults(contents);
         if (faults.isEmpty()) {
             try {
-                LOG.info("Routes changed over: {}", String.join(", ", live.change(files)));
+                Set<String> changed = live.change(files);
+                changed.addAll(differences(parts, servingParts));
+                servingParts = parts;
+                LOG.info("Routes changed over: {}", String.join(", ", changed));
                 metrics.routesChanged();
             } catch (Exception | LinkageError | StackOverflowError e) {
                 FatalErrors.check(e);

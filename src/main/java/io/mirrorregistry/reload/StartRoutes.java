@@ -22,6 +22,7 @@ public final class StartRoutes extends DefaultRoutesCollector {
     private final RouteFolder folder;
     private Map<String, String> stamps = Map.of();
     private Map<String, RouteFile> files = Map.of();
+    private Map<String, String> parts = Map.of();
 
     /** @param folder the folder of routes */
     public StartRoutes(Path folder) {
@@ -32,7 +33,8 @@ public final class StartRoutes extends DefaultRoutesCollector {
     public List<RouteFault> read(RouteCheck check) {
         try {
             // Before the files, so that a change meanwhile shows later.
-            stamps = folder.stamps();
+            stamps = RouteWatcher.stamps(folder, check.parts());
+            parts = check.parts().read();
             RouteFolder.Contents contents = folder.read();
             files = contents.files();
             return check.faultsAtStart(contents);
@@ -43,6 +45,11 @@ public final class StartRoutes extends DefaultRoutesCollector {
 
     Map<String, String> stamps() {
         return stamps;
+    }
+
+    /** Returns the content of the files that parts are made from. */
+    Map<String, String> parts() {
+        return parts;
     }
 
     Map<String, RouteFile> files() {
