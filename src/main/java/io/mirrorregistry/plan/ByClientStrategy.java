@@ -41,7 +41,7 @@ public final class ByClientStrategy implements Strategy {
     private static Rule rule(String part, List<String> registries) {
         int colon = part.lastIndexOf(':');
         List<String> names = Stream.of(part.substring(colon + 1).strip().split("[\\s,]+")).filter(name -> !name.isEmpty()).toList();
-        if (colon < 0 || names.isEmpty() || part.substring(0, colon).isBlank()) {
+        if (colon < 0 || names.isEmpty() || !names.stream().allMatch(name -> name.matches("[a-z][a-z0-9-]*")) || part.substring(0, colon).isBlank()) {
             throw refused("a rule is NETWORK: REGISTRIES, such as 10.1.0.0/16: hot cold, with semicolons between rules; "
                     + (part.isEmpty() ? "one is empty" : part + " is none"));
         }

@@ -164,7 +164,8 @@ public final class Strategies {
     /** Returns what is wrong with a jar: the service loader's message without the name of the service, and its cause. */
     private static String describe(Throwable failure) {
         if (failure instanceof ServiceConfigurationError && failure.getMessage() != null) {
-            String message = failure.getMessage().replace(Strategy.class.getName() + ": ", "");
+            String message = failure.getMessage().replace(Strategy.class.getName() + ": ", "")
+                    .replace(" not a subtype", " is no " + Strategy.class.getName());
             return failure.getCause() == null ? message : message + ": " + failure.getCause();
         }
         return "it cannot be loaded: " + failure;

@@ -49,6 +49,6 @@ public final class StrategyStep {
     private static PlanRequest request(Pull pull) {
         Reference reference = pull.request().path().reference();
         return new PlanRequest(pull.namespace(), pull.planning().name() == null ? "" : pull.planning().name().value(),
-                reference == null ? "" : reference.value(), pull.clientAddress());
+                reference == null ? "" : reference.value(), pull.clientAddress() == null ? "" : pull.clientAddress());
     }
 }
