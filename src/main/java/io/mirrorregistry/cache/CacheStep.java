@@ -7,12 +7,15 @@ import io.mirrorregistry.config.Settings.CacheSettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.OnWorker;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -182,6 +185,25 @@ public final class CacheStep {
             return misses.getIfPresent(key.miss());
         }
         return blob.registry().isAvailable() && (!key.head() || blob.found().length() >= 0) ? blob : null;
+    }
+
+    /**
+     * Returns the best of what is kept of a manifest, for GET and whatever clients accept. The look has no effect on what is kept, nor on its
+     * counts. It reads the whole memory of names, which takes some milliseconds.
+     *
+     * @param reference a tag or digest
+     */
+    public Remembered remembered(Plan plan, Reference reference) {
+        List<Remembered> all = new ArrayList<>(manifests.remembered(plan, reference));
+        misses.asMap().forEach((key, failures) -> {
+            if (key.isManifest() && key.reference().equals(reference) && key.plan().equals(plan)) {
+                Duration ttl = misses.policy().expireAfterWrite().orElseThrow().getExpiresAfter();
+                Duration age = misses.policy().expireAfterWrite().orElseThrow().ageOf(key).orElse(ttl);
+                all.add(new Remembered(Remembered.State.MISS, age, ttl.minus(age), null, null, key.accept()));
+            }
+        });
+        return all.stream().min(Comparator.comparing(Remembered::state)
+                .thenComparing(Remembered::age, Comparator.nullsFirst(Comparator.naturalOrder()))).orElse(Remembered.NOTHING);
     }
 
     /** Makes what was found the answer, or the way to it. */

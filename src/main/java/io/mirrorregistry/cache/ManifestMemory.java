@@ -10,6 +10,8 @@ import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.pull.KeptManifest;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Manifests in memory, bounded by their bytes. By digest they are valid for ever, for the plan by which they were found; a tag is
@@ -89,6 +91,30 @@ final class ManifestMemory {
     KeptManifest last(CacheKey key) {
         Tagged tagged = key.reference() instanceof Digest ? null : tags.getIfPresent(ByTag.of(key));
         return tagged == null ? null : whole(key, tagged);
+    }
+
+    /**
+     * Returns what is kept of a manifest, whatever clients accept. The look has no effect on what is kept, nor on its counts. Reads all tags.
+     *
+     * @param reference a tag or digest
+     */
+    List<Remembered> remembered(Plan plan, Reference reference) {
+        if (reference instanceof Digest digest) {
+            KeptManifest kept = manifests.policy().getIfPresentQuietly(new ByDigest(plan, digest));
+            return kept == null ? List.of() : List.of(new Remembered(Remembered.State.FRESH, null, null, kept.digest().value(), kept.registry(), null));
+        }
+        List<Remembered> found = new ArrayList<>(1);
+        tags.asMap().forEach((key, tagged) -> {
+            KeptManifest kept = tagged.withoutBytes;
+            // Without its bytes it can answer a HEAD only.
+            if (key.tag.equals(reference) && key.plan.equals(plan) && manifests.policy().getIfPresentQuietly(new ByDigest(plan, kept.digest())) != null) {
+                long age = ticker.read() - tagged.checked;
+                boolean fresh = age < tagTtl;
+                found.add(new Remembered(fresh ? Remembered.State.FRESH : Remembered.State.STALE, Duration.ofNanos(age),
+                        Duration.ofNanos(Math.max(0, (fresh ? tagTtl : tagTtl + staleIfError) - age)), kept.digest().value(), kept.registry(), key.accept));
+            }
+        });
+        return found;
     }
 
     /** Returns whether a tag that could not be asked for may still be answered with what it meant last. */

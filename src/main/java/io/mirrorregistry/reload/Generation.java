@@ -68,7 +68,8 @@ public final class Generation {
         return entrances.get(address);
     }
 
-    CamelContext camel() {
+    /** Returns the context of the routes; for requests that {@link LiveRoutes#enter()} has counted in. */
+    public CamelContext camel() {
         return camel;
     }
 

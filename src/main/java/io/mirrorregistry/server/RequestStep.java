@@ -75,8 +75,19 @@ public final class RequestStep {
         if (pull.isNamespaceGiven()) {
             message.getResponse().putHeader("OCI-Namespace", pull.namespace());
         }
+        setVariables(exchange, pull, repository);
+    }
+
+    /**
+     * Sets the variables that the routes after this step read.
+     *
+     * @param pull its request and namespace are understood
+     * @param repository the repository in its namespace; null where none is asked for
+     */
+    public static void setVariables(Exchange exchange, Pull pull, RepositoryName repository) {
+        ApiPath path = pull.request().path();
         exchange.setVariable(ASKED, path.kind().asked());
-        exchange.setVariable(METHOD, request.method().name());
+        exchange.setVariable(METHOD, pull.head() ? "HEAD" : "GET");
         exchange.setVariable(REPOSITORY, repository == null ? "" : repository.value());
         exchange.setVariable(REFERENCE, path.reference() == null ? "" : path.reference().value());
         exchange.setVariable(NAMESPACE, pull.namespace());

@@ -11,11 +11,9 @@ import io.mirrorregistry.reload.RouteWatcher;
 import io.mirrorregistry.server.tls.ClientsTls;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
-import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
-import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
@@ -29,9 +27,6 @@ import java.util.Map;
  * requests and registries is also in the log.
  */
 public final class StatusPage {
-
-    private static final String POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
-            + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     private final String version;
     private final Settings settings;
@@ -66,24 +61,9 @@ public final class StatusPage {
 
     /** Serves the page there. */
     public void serve(Router router) {
-        router.route("/").method(HttpMethod.GET).method(HttpMethod.HEAD).handler(context -> answer(context, "text/html; charset=utf-8", page));
+        router.route("/").method(HttpMethod.GET).method(HttpMethod.HEAD).handler(context -> ManagementResponse.send(context, 200, "text/html; charset=utf-8", page));
         router.route("/status.json").method(HttpMethod.GET).method(HttpMethod.HEAD)
-                .handler(context -> answer(context, "application/json", state().toBuffer()));
-    }
-
-    private static void answer(RoutingContext context, String type, Buffer body) {
-        HttpServerResponse response = context.response()
-                .putHeader("Content-Type", type)
-                .putHeader("Content-Security-Policy", POLICY)
-                .putHeader("X-Content-Type-Options", "nosniff")
-                .putHeader("Referrer-Policy", "no-referrer")
-                .putHeader("Cache-Control", "no-store")
-                .putHeader("Content-Length", String.valueOf(body.length()));
-        if (context.request().method() == HttpMethod.HEAD) {
-            response.end();
-        } else {
-            response.end(body);
-        }
+                .handler(context -> ManagementResponse.send(context, 200, "application/json", state().toBuffer()));
     }
 
     private JsonObject state() {
