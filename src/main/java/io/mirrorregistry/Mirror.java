@@ -16,6 +16,7 @@ import io.mirrorregistry.server.ManagementServer;
 import io.mirrorregistry.server.tls.ClientsTls;
 import io.mirrorregistry.status.StatusPage;
 import io.mirrorregistry.work.FatalErrors;
+import io.vertx.ext.web.Router;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.DirectoryStream;
@@ -106,8 +107,9 @@ public final class Mirror implements AutoCloseable {
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override
                 public void onContextStarted(CamelContext started) {
-                    page.serve(VertxPlatformHttpRouter.lookup(started,
-                            VertxPlatformHttpRouter.getRouterNameFromPort(settings.managementPort())));
+                    Router management = VertxPlatformHttpRouter.lookup(started, VertxPlatformHttpRouter.getRouterNameFromPort(settings.managementPort()));
+                    page.serve(management);
+                    parts.explain().serve(management);
                     parts.probes().start(settings.healthInterval(), settings.breaker().probeInterval());
                     if (watcher != null) {
                         watcher.start(settings.routes().interval());

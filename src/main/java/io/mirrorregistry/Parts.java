@@ -5,6 +5,8 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.mirrorregistry.cache.CacheStep;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.explain.ExplainPage;
+import io.mirrorregistry.explain.Explainer;
 import io.mirrorregistry.health.CertificateHealthCheck;
 import io.mirrorregistry.health.EventLoopHealthCheck;
 import io.mirrorregistry.health.RegistryHealthCheck;
@@ -78,6 +80,7 @@ final class Parts implements AutoCloseable {
     private final LiveRoutes live = new LiveRoutes();
     private final EventLoopWatch eventLoop = new EventLoopWatch();
     private final ClientsTls tls;
+    private final ExplainPage explain;
 
     /** @param tls with what clients are served TLS; null for plain http */
     Parts(Settings settings, String version, ClientsTls tls) {
@@ -118,14 +121,15 @@ final class Parts implements AutoCloseable {
             metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker());
             beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));
         }
-        PlanStep plan = new PlanStep(registries, namespaces());
+        Namespaces namespaces = namespaces();
+        PlanStep plan = new PlanStep(registries, namespaces);
         parts = new GenerationSource(settings, plan);
-        bindSteps(self, plan);
+        explain = bindSteps(self, namespaces, plan);
         bindServices();
     }
 
-    /** The steps of routes; docs/routes.md lists them. */
-    private void bindSteps(MirrorIdentity self, PlanStep plan) {
+    /** The steps of routes; docs/routes.md lists them. Returns the page that looks at the same plan and cache. */
+    private ExplainPage bindSteps(MirrorIdentity self, Namespaces namespaces, PlanStep plan) {
         CacheStep cache = new CacheStep(settings.cache(), workers, metrics);
         beans.bind("plan", plan);
         beans.bind("request", new RequestStep(self, plan));
@@ -140,6 +144,9 @@ final class Parts implements AutoCloseable {
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
                 new ClientsEngine(settings.server().port(), workers, MemoryBudget.beside(settings.cache().size()),
                         new EventLoopFastPath(cache::isAtHand), live));
+        Map<String, FolderRegistry> folderSteps = new LinkedHashMap<>();
+        folders.keySet().forEach(name -> folderSteps.put(name, beans.lookupByNameAndType(name + ".folder", FolderRegistry.class)));
+        return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps), namespaces);
     }
 
     private Namespaces namespaces() {
@@ -197,6 +204,10 @@ final class Parts implements AutoCloseable {
 
     LiveRoutes live() {
         return live;
+    }
+
+    ExplainPage explain() {
+        return explain;
     }
 
     EventLoopWatch eventLoop() {
