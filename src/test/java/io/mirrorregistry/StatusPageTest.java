@@ -11,6 +11,7 @@ import io.mirrorregistry.testing.TestCertificate;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -85,5 +86,23 @@ class StatusPageTest {
         assertTrue(page.header("Content-Security-Policy").startsWith("default-src 'none';"));
         assertFalse(page.text().contains("src=\"") || page.text().contains("@import") || page.text().contains("innerHTML"));
         assertEquals(404, mirror.get("/status.json").status());
+    }
+
+    /** The page's policy allows no handler in an attribute, and no form that the browser sends by itself. */
+    @Test
+    void hasAFieldThatAsksForAnExplanation() {
+        String page = mirror.management("/").text();
+        assertTrue(page.contains("<form id=\"question\">") && page.contains("at('question').addEventListener('submit'"));
+        assertTrue(page.contains("fetch(`explain?${parameters}`"));
+        assertFalse(page.matches("(?s).*<[^>]* on[a-z]+=.*") || page.contains("javascript:"), "a handler in an attribute");
+        Reply asked = mirror.management("/explain?format=json&image=library%2Fapp");
+        JsonObject found = new JsonObject(asked.text());
+        assertEquals(mirror.management("/").header("Content-Security-Policy"), asked.header("Content-Security-Policy"));
+        // The members that the page reads.
+        assertTrue(found.getJsonObject("request").fieldNames().containsAll(List.of("path", "notes")), asked.text());
+        assertTrue(found.getJsonObject("client").fieldNames().containsAll(List.of("why", "served")), asked.text());
+        assertTrue(found.getJsonObject("memory").fieldNames().containsAll(List.of("state", "leftSeconds", "digest", "registry")), asked.text());
+        assertTrue(found.getJsonArray("registries").getJsonObject(0).fieldNames().containsAll(List.of("name", "repository", "notAskedBecause", "breaker",
+                "milliseconds", "status", "digest", "failure", "outcome")), asked.text());
     }
 }
