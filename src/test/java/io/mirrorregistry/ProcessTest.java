@@ -303,6 +303,65 @@ class ProcessTest {
         assertFalse(read("out").contains("Exception"), read("out"));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"serve", "check now", "--", "@file", "explain", "explain a b", "explain a --nope", "explain --client"})
+    void refusesWrongArgumentsWithOneSentence(String arguments) throws Exception {
+        launch(List.of(arguments.split(" ")));
+        assertEquals(arguments.startsWith("explain") ? 2 : 1, exitCode());
+        assertEquals(1, read("err").lines().count(), read("err"));
+        assertFalse(read("err").contains("cannot start"), read("err"));
+        assertEquals("", read("out"));
+    }
+
+    @Test
+    void explainAsksTheRunningMirror() throws Exception {
+        String managementPort = String.valueOf(TestMirror.freePort());
+        String[] settings = {"MIRROR_MANAGEMENT_PORT", managementPort, "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"};
+        launch(List.of("explain", "library/app:1.0"), settings);
+        assertEquals(2, exitCode());
+        assertEquals("No mirror answers at 127.0.0.1:" + managementPort + " (mirror.management.port): Connection refused.\n", read("err"));
+        hot.image("library/app", "1.0");
+        Path folder = Files.createDirectory(directory.resolve("mirror"));
+        output = ProcessBuilder.Redirect.to(folder.resolve("out").toFile());
+        launch(settings);
+        Process mirror = process;
+        try {
+            awaitHealthy();
+            writeToFiles();
+            launch(List.of("explain", "docker.io/library/app:1.0", "--namespace", "docker.io", "--client", "10.1.2.3"), settings);
+            assertEquals(0, exitCode(), read("err"));
+            List<String> lines = read("out").lines().toList();
+            assertEquals("request   GET /v2/library/app/manifests/1.0?ns=docker.io, client 10.1.2.3", lines.get(1));
+            assertTrue(lines.get(5).matches("hot +library/app +yes +200 sha256:[0-9a-f]{12}… \\(\\d+ ms\\)"), read("out"));
+            assertEquals("client    gets 200 from hot", lines.get(lines.size() - 1));
+            assertEquals("", read("err"));
+            launch(List.of("explain", "library/none"), settings);
+            assertEquals(1, exitCode());
+            assertTrue(read("out").endsWith("client    gets 503: hot has not got it and cold is in trouble (connection refused)\n"), read("out"));
+            launch(List.of("explain", "Library/App"), settings);
+            assertEquals(2, exitCode());
+            assertTrue(read("err").startsWith("image=Library/App cannot be explained: "), read("err"));
+            assertEquals("", read("out"));
+            // The clients' port is none that explains.
+            launch(List.of("explain", "library/app"), "MIRROR_MANAGEMENT_PORT", String.valueOf(port), "MIRROR_SERVER_PORT", managementPort);
+            assertEquals(2, exitCode());
+            assertEquals("The server at 127.0.0.1:" + port + " (mirror.management.port) responds with 404 and is no mirror that explains.\n", read("err"));
+        } finally {
+            mirror.destroyForcibly();
+        }
+    }
+
+    @Test
+    void startsWithoutTheLibraryOfCommands() throws Exception {
+        launch(List.of("--version"));
+        assertEquals(0, exitCode());
+        assertTrue(read("out").matches("mirror-registry \\d+\\.\\d+\\.\\d+\n"), read("out"));
+        launch("JAVA_TOOL_OPTIONS", "-Xlog:class+load:file=" + directory.resolve("classes"));
+        awaitHealthy();
+        assertTrue(read("classes").contains("io.mirrorregistry.Mirror "));
+        assertFalse(read("classes").contains("picocli"));
+    }
+
     @Test
     void stopsWithOneLineAtAConfigYamlThatIsABomb() throws Exception {
         Files.writeString(directory.resolve("config.yaml"), "server: " + "[".repeat(100_000));
