@@ -230,18 +230,22 @@ class ExplainTest {
         assertEquals("/v2/library/app/manifests/1.0?ns=quay.example:8443", port.getJsonObject("request").getString("path"));
         assertEquals(List.of("cold"), plan(port));
         assertEquals(List.of("hot", "cold"), plan(explain("library/app:1.0")));
+        JsonObject other = explain("quay.io/library/app:1.0", "namespace", "docker.io");
+        assertEquals("quay.io/library/app", other.getJsonObject("request").getString("repository"));
+        assertEquals("quay.io is a part of the name, since the namespace is docker.io.", other.getJsonObject("request").getJsonArray("notes").getString(0));
     }
 
-    /** The mirror's address is left out; other host names are part of the name, as for the mirror itself. */
+    /** The mirror's address is left out; another host name is the namespace, as for containerd. */
     @ParameterizedTest
     @CsvSource({"localhost:5000/library/app:1.0, library/app, true", "127.0.0.1/library/app:1.0, library/app, true", "localhost/library/app:1.0, library/app, true",
         "'[::1]:5000/library/app:1.0', library/app, true", "mirror.example:443/quay.io/library/app:1.0, quay.io/library/app, true",
-        "quay.io/library/app:1.0, quay.io/library/app, true", "/v2/quay.io/library/app/manifests/1.0, quay.io/library/app, false",
+        "quay.io/library/app:1.0, library/app?ns=quay.io, true", "/v2/quay.io/library/app/manifests/1.0, quay.io/library/app, false",
         "library/app:1.0, library/app, false", "my.dotted.app:1.0, my.dotted.app, false"})
     void understandsAHostNameAsTheMirrorDoes(String image, String repository, boolean noted) {
         start();
         JsonObject request = explain(image).getJsonObject("request");
-        assertEquals("/v2/" + repository + "/manifests/1.0", request.getString("path"));
+        String[] parts = repository.split("\\?");
+        assertEquals("/v2/" + parts[0] + "/manifests/1.0" + (parts.length == 1 ? "" : "?" + parts[1]), request.getString("path"));
         assertEquals(noted, !request.getJsonArray("notes").isEmpty(), request.encode());
     }
 
@@ -345,6 +349,25 @@ class ExplainTest {
         assertEquals("no plan today", failed.getJsonObject("plan").getString("failure"));
         assertEquals(500, failed.getJsonObject("client").getInteger("status"));
         assertEquals(500, mirror.get("/v2/app/manifests/fails").status());
+    }
+
+    /** Such a route may do anything; the registry itself is asked, and that is told. */
+    @Test
+    void tellsOfARouteThatItDoesNotRun() throws Exception {
+        Path routes = TestRoutes.copyTo(directory);
+        Files.writeString(routes.resolve("cold.camel.yaml"), """
+                - route:
+                    id: cold-is-away
+                    from:
+                      uri: direct:registry-cold
+                      steps:
+                        - bean: {ref: cold, method: prepare}
+                        - setHeader: {name: CamelHttpResponseCode, expression: {constant: {expression: 503}}}
+                        - bean: {ref: cold, method: trouble}
+                """);
+        mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url());
+        assertEquals(List.of("Clients reach cold by a route of a file, direct:registry-cold, which an explanation does not run: it asks the registry itself."),
+                explain("app").getJsonObject("request").getJsonArray("notes").getList());
     }
 
     @ParameterizedTest

@@ -5,6 +5,7 @@ import io.mirrorregistry.explain.Planner.Planned;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
@@ -23,13 +24,20 @@ record Explanation(Question question, Planned planned, List<RegistryAnswer> answ
                         .put("repository", planned.repository())
                         .put("reference", question.path().reference().value())
                         .put("client", question.client())
-                        .put("notes", new JsonArray(question.notes())))
+                        .put("notes", new JsonArray(notes())))
                 .put("plan", new JsonObject()
                         .put("registries", new JsonArray(answers.stream().map(answer -> answer.target().registry()).toList()))
                         .put("failure", planned.failure()))
                 .put("registries", new JsonArray(answers.stream().map(RegistryAnswer::toJson).toList()))
                 .put("memory", memory(planned.memory()))
                 .put("client", Verdict.of(planned, answers).toJson());
+    }
+
+    private List<String> notes() {
+        List<String> all = new ArrayList<>(question.notes());
+        planned.ownRoutes().forEach(registry -> all.add("Clients reach " + registry + " by a route of a file, direct:registry-" + registry
+                + ", which an explanation does not run: it asks the registry itself."));
+        return all;
     }
 
     private static JsonObject memory(Remembered memory) {

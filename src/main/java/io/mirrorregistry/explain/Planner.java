@@ -16,6 +16,9 @@ import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.work.FatalErrors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
@@ -39,8 +42,9 @@ final class Planner {
      * @param memory what memory has for the plan
      * @param status the status of the response that the route itself made; 0 for none
      * @param failure why there is no plan; null if the route has not failed
+     * @param ownRoutes the registries of the plan that clients' requests reach by a route of a file, rather than of a template
      */
-    record Planned(String namespace, String repository, Plan plan, Remembered memory, int status, String failure) {
+    record Planned(String namespace, String repository, Plan plan, Remembered memory, int status, String failure, List<String> ownRoutes) {
     }
 
     Planner(PlanStep plan, CacheStep cache) {
@@ -67,7 +71,7 @@ final class Planner {
             } catch (ProtocolException | RuntimeException e) {
                 FatalErrors.check(e);
                 return new Planned(pull.namespace(), (within == null ? question.path().repository() : within).value(), null, Remembered.NOTHING,
-                        status(e), words(e));
+                        status(e), words(e), List.of());
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -83,10 +87,16 @@ final class Planner {
         // A route sets a status if it makes the response itself, and so does the handling of a failure.
         int status = exchange.getMessage().getHeader(Exchange.HTTP_RESPONSE_CODE, failure == null ? 0 : status(failure), Integer.class);
         if (status != 0) {
-            return new Planned(pull.namespace(), within.value(), null, Remembered.NOTHING, status, failure == null ? null : words(failure));
+            return new Planned(pull.namespace(), within.value(), null, Remembered.NOTHING, status, failure == null ? null : words(failure), List.of());
         }
         Plan made = pull.plan();
-        return new Planned(pull.namespace(), within.value(), made, cache.remembered(made, pull.request().path().reference()), 0, null);
+        return new Planned(pull.namespace(), within.value(), made, cache.remembered(made, pull.request().path().reference()), 0, null, ownRoutes(made, exchange.getContext()));
+    }
+
+    private static List<String> ownRoutes(Plan plan, CamelContext camel) {
+        Set<String> addresses = camel.getRoutes().stream().filter(route -> !route.isCreatedByRouteTemplate())
+                .map(route -> route.getEndpoint().getEndpointBaseUri()).collect(Collectors.toSet());
+        return plan.targets().stream().map(Plan.Target::registry).filter(registry -> addresses.contains("direct://registry-" + registry)).toList();
     }
 
     /** Returns the status that a client gets for a failure that the route plan does not handle itself. */

@@ -36,8 +36,10 @@ record Question(ApiPath path, String namespace, String client, List<String> note
     /**
      * Reads a question as people write it.
      *
-     * <p>A first part of the name that is no part of a repository's name, or is the mirror's own address, is left out. Any other host name,
-     * such as {@code docker.io} or {@code quay.io}, stays a part of the name, as for a client that writes it after the mirror's address.
+     * <p>A host name before the image's name, by which Docker finds the registry, is read as a person means it: one that a registry serves is a part
+     * of the name, as for a client that writes it after the mirror's address; {@code localhost}, a name with a port, and the name by which the mirror was asked are
+     * the mirror's own address and left out; any other is the namespace that containerd sends, since hardly any repository is called so. A path is
+     * taken as it is.
      *
      * @param image {@code NAME[:TAG][@DIGEST]}, or the path {@code /v2/NAME/manifests/REFERENCE}; no tag means {@code latest}
      * @param namespace the parameter {@code ns}; null for none
@@ -127,9 +129,13 @@ record Question(ApiPath path, String namespace, String client, List<String> note
                 notes.add(first + " is taken for the address of this mirror and is left out of the name.");
                 return new Name(given, rest, reference);
             }
-            notes.add(first + " is a part of the name, since " + (given == null ? "no registry serves it" : "the namespace is " + given)
-                    + "; leave it out if it is this mirror's address, or set the namespace to it if a client sends ns=" + first + ".");
-            return new Name(given, repository, reference);
+            if (given != null) {
+                notes.add(first + " is a part of the name, since the namespace is " + given + ".");
+                return new Name(given, repository, reference);
+            }
+            notes.add(first + ", which no registry serves, is taken for the namespace that a client sends as ns. A client that writes it after this mirror's "
+                    + "address asks for another name: /v2/" + repository + "/manifests/" + reference + ".");
+            return new Name(first, rest, reference);
         }
     }
 }
