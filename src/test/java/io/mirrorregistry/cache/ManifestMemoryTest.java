@@ -91,4 +91,24 @@ class ManifestMemoryTest {
         assertTrue(kept > 80, kept + " of 100 were kept");
         assertTrue(bytes <= SIZE, bytes + " bytes were kept");
     }
+
+    /** Whoever explains must not change what is explained. */
+    @Test
+    void whatIsRememberedIsToldForAnyAcceptAndLeavesNoTrace() throws Exception {
+        CacheKey tag = key("app", "1.0");
+        KeptManifest kept = manifest("{}");
+        assertEquals(List.of(), memory.remembered(tag.plan(), tag.reference()));
+        memory.keep(tag, kept);
+        nanos.addAndGet(Duration.ofSeconds(4).toNanos());
+        assertEquals(List.of(new Remembered(Remembered.State.FRESH, Duration.ofSeconds(4), Duration.ofSeconds(6), kept.digest().value(), "hot", "a")),
+                memory.remembered(tag.plan(), tag.reference()));
+        nanos.addAndGet(Duration.ofSeconds(6).toNanos());
+        assertEquals(List.of(new Remembered(Remembered.State.STALE, Duration.ofSeconds(10), Duration.ofSeconds(60), kept.digest().value(), "hot", "a")),
+                memory.remembered(tag.plan(), tag.reference()));
+        assertEquals(List.of(new Remembered(Remembered.State.FRESH, null, null, kept.digest().value(), "hot", null)), memory.remembered(tag.plan(), kept.digest()));
+        assertEquals(List.of(), memory.remembered(key("other", "1.0").plan(), tag.reference()));
+        assertEquals(List.of(), memory.remembered(tag.plan(), key("app", "2.0").reference()));
+        nanos.addAndGet(Duration.ofSeconds(60).toNanos());
+        assertEquals(List.of(), memory.remembered(tag.plan(), tag.reference()));
+    }
 }
