@@ -3,6 +3,7 @@ package io.mirrorregistry.explain;
 import io.mirrorregistry.config.Networks;
 import io.mirrorregistry.plan.Namespaces;
 import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.Namespace;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.protocol.RepositoryName;
@@ -52,7 +53,7 @@ record Question(ApiPath path, String namespace, String client, List<String> note
             throw new InvalidException("The parameter image is missing: name an image, such as image=library/nginx:1.27.");
         }
         String given = namespace == null || namespace.isBlank() ? null : namespace.strip().toLowerCase(Locale.ROOT);
-        if (given != null && !Namespaces.isHost(given)) {
+        if (given != null && !Namespace.isValid(given)) {
             throw new InvalidException("namespace=" + shortened(namespace) + " cannot be explained: it is no host name such as docker.io.");
         }
         InetAddress address = client == null || client.isBlank() ? null : Networks.address(client.strip());
@@ -114,7 +115,7 @@ record Question(ApiPath path, String namespace, String client, List<String> note
             String first = slash < 0 ? "" : repository.substring(0, slash).toLowerCase(Locale.ROOT);
             String rest = repository.substring(slash + 1);
             boolean port = PORT.matcher(first).matches();
-            if (!Namespaces.isHost(first) || !port && first.indexOf('.') < 0 && !first.equals("localhost")) {
+            if (!Namespace.isValid(first) || !port && first.indexOf('.') < 0 && !first.equals("localhost")) {
                 return new Name(given, repository, reference);
             }
             if (first.equals(given)) {

@@ -5,6 +5,7 @@ import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.plan.Strategy;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ErrorCode;
+import io.mirrorregistry.protocol.Namespace;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.NotHereException;
@@ -51,7 +52,7 @@ public final class PlanStep {
         RepositoryName within = path.repository();
         if (given != null) {
             String host = given.toLowerCase(Locale.ROOT);
-            if (!Namespaces.isHost(host)) {
+            if (!Namespace.isValid(host)) {
                 throw new ProtocolException(ErrorCode.NAME_INVALID, "The parameter ns is the host name of a registry, such as docker.io.", given);
             }
             pull.namespace(host, true);

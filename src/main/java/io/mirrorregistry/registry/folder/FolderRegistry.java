@@ -7,6 +7,7 @@ import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.StoredBlob;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;

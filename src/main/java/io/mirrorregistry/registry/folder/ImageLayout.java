@@ -3,6 +3,7 @@ package io.mirrorregistry.registry.folder;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.StoredBlob;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
 import java.time.InstantSource;

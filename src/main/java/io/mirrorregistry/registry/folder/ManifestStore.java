@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry.folder;
 
 import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.registry.StoredBlob;
 import java.util.HashMap;
 import java.util.Map;
 

@@ -3,6 +3,7 @@ package io.mirrorregistry.registry.folder;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.protocol.Tag;
+import io.mirrorregistry.registry.StoredBlob;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;

@@ -3,6 +3,7 @@ package io.mirrorregistry.registry.folder;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.protocol.Tag;
+import io.mirrorregistry.registry.StoredBlob;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;

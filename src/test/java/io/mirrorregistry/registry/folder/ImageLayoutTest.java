@@ -9,6 +9,7 @@ import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.protocol.Tag;
+import io.mirrorregistry.registry.StoredBlob;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Files;

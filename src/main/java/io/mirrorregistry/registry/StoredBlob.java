@@ -1,10 +1,10 @@
-package io.mirrorregistry.registry.folder;
+package io.mirrorregistry.registry;
 
 import io.mirrorregistry.protocol.Digest;
 import java.nio.file.Path;
 
 /**
- * A blob in the folder: a configuration, a layer, or a manifest.
+ * A blob of a registry that is a folder: a configuration, a layer, or a manifest.
  *
  * @param digest the digest that its descriptor names
  * @param file where the bytes are
