@@ -262,7 +262,8 @@ class ProcessTest {
                     }
                 }
             }
-            for (String path : List.of("/", "/status.json", "/observe/health?data=true", "/observe/health/ready?data=true", "/observe/metrics")) {
+            for (String path : List.of("/", "/status.json", "/explain?image=library/app:1.0", "/explain?image=library/app:1.0&format=text", "/observe/health?data=true",
+                    "/observe/health/ready?data=true", "/observe/metrics")) {
                 told.append(new String(client.get("http://127.0.0.1:" + managementPort + path).body(), StandardCharsets.UTF_8));
             }
             List.of(hot, cold, tokens, storage).forEach(server -> heard.addAll(server.calls()));
