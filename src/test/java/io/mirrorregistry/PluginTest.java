@@ -114,6 +114,11 @@ class PluginTest {
         TestPlugin.strategy("mine", "List.of(\"hot\")").writeTo(jar("a"));
         await(() -> served().equals("hot"));
         assertFalse(refused());
+        // The chosen strategy is unknown now, which is no fault beside that of the jar.
+        Files.writeString(jar("a"), "no jar");
+        await(this::refused);
+        assertEquals(List.of("plugins/a.jar: it is no jar, or not a whole one"), faults());
+        assertEquals("hot", served());
     }
 
     @Test
