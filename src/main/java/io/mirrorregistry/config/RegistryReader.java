@@ -144,7 +144,7 @@ final class RegistryReader {
     }
 
     private List<String> serves(String name) throws InvalidSettingException {
-        List<String> namespaces = values.list(name).stream().map(namespace -> namespace.toLowerCase(Locale.ROOT)).distinct().toList();
+        List<String> namespaces = values.list(name).stream().map(Namespace::toLowerCase).distinct().toList();
         for (String namespace : namespaces) {
             if (!Namespace.isValid(namespace)) {
                 throw values.invalid(name, "it is a list of host names with commas between, such as docker.io, localhost:5000; "

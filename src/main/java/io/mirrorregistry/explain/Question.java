@@ -10,7 +10,6 @@ import io.mirrorregistry.protocol.RepositoryName;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.regex.Pattern;
 
 /**
@@ -52,7 +51,7 @@ record Question(ApiPath path, String namespace, String client, List<String> note
         if (image == null || image.isBlank()) {
             throw new InvalidException("The parameter image is missing: name an image, such as image=library/nginx:1.27.");
         }
-        String given = namespace == null || namespace.isBlank() ? null : namespace.strip().toLowerCase(Locale.ROOT);
+        String given = namespace == null || namespace.isBlank() ? null : Namespace.toLowerCase(namespace.strip());
         if (given != null && !Namespace.isValid(given)) {
             throw new InvalidException("namespace=" + shortened(namespace) + " cannot be explained: it is no host name such as docker.io.");
         }
@@ -112,7 +111,7 @@ record Question(ApiPath path, String namespace, String client, List<String> note
 
         Name withoutHost(String given, String own, Namespaces namespaces, List<String> notes) {
             int slash = repository.indexOf('/');
-            String first = slash < 0 ? "" : repository.substring(0, slash).toLowerCase(Locale.ROOT);
+            String first = slash < 0 ? "" : Namespace.toLowerCase(repository.substring(0, slash));
             String rest = repository.substring(slash + 1);
             boolean port = PORT.matcher(first).matches();
             if (!Namespace.isValid(first) || !port && first.indexOf('.') < 0 && !first.equals("localhost")) {

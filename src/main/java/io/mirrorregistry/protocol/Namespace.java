@@ -34,6 +34,21 @@ public record Namespace(String value) {
         return isHost(host) && (rest.isEmpty() || rest.startsWith(":") && isPort(rest.substring(1)));
     }
 
+    /**
+     * Returns the text with the letters A to Z in lower case. Other characters stay as they are: {@link String#toLowerCase} makes the
+     * Kelvin sign (U+212A) a k, so that a text which is no host name would become one.
+     */
+    public static String toLowerCase(String text) {
+        StringBuilder lower = new StringBuilder(text);
+        for (int i = 0; i < lower.length(); i++) {
+            char c = lower.charAt(i);
+            if (c >= 'A' && c <= 'Z') {
+                lower.setCharAt(i, (char) (c + ('a' - 'A')));
+            }
+        }
+        return lower.toString();
+    }
+
     private static boolean isHost(String host) {
         if (host.length() > MAX_LENGTH) {
             return false;

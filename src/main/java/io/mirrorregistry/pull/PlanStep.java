@@ -13,7 +13,6 @@ import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
@@ -51,7 +50,7 @@ public final class PlanStep {
         ApiPath path = pull.request().path();
         RepositoryName within = path.repository();
         if (given != null) {
-            String host = given.toLowerCase(Locale.ROOT);
+            String host = Namespace.toLowerCase(given);
             if (!Namespace.isValid(host)) {
                 throw new ProtocolException(ErrorCode.NAME_INVALID, "The parameter ns is the host name of a registry, such as docker.io.", given);
             }

@@ -64,7 +64,7 @@ public final class EventLoopFastPath {
         if (closed || path == null) {
             return false;
         }
-        String namespace = request.query() == null ? null : request.getParam("ns");
+        String namespace = request.query() == null ? null : request.params(RequestStep.SEMICOLON_IS_NORMAL).get(RequestStep.NS);
         return memory.isAtHand(path, namespace == null ? "" : namespace, RequestStep.accept(request), request.method() == HttpMethod.HEAD);
     }
 

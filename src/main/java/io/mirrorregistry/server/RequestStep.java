@@ -35,6 +35,11 @@ public final class RequestStep {
     /** The variable that tells the method: {@code GET} or {@code HEAD}. */
     private static final String METHOD = "method";
 
+    /** The query parameter with the namespace. */
+    static final String NS = "ns";
+    /** A semicolon is a character like any other, as in the WHATWG's URL standard; by default Vert.x ends a parameter there. */
+    static final boolean SEMICOLON_IS_NORMAL = true;
+
     private final MirrorIdentity self;
     private final PlanStep plan;
 
@@ -103,7 +108,7 @@ public final class RequestStep {
         if (request.query() == null) {
             return null;
         }
-        List<String> values = request.params().getAll("ns");
+        List<String> values = request.params(SEMICOLON_IS_NORMAL).getAll(NS);
         if (values.size() > 1) {
             throw new ProtocolException(ErrorCode.NAME_INVALID, "The parameter ns is given more than once.", null);
         }

@@ -35,4 +35,15 @@ class NamespaceTest {
         assertTrue(Namespace.isValid("a.".repeat(126) + "a"));
         assertFalse(Namespace.isValid("a.".repeat(127) + "a"));
     }
+
+    @Test
+    void onlyLettersOfHostNamesChangeTheirCase() {
+        assertEquals("docker.io:5000", Namespace.toLowerCase("Docker.IO:5000"));
+        assertEquals("[::ab]", Namespace.toLowerCase("[::AB]"));
+        // To Java, the lower case of the Kelvin sign is k, and that of the dotted I begins with i.
+        for (String odd : new String[] {"doc\u212aer.io", "docker.\u0130o"}) {
+            assertEquals(odd, Namespace.toLowerCase(odd));
+            assertFalse(Namespace.isValid(Namespace.toLowerCase(odd)));
+        }
+    }
 }
