@@ -181,6 +181,7 @@ public final class PlanStep {
     public void next(Exchange exchange) throws NotHereException {
         exchange.setVariable(NEXT, false);
         begin(exchange);
+        requireName(exchange);
     }
 
     /**
@@ -193,6 +194,7 @@ public final class PlanStep {
         exchange.setVariable(NEXT, false);
         begin(exchange);
         exchange.setVariable(NEXT, Pull.of(exchange).isNext());
+        requireName(exchange);
     }
 
     private static void begin(Exchange exchange) throws NotHereException {
@@ -200,8 +202,12 @@ public final class PlanStep {
         if (!pull.isNext()) {
             throw new NotHereException("none", pull.request().path() + " was not asked: the plan is empty");
         }
-        Plan.Target target = pull.nextTarget();
-        exchange.setVariable(REGISTRY, target.registry());
+        exchange.setVariable(REGISTRY, pull.nextTarget().registry());
+    }
+
+    private static void requireName(Exchange exchange) throws NotHereException {
+        Pull pull = Pull.of(exchange);
+        Plan.Target target = pull.target();
         if (target.name() == null) {
             throw new NotHereException(target.registry(), pull.request().path() + " was not asked: no repository of " + target.registry()
                     + " can have that name with its prefix");
