@@ -7,7 +7,8 @@ import java.util.Set;
 /** Checks the settings that say which registries are asked, and in which order. */
 final class PlanReader {
 
-    private static final String PLAN = "mirror.plan";
+    /** The setting with the registries for everything that no namespace claims. */
+    static final String PLAN = "mirror.plan";
 
     private final SettingValues values;
 

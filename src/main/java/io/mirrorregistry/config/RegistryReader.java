@@ -5,6 +5,7 @@ import io.mirrorregistry.protocol.RepositoryName;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -57,12 +58,26 @@ final class RegistryReader {
     Map<String, RegistrySettings> read() throws InvalidSettingException {
         Map<String, RegistrySettings> registries = new LinkedHashMap<>();
         for (String name : RegistryNames.of(text.keySet())) {
-            registries.put(name, read(name));
+            if (!isUnused(name)) {
+                registries.put(name, read(name));
+            }
         }
         for (RegistrySettings registry : registries.values()) {
             refuseContradiction(registry, registries);
         }
         return registries;
+    }
+
+    /**
+     * Returns whether the registry is one of those that the jar carries, all its settings are the defaults, and {@code mirror.plan} does not
+     * name it: a mirror of other registries does not probe these.
+     */
+    private boolean isUnused(String name) {
+        String prefix = RegistryKey.PREFIX + name + ".";
+        Map<String, String> carried = SettingsSource.carried();
+        return carried.containsKey(prefix + "url") && Arrays.stream(values.value(PlanReader.PLAN).split(",")).noneMatch(planned -> planned.strip().equals(name))
+                && text.entrySet().stream().filter(setting -> setting.getKey().startsWith(prefix))
+                        .allMatch(setting -> setting.getValue().equals(carried.get(setting.getKey())));
     }
 
     private RegistrySettings read(String name) throws InvalidSettingException {

@@ -98,7 +98,7 @@ public final class SettingsReader {
                 values.duration("mirror.health.interval"),
                 breaker(),
                 registries,
-                plan.plan(registries.keySet()),
+                plan.plan(RegistryNames.of(text.keySet())),
                 plan.strategy(),
                 StrategyKeys.read(text),
                 values.folder("mirror.plugins.directory", directory),

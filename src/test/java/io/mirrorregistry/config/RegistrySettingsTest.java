@@ -44,6 +44,16 @@ class RegistrySettingsTest {
     }
 
     @Test
+    void leavesOutTheRegistriesThatComeWithTheMirrorAndNobodyUses() throws Exception {
+        environment.putAll(Map.of("MIRROR_REGISTRY_HUB_URL", "https://registry-1.docker.io", "MIRROR_PLAN", "hub"));
+        assertEquals(Set.of("hub"), read().registries().keySet());
+        environment.put("MIRROR_REGISTRY_COLD_BLOBS", "proxy");
+        assertEquals(Set.of("cold", "hub"), read().registries().keySet());
+        environment.put("MIRROR_PLAN", "hub, hot");
+        assertEquals(Set.of("cold", "hot", "hub"), read().registries().keySet());
+    }
+
+    @Test
     void aRegistryIsDefinedByVariablesAlone() throws Exception {
         environment.putAll(Map.of("MIRROR_REGISTRY_DOCKER_HUB_URL", "https://registry-1.docker.io", "MIRROR_REGISTRY_DOCKER_HUB_USERNAME", "reader",
                 "MIRROR_REGISTRY_DOCKER_HUB_PASSWORD", "hunter2", "MIRROR_REGISTRY_DOCKER_HUB_HEADERS_X_KEY", "key",
@@ -282,10 +292,10 @@ class RegistrySettingsTest {
     void orderIsThePlanAndThenTheOthersByName() throws Exception {
         environment.putAll(Map.of("MIRROR_REGISTRY_WARM_URL", "http://x", "MIRROR_REGISTRY_ARCHIVE_URL", "http://x", "MIRROR_PLAN", "warm, hot"));
         assertEquals(List.of("warm", "hot"), read().plan());
-        assertEquals(List.of("warm", "hot", "archive", "cold"), read().order());
+        assertEquals(List.of("warm", "hot", "archive"), read().order());
         environment.put("MIRROR_PLAN", "");
         assertEquals(List.of(), read().plan());
-        assertEquals(List.of("archive", "cold", "hot", "warm"), read().order());
+        assertEquals(List.of("archive", "warm"), read().order());
         assertEquals(List.of(), read().warnings());
     }
 
