@@ -46,7 +46,7 @@ check_clients() {
   check "docker pulls team/umoci:1, written by umoci"  pull_with_docker team/umoci:1 "$work/images" team/umoci:1
 }
 
-# --- one function per client: NAME:TAG LAYOUT REF
+# --- one function per client: NAME:TAG LAYOUT REF; and those that follow them, with the whole name that the client is given
 
 pull_with_skopeo() {
   local to=$work/pulled digest file
@@ -63,23 +63,35 @@ pull_with_skopeo() {
 }
 
 pull_with_docker() {
+  docker_gets "$mirror/$1" "$2" "$3"
+}
+
+docker_gets() {
   local digest
   digest=$(digest_of "$2" "$3")
-  docker_here pull "$mirror/$1"
+  docker_here pull "$1"
   # The image may be there under another mirror's name as well.
-  docker_here image inspect -f '{{json .RepoDigests}}' "$mirror/$1" | grep -F "\"$mirror/${1%:*}@$digest\""
-  same "layers" "$(diffs_of "$2" "$digest")" "$(docker_here image inspect -f '{{json .RootFS.Layers}}' "$mirror/$1")"
-  docker_here rmi "$mirror/$1"
+  docker_here image inspect -f '{{json .RepoDigests}}' "$1" | grep -F "\"${1%:*}@$digest\""
+  same "layers" "$(diffs_of "$2" "$digest")" "$(docker_here image inspect -f '{{json .RootFS.Layers}}' "$1")"
+  docker_here rmi "$1"
 }
 
 pull_with_podman() {
-  local digest podman=(limit podman --root "$work/podman" --runroot "$work/podman-run" --tmpdir "$work/podman-tmp"
-    --storage-driver vfs --cgroup-manager cgroupfs --events-backend none)
+  podman_gets "$mirror/$1" "$2" "$3"
+}
+
+podman_gets() {
+  local digest
   digest=$(digest_of "$2" "$3")
-  "${podman[@]}" pull --quiet "${podman_tls[@]:---tls-verify=false}" "$mirror/$1"
-  "${podman[@]}" image inspect -f '{{json .RepoDigests}}' "$mirror/$1" | grep -F "@$digest\""
-  same "layers" "$(diffs_of "$2" "$digest")" "$("${podman[@]}" image inspect -f '{{json .RootFS.Layers}}' "$mirror/$1")"
-  "${podman[@]}" rmi -f "$mirror/$1"
+  podman_here pull --quiet "${podman_tls[@]:---tls-verify=false}" "$1"
+  podman_here image inspect -f '{{json .RepoDigests}}' "$1" | grep -F "@$digest\""
+  same "layers" "$(diffs_of "$2" "$digest")" "$(podman_here image inspect -f '{{json .RootFS.Layers}}' "$1")"
+  podman_here rmi -f "$1"
+}
+
+podman_here() {
+  limit podman --root "$work/podman" --runroot "$work/podman-run" --tmpdir "$work/podman-tmp" \
+    --storage-driver vfs --cgroup-manager cgroupfs --events-backend none "$@"
 }
 
 pull_with_containerd() {

@@ -7,16 +7,24 @@ layouts=$work/layouts
 start_registries() {
   hot=127.0.0.1:$(free_port)
   cold=127.0.0.1:$(free_port)
-  htpasswd -Bbn "${cold_account%%:*}" "${cold_account#*:}" >"$work/htpasswd" 2>/dev/null
   start_registry hot "$hot"
-  start_registry cold "$cold" "auth: {htpasswd: {realm: cold, path: $work/htpasswd}}"
+  start_registry cold "$cold" "$(with_account cold)"
 }
 
-# start_registry NAME ADDRESS [MORE]: docker-registry with the lines MORE in its configuration.
+# with_account REALM: the lines that have a registry ask for the account.
+with_account() {
+  htpasswd -Bbn "${cold_account%%:*}" "${cold_account#*:}" >"$work/htpasswd" 2>/dev/null
+  echo "auth: {htpasswd: {realm: $1, path: $work/htpasswd}}"
+}
+
+# start_registry NAME ADDRESS [MORE]: docker-registry with the lines MORE in its configuration. Its log has a line for each request
+# where `requests_logged` is true.
 start_registry() {
+  local unlogged=true
+  if [[ ${requests_logged:-} ]]; then unlogged=false; fi
   cat >"$work/$1.yml" <<END
 version: 0.1
-log: {level: warn, accesslog: {disabled: true}}
+log: {level: warn, accesslog: {disabled: $unlogged}}
 storage: {filesystem: {rootdirectory: $work/$1}}
 http: {addr: $2}
 ${3:-}
@@ -25,7 +33,7 @@ END
   wait_for "registry-$1" curl -s "http://$2/v2/"
 }
 
-# push LAYOUT TO: `skopeo copy` byte for byte. TO is hot/NAME:TAG or cold/NAME:TAG.
+# push LAYOUT TO: `skopeo copy` byte for byte. TO is hot/NAME:TAG or cold/NAME:TAG, or begins with another variable that has an address.
 push() {
   local registry=${2%%/*}
   limit skopeo copy --quiet --insecure-policy --all --preserve-digests --dest-tls-verify=false --dest-creds "$cold_account" \
