@@ -143,7 +143,7 @@ final class Parts implements AutoCloseable {
         beans.bind("answer", new AnswerStep());
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
                 new ClientsEngine(settings.server().port(), workers, MemoryBudget.beside(settings.cache().size()),
-                        new EventLoopFastPath(cache::isAtHand), live));
+                        new EventLoopFastPath(cache::guess), live));
         Map<String, FolderRegistry> folderSteps = new LinkedHashMap<>();
         folders.keySet().forEach(name -> folderSteps.put(name, beans.lookupByNameAndType(name + ".folder", FolderRegistry.class)));
         return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps), namespaces);

@@ -38,6 +38,14 @@ public final class CacheStep {
 
     private static final Logger LOG = LoggerFactory.getLogger(CacheStep.class);
 
+    /**
+     * What the event loop has found in memory for the plan that it has guessed.
+     *
+     * @param found a {@link KeptManifest}, a {@link KnownBlob} or the failures of a miss
+     */
+    private record Guess(CacheKey key, Object found) {
+    }
+
     /** What is kept of the look-up for one request: its key, the flight that it leads, and the blob whose length may be known later. */
     private static final class Lookup {
 
@@ -50,7 +58,7 @@ public final class CacheStep {
         }
 
         private static Lookup of(Pull pull) {
-            return (Lookup) pull.lookup();
+            return pull.lookup() instanceof Lookup lookup ? lookup : null;
         }
 
         /** Shares the answer with the requests that wait for it. */
@@ -119,6 +127,10 @@ public final class CacheStep {
      */
     public CompletionStage<Void> recall(Exchange exchange) {
         Pull pull = Pull.of(exchange);
+        if (pull.lookup() instanceof Guess guess && guess.key.plan().equals(pull.plan())) {
+            metrics.lookedUp(guess.key.kind().asked(), Metrics.Lookup.HIT);
+            return take(exchange, guess.found);
+        }
         CacheKey key = CacheKey.of(pull.plan(), pull.request());
         hints.keep(PlanHints.hash(pull.request().path(), pull.isNamespaceGiven() ? pull.namespace() : ""), key.plan());
         return recall(exchange, key);
@@ -160,18 +172,16 @@ public final class CacheStep {
     }
 
     /**
-     * Returns whether the answer is in memory, as far as that can be known before a route has made the plan, so that nothing has to be asked
-     * for or waited for.
+     * Looks into memory before a route has made the plan, for the plan that such a request had last.
      *
      * @param namespace the parameter ns; empty for none
+     * @return what the request's pull is to carry as {@link Pull#lookup}; null unless it can be answered without asking or waiting
      */
-    public boolean isAtHand(ApiPath path, String namespace, String accept, boolean head) {
+    public Object guess(ApiPath path, String namespace, String accept, boolean head) {
         Plan plan = hints.find(PlanHints.hash(path, namespace));
-        if (plan == null) {
-            return false;
-        }
-        Object found = find(CacheKey.of(plan, path, accept, head));
-        return found != null && !(found instanceof KnownBlob blob && !blob.isAtHand(head));
+        CacheKey key = plan == null ? null : CacheKey.of(plan, path, accept, head);
+        Object found = key == null || !key.isCached() ? null : find(key);
+        return found == null || found instanceof KnownBlob blob && !blob.isAtHand(head) ? null : new Guess(key, found);
     }
 
     /** Returns a {@link KeptManifest}, a {@link KnownBlob}, the failures of a miss, or null. */
@@ -271,6 +281,10 @@ public final class CacheStep {
     public void keep(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         Lookup lookup = Lookup.of(pull);
+        if (lookup != null && !lookup.key.plan().equals(pull.plan())) {
+            // A route has planned again since the look-up: those who wait for that plan's answer ask for themselves.
+            lookup = null;
+        }
         CacheKey key = lookup == null ? CacheKey.of(pull.plan(), pull.request()) : lookup.key;
         Object found;
         if (key.isManifest()) {
@@ -335,13 +349,13 @@ public final class CacheStep {
         if (pull.troubles().isEmpty()) {
             manifests.forget(key);
         } else if (manifests.mayBeStale()) {
-            KeptManifest last = manifests.last(key);
+            KeptManifest last = manifests.stale(key);
             if (last != null) {
                 LOG.debug("answered with what was known last: {}", pull.request().path());
                 Stale stale = new Stale(last);
                 stale.answer(exchange);
                 // Otherwise each follower would ask the registries again, one after the other.
-                if (pull.lookup() != null) {
+                if (Lookup.of(pull) != null) {
                     Lookup.of(pull).share(stale);
                 }
                 metrics.lookedUp(key.kind().asked(), Metrics.Lookup.STALE);

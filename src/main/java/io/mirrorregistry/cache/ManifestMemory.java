@@ -11,7 +11,9 @@ import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.pull.KeptManifest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Manifests in memory, bounded by their bytes. By digest they are valid for ever, for the plan by which they were found; a tag is
@@ -24,7 +26,18 @@ final class ManifestMemory {
     /** The bound for tags and their names. */
     private static final int TAGS_BYTES = 4 * 1024 * 1024;
 
+    /** Whatever the order of asking, a digest is the same manifest, and it is at a registry that the client may ask. */
     private record ByDigest(Plan plan, Digest digest) {
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof ByDigest key && digest.equals(key.digest) && plan.hasTargetsOf(key.plan);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * plan.unorderedHash() + digest.hashCode();
+        }
     }
 
     /** @param accept what the client accepts: a registry may answer with another manifest for another Accept */
@@ -91,6 +104,22 @@ final class ManifestMemory {
     KeptManifest last(CacheKey key) {
         Tagged tagged = key.reference() instanceof Digest ? null : tags.getIfPresent(ByTag.of(key));
         return tagged == null ? null : whole(key, tagged);
+    }
+
+    /**
+     * Returns what the tag meant when it was last asked for, by a plan with the same targets in whichever order: for use when no registry can
+     * tell what it means now. Null for nothing. Reads all tags where the plan's own entry is missing.
+     */
+    KeptManifest stale(CacheKey key) {
+        KeptManifest own = last(key);
+        if (own != null || key.reference() instanceof Digest || key.plan().targets().size() < 2) {
+            return own;
+        }
+        ByTag wanted = ByTag.of(key);
+        return tags.asMap().entrySet().stream().filter(entry -> entry.getKey().tag.equals(wanted.tag)
+                        && Objects.equals(entry.getKey().accept, wanted.accept) && entry.getKey().plan.hasTargetsOf(wanted.plan))
+                .max(Comparator.comparingLong(entry -> entry.getValue().checked - ticker.read()))
+                .map(entry -> whole(key, entry.getValue())).orElse(null);
     }
 
     /**

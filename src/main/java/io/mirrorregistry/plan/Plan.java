@@ -16,6 +16,7 @@ public final class Plan {
 
     private final List<Target> targets;
     private final int hash;
+    private final int unorderedHash;
 
     /**
      * A registry, and what a repository is called there.
@@ -29,7 +30,15 @@ public final class Plan {
     /** @param targets in the order of asking; may be empty */
     public Plan(List<Target> targets) {
         this.targets = List.copyOf(targets);
-        this.hash = this.targets.hashCode();
+        int ordered = 1;
+        int unordered = 0;
+        for (Target target : this.targets) {
+            int one = target.hashCode();
+            ordered = 31 * ordered + one;
+            unordered += one;
+        }
+        this.hash = ordered;
+        this.unorderedHash = unordered;
     }
 
     public List<Target> targets() {
@@ -56,6 +65,17 @@ public final class Plan {
             last = target.name;
         }
         return bytes;
+    }
+
+    /** Returns whether both plans have the same targets, in whichever order. */
+    public boolean hasTargetsOf(Plan other) {
+        return targets.size() == other.targets.size() && unorderedHash == other.unorderedHash
+                && (targets.equals(other.targets) || targets.containsAll(other.targets));
+    }
+
+    /** Returns a hash code that is the same for plans with the same targets, in whichever order. */
+    public int unorderedHash() {
+        return unorderedHash;
     }
 
     @Override

@@ -22,11 +22,13 @@ public final class FailuresStep {
             return;
         }
         if (failure instanceof RegistryTroubleException trouble) {
-            LOG.atWarn().addKeyValue("request_id", pull.requestId())
-                    .log("{} is in trouble: {}", trouble.registry(), trouble.getMessage());
+            if (!trouble.registry().equals(Pull.NOBODY)) {
+                LOG.atWarn().addKeyValue("request_id", pull.requestId())
+                        .log("Registry {} is in trouble: {}", trouble.registry(), trouble.getMessage());
+            }
             pull.attemptFailed(failure, new Pull.Fallback(trouble.registry(), trouble.kind().label(), trouble.getMessage()));
         } else if (failure instanceof NotHereException missing) {
-            LOG.debug("{} has not got it: {}", missing.registry(), missing.getMessage());
+            LOG.debug("Registry {} has not got it: {}", missing.registry(), missing.getMessage());
             pull.attemptFailed(failure, new Pull.Fallback(missing.registry(), "not-here", missing.getMessage()));
         }
     }

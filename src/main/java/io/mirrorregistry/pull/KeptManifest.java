@@ -19,7 +19,11 @@ public record KeptManifest(Digest digest, String type, long length, byte[] bytes
     /** Returns the manifest that is the exchange's answer. */
     public static KeptManifest answered(Exchange exchange) {
         Message message = exchange.getMessage();
-        Digest digest = new Digest(message.getHeader(ManifestStep.DIGEST, String.class));
+        String told = message.getHeader(ManifestStep.DIGEST, String.class);
+        if (told == null) {
+            throw new IllegalStateException("there is no manifest to keep: no registry was asked before the step cache.keep");
+        }
+        Digest digest = new Digest(told);
         String type = message.getHeader(Exchange.CONTENT_TYPE, String.class);
         String registry = Pull.of(exchange).servedBy();
         if (message.getBody() instanceof ByteBuffer body) {

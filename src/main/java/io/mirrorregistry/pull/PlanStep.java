@@ -41,7 +41,7 @@ public final class PlanStep {
 
     /**
      * Reads a request's namespace into the pull, and the name in it: the parameter {@code ns}, or else the first part of the name where a
-     * registry serves that. Sets the plan to the registries that serve the namespace, or those of {@code mirror.plan}.
+     * registry serves that. Which registries are asked is still open after that.
      *
      * @param given the parameter ns; null for none
      * @throws ProtocolException NAME_INVALID where the parameter is no host name
@@ -69,7 +69,7 @@ public final class PlanStep {
     /** Sets the registries that serve the namespace, or those of {@code mirror.plan} where none serves it, in that order. */
     public void ordered(Exchange exchange) {
         Pull pull = Pull.of(exchange);
-        pull.planning().registries(namespaces.registriesFor(pull.namespace()));
+        registries(exchange, namespaces.registriesFor(pull.namespace()));
     }
 
     /** Returns the registries as a strategy sees them for this request. */
@@ -113,20 +113,41 @@ public final class PlanStep {
                 list.add(name.strip());
             }
         }
-        set(Pull.of(exchange), list);
+        if (list.isEmpty()) {
+            throw refused(Pull.of(exchange), "a step plan.ask names no registry");
+        }
+        set(exchange, list);
     }
 
     /** Sets the registries, as {@link #ask} does. */
-    void set(Pull pull, List<String> names) throws RegistryTroubleException {
+    void set(Exchange exchange, List<String> names) throws RegistryTroubleException {
+        Pull pull = Pull.of(exchange);
         for (String name : names) {
             if (!registries.containsKey(name)) {
-                LOG.atError().addKeyValue("request_id", pull.requestId())
-                        .log("The plan for {} names the registry {}, which no setting defines; nobody is asked", pull.request().path(), name);
-                throw new RegistryTroubleException(name, pull.request().path() + " was not asked: no setting defines the registry " + name,
-                        RegistryTroubleException.Kind.NOT_ASKED, null);
+                throw refused(pull, "no setting defines the registry " + name);
             }
         }
-        pull.planning().registries(allowed(pull, names));
+        registries(exchange, allowed(pull, names));
+    }
+
+    /** Logs why a plan cannot work, and returns the exception by which the client is told 503. */
+    static RegistryTroubleException refused(Pull pull, String why) {
+        LOG.atError().addKeyValue("request_id", pull.requestId()).log("The plan for {} cannot work, and nobody is asked: {}", pull.request().path(), why);
+        return new RegistryTroubleException(Pull.NOBODY, pull.request().path() + " was not asked: " + why, RegistryTroubleException.Kind.NOT_ASKED, null);
+    }
+
+    private static void registries(Exchange exchange, List<String> names) {
+        Pull pull = Pull.of(exchange);
+        pull.planning().registries(names);
+        planAgain(exchange, pull);
+    }
+
+    /** A plan may change after registries of an earlier one were asked. */
+    private static void planAgain(Exchange exchange, Pull pull) {
+        if (pull.target() != null) {
+            pull.planAgain();
+            exchange.setVariable(NEXT, true);
+        }
     }
 
     /** Returns those of the registries that may be asked: where a namespace is served, no other registry's image of that name is the client's. */
@@ -141,25 +162,27 @@ public final class PlanStep {
 
     /** Takes a prefix away from the name that is asked for, if the name has it and something is left. */
     public void withoutPrefix(String prefix, Exchange exchange) {
-        Planning planning = Pull.of(exchange).planning();
-        RepositoryName name = planning.name();
+        Pull pull = Pull.of(exchange);
+        RepositoryName name = pull.planning().name();
         if (name != null && name.value().startsWith(prefix) && RepositoryName.isValid(name.value().substring(prefix.length()))) {
-            planning.name(new RepositoryName(name.value().substring(prefix.length())));
+            pull.planning().name(new RepositoryName(name.value().substring(prefix.length())));
+            planAgain(exchange, pull);
         }
     }
 
     /**
      * Sets the name that is asked for; the registry's own {@code prefix} and {@code library} still apply.
      *
-     * @throws ProtocolException NAME_INVALID for what is no repository name
+     * @throws RegistryTroubleException for what is no repository name
      */
-    public void named(String name, Exchange exchange) throws ProtocolException {
-        Planning planning = Pull.of(exchange).planning();
-        if (planning.name() != null) {
+    public void named(String name, Exchange exchange) throws RegistryTroubleException {
+        Pull pull = Pull.of(exchange);
+        if (pull.planning().name() != null) {
             if (!RepositoryName.isValid(name)) {
-                throw new ProtocolException(ErrorCode.NAME_INVALID, "The mirror's plan asks for this under a name that no repository can have.", null);
+                throw refused(pull, "a step plan.named sets " + name + ", which is no repository name");
             }
-            planning.name(new RepositoryName(name));
+            pull.planning().name(new RepositoryName(name));
+            planAgain(exchange, pull);
         }
     }
 
@@ -200,7 +223,7 @@ public final class PlanStep {
     private static void begin(Exchange exchange) throws NotHereException {
         Pull pull = Pull.of(exchange);
         if (!pull.isNext()) {
-            throw new NotHereException("none", pull.request().path() + " was not asked: the plan is empty");
+            throw new NotHereException(Pull.NOBODY, pull.request().path() + " was not asked: the plan is empty");
         }
         exchange.setVariable(REGISTRY, pull.nextTarget().registry());
     }

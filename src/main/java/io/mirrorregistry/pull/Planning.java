@@ -9,7 +9,8 @@ final class Planning {
 
     private final PlanStep by;
     private RepositoryName name;
-    private List<String> registries = List.of();
+    /** Null while no step has set them. */
+    private List<String> registries;
     private Plan plan;
 
     /** @param name the repository's name; null where none is asked for */
@@ -27,10 +28,6 @@ final class Planning {
         this.plan = null;
     }
 
-    List<String> registries() {
-        return registries;
-    }
-
     void registries(List<String> names) {
         this.registries = names;
         this.plan = null;
@@ -38,6 +35,10 @@ final class Planning {
 
     Plan plan() {
         if (plan == null) {
+            if (registries == null) {
+                throw new IllegalStateException("no step of the routes has set which registries are asked: each way through the plan needs a step"
+                        + " plan.ask, plan.ordered or a strategy");
+            }
             plan = by.compose(registries, name);
         }
         return plan;

@@ -22,11 +22,15 @@ import org.apache.camel.Exchange;
  */
 public final class Pull extends CallContext {
 
+    /** Stands for a registry where none was asked. */
+    public static final String NOBODY = "none";
+
     private final HttpServerRequest client;
     private final HttpServerResponse response;
     private final boolean head;
     private final List<Exception> failures = new ArrayList<>(2);
     private final List<Fallback> attempts = new ArrayList<>(2);
+    private final List<Plan.Target> failed = new ArrayList<>(2);
     private volatile ApiRequest request;
     private volatile String servedBy;
     private volatile boolean abandoned;
@@ -180,12 +184,21 @@ public final class Pull extends CallContext {
         return planning;
     }
 
-    /** Returns the plan; it does not change any more once it has been returned. */
+    /**
+     * Returns the plan as the steps have made it so far.
+     *
+     * @throws IllegalStateException when no step has
+     */
     public Plan plan() {
         if (planning == null) {
-            throw new IllegalStateException("no step of the routes has set the plan");
+            throw new IllegalStateException("no step of the routes has understood the request");
         }
         return planning.plan();
+    }
+
+    /** Begins anew with the registries of a plan that has changed; those that have failed under the same name are not asked again. */
+    void planAgain() {
+        next = 0;
     }
 
     /** Returns whether another registry of the plan is left. */
@@ -193,28 +206,18 @@ public final class Pull extends CallContext {
         return peek() < plan().targets().size();
     }
 
-    /** Returns the index of the next target whose registry has not failed for this request. */
+    /** Returns the index of the next target that has not failed for this request. */
     private int peek() {
         List<Plan.Target> targets = plan().targets();
-        while (next < targets.size() && !failures.isEmpty() && hasFailed(targets.get(next).registry())) {
+        while (next < targets.size() && failed.contains(targets.get(next))) {
             next++;
         }
         return next;
     }
 
-    private boolean hasFailed(String registry) {
-        for (Exception failure : failures) {
-            if (failure instanceof RegistryTroubleException trouble ? trouble.registry().equals(registry)
-                    : failure instanceof NotHereException missing && missing.registry().equals(registry)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
     /** Begins the next attempt. */
     Plan.Target nextTarget() {
-        target = plan().targets().get(peek());
+        target(plan().targets().get(peek()));
         next++;
         return target;
     }
@@ -227,6 +230,7 @@ public final class Pull extends CallContext {
     /** Makes this the registry that is asked, and the name there. */
     public void target(Plan.Target chosen) {
         this.target = chosen;
+        plannedRegistry(chosen == null ? null : chosen.registry());
     }
 
     /** Returns the path of what is asked for at the registry that is asked. */
@@ -255,6 +259,9 @@ public final class Pull extends CallContext {
     void attemptFailed(Exception failure, Fallback attempt) {
         failures.add(failure);
         attempts.add(attempt);
+        if (target != null) {
+            failed.add(target);
+        }
     }
 
     /** Returns why registries could not serve after which another was asked, in the order of asking; also at the end only. */
@@ -278,7 +285,7 @@ public final class Pull extends CallContext {
             throw trouble;
         }
         throw last instanceof NotHereException missing ? missing
-                : new NotHereException("none", request.path() + " was not asked: the plan is empty");
+                : new NotHereException(NOBODY, request.path() + " was not asked: the plan is empty");
     }
 
     /** Returns the troubles among the failures. */

@@ -40,10 +40,11 @@ public final class StrategyStep {
             FatalErrors.check(e);
             LOG.atError().addKeyValue("request_id", pull.requestId()).setCause(e)
                     .log("The strategy {} failed for {}; nobody is asked", name, pull.request().path());
-            throw new RegistryTroubleException(name, pull.request().path() + " was not asked: the strategy " + name + " failed",
+            throw new RegistryTroubleException(Pull.NOBODY, pull.request().path() + " was not asked: the strategy " + name + " failed",
                     RegistryTroubleException.Kind.NOT_ASKED, null);
         }
-        plan.set(pull, order);
+        // Nobody is left out for a strategy that finds nobody well: an outage must not look as if the image were missing.
+        plan.set(exchange, order.isEmpty() ? plan.registriesFor(pull).planned() : order);
     }
 
     private static PlanRequest request(Pull pull) {

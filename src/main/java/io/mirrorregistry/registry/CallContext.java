@@ -17,6 +17,7 @@ public class CallContext implements AutoCloseable {
     private final boolean ownId;
     private MirrorIdentity underWay;
     private String passed;
+    private String plannedRegistry;
     private Registry registry;
     private Call call;
 
@@ -85,6 +86,16 @@ public class CallContext implements AutoCloseable {
 
     public final void registry(Registry chosen) {
         this.registry = chosen;
+    }
+
+    /** Sets the registry that the plan asks now; null for none. */
+    protected final void plannedRegistry(String name) {
+        this.plannedRegistry = name;
+    }
+
+    /** Returns the registry that the plan asks now, whose name the call's path has; null for none. */
+    final String plannedRegistry() {
+        return plannedRegistry;
     }
 
     /** Returns the call that is to be made next, or was just made; null before the first. */

@@ -98,6 +98,10 @@ public final class Registry {
     /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
     public CompletionStage<Void> prepare(Exchange exchange) {
         CallContext context = CallContext.of(exchange);
+        if (context.plannedRegistry() != null && !context.plannedRegistry().equals(name())) {
+            throw new IllegalStateException("a route calls the registry " + name() + " while the plan asks " + context.plannedRegistry()
+                    + ", where the repository may have another name");
+        }
         context.registry(this);
         Call call = context.call();
         Message message = exchange.getMessage();

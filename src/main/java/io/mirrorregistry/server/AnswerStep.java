@@ -105,7 +105,9 @@ public final class AnswerStep {
 
     /** Says that a registry is in trouble, so that nobody knows whether it has what was asked for. */
     public void unavailable(Exchange exchange) {
-        error(exchange, ErrorCode.UNAVAILABLE, "A registry is in trouble and no other has this; try again.", names(exchange));
+        String names = names(exchange);
+        error(exchange, ErrorCode.UNAVAILABLE, names.isEmpty() ? "The mirror's plan for this cannot work; its log tells why."
+                : "A registry is in trouble and no other has this; try again.", names.isEmpty() ? null : names);
         exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));
     }
 
@@ -120,7 +122,7 @@ public final class AnswerStep {
 
     private static String names(Exchange exchange) {
         List<RegistryTroubleException> troubles = Pull.of(exchange).troubles();
-        return String.join(", ", troubles.stream().map(RegistryTroubleException::registry).distinct().toList());
+        return String.join(", ", troubles.stream().map(RegistryTroubleException::registry).filter(name -> !name.equals(Pull.NOBODY)).distinct().toList());
     }
 
     /** Returns what the first registry told that told something. */

@@ -38,6 +38,8 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     private static final Logger LOG = LoggerFactory.getLogger(ClientsConsumer.class);
     /** The request's data by which a parsed path reaches the exchange. */
     private static final String PARSED = "mirror.path";
+    /** The request's data by which that reaches the exchange which the event loop has found in memory. */
+    private static final String GUESS = "mirror.guess";
 
     private final int port;
     private final Workers workers;
@@ -108,7 +110,9 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         if (path != null) {
             request.put(PARSED, path);
         }
-        if (fastPath.isFor(request.request(), path)) {
+        Object guess = fastPath.guess(request.request(), path);
+        if (guess != null) {
+            request.put(GUESS, guess);
             long start = System.nanoTime();
             begin(request, own);
             fastPath.took(System.nanoTime() - start);
@@ -144,6 +148,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             exchange.setPattern(ExchangePattern.InOut);
             ending.pull = AccessLog.line(request).pull(memory.share());
             ending.pull.parsed(request.get(PARSED));
+            ending.pull.lookup(request.get(GUESS));
             ending.pull.on(exchange);
             exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
             createUoW(exchange);
@@ -203,8 +208,12 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
                 response.reset();
             } else if (!response.ended() && !response.closed()) {
                 String id = response.headers().get(RequestId.HEADER);
+                String namespace = response.headers().get(RequestStep.NAMESPACE_HEADER);
                 response.headers().clear();
                 response.putHeader(RequestId.HEADER, String.valueOf(id));
+                if (namespace != null) {
+                    response.putHeader(RequestStep.NAMESPACE_HEADER, namespace);
+                }
                 EdgeHandlers.failed(request.request());
             }
         } catch (Throwable e) {

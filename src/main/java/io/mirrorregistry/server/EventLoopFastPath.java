@@ -28,14 +28,15 @@ public final class EventLoopFastPath {
     public interface Memory {
 
         /**
-         * Returns whether the answer is in memory; runs on the event loop.
+         * Returns what is in memory; runs on the event loop.
          *
          * @param path a manifest or a blob
          * @param namespace the parameter ns; empty for none
          * @param accept the Accept lines joined with commas; null for none
          * @param head whether the method is HEAD
+         * @return what the request's pull is to carry; null if the answer is not in memory
          */
-        boolean isAtHand(ApiPath path, String namespace, String accept, boolean head);
+        Object guess(ApiPath path, String namespace, String accept, boolean head);
     }
 
     public EventLoopFastPath(Memory memory) {
@@ -56,16 +57,17 @@ public final class EventLoopFastPath {
     }
 
     /**
-     * Returns whether the event loop may run the request's route. Call it, as the other method, on the event loop.
+     * Returns what is in memory for a request whose route the event loop may run; null for any other. Call it, as the other method, on the
+     * event loop.
      *
      * @param path from {@link #parse}
      */
-    boolean isFor(HttpServerRequest request, ApiPath path) {
+    Object guess(HttpServerRequest request, ApiPath path) {
         if (closed || path == null) {
-            return false;
+            return null;
         }
         String namespace = request.query() == null ? null : request.params(RequestStep.SEMICOLON_IS_NORMAL).get(RequestStep.NS);
-        return memory.isAtHand(path, namespace == null ? "" : namespace, RequestStep.accept(request), request.method() == HttpMethod.HEAD);
+        return memory.guess(path, namespace == null ? "" : namespace, RequestStep.accept(request), request.method() == HttpMethod.HEAD);
     }
 
     /** Tells how long such a route has held the event loop. */

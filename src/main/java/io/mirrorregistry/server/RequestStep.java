@@ -40,6 +40,9 @@ public final class RequestStep {
     /** A semicolon is a character like any other, as in the WHATWG's URL standard; by default Vert.x ends a parameter there. */
     static final boolean SEMICOLON_IS_NORMAL = true;
 
+    /** The response header with the namespace that the client has sent as ns. */
+    static final String NAMESPACE_HEADER = "OCI-Namespace";
+
     private final MirrorIdentity self;
     private final PlanStep plan;
 
@@ -68,9 +71,6 @@ public final class RequestStep {
                     request.method().name());
         }
         ApiPath path = pull.parsed() != null ? pull.parsed() : ApiPath.parse(request.path() == null ? "" : request.path());
-        if (pull.isIdGiven() || request.getHeader(HttpHeaderNames.VIA) != null) {
-            refuseLoop(pull, request, path);
-        }
         ApiRequest.Page page = path.kind() == ApiPath.Kind.TAGS
                 ? ApiRequest.Page.parse(request.getParam("n"), request.getParam("last")) : ApiRequest.Page.ALL;
         String artifactType = path.kind() == ApiPath.Kind.REFERRERS ? request.getParam("artifactType") : null;
@@ -78,7 +78,10 @@ public final class RequestStep {
                 artifactType == null || artifactType.isEmpty() ? null : artifactType));
         RepositoryName repository = plan.begin(pull, namespace(request));
         if (pull.isNamespaceGiven()) {
-            message.getResponse().putHeader("OCI-Namespace", pull.namespace());
+            message.getResponse().putHeader(NAMESPACE_HEADER, pull.namespace());
+        }
+        if (pull.isIdGiven() || request.getHeader(HttpHeaderNames.VIA) != null) {
+            refuseLoop(pull, request, path);
         }
         setVariables(exchange, pull, repository);
     }
