@@ -33,6 +33,7 @@ final class Planning {
         this.plan = null;
     }
 
+    /** @throws IllegalStateException when no step has set the registries: a plan that was forgotten is not one that asks nobody */
     Plan plan() {
         if (plan == null) {
             if (registries == null) {
