@@ -31,7 +31,39 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
 
     /** Who has what is asked for, and who is in trouble. */
     enum Situation {
-        COLD_HAS_IT, NOBODY_ELSE_HAS_IT, COLD_IS_IN_TROUBLE_TOO, ONLY_COLD_IS_LIKE_THIS
+        COLD_HAS_IT("hot,cold"), NOBODY_ELSE_HAS_IT("hot,cold"), COLD_IS_IN_TROUBLE_TOO("hot,cold"), ONLY_COLD_IS_LIKE_THIS("hot,cold"),
+        /** Hot is like this, the second has not got it, the third has it. */
+        THIRD_HAS_IT("hot,warm,cold"),
+        /** Hot is like this, the second is in trouble too, the third has it. */
+        THIRD_HAS_IT_SECOND_IS_IN_TROUBLE_TOO("hot,warm,cold"),
+        /** The first has not got it, hot is like this, the third has it. */
+        LIKE_THIS_IN_THE_MIDDLE("warm,hot,cold"),
+        /** The first has not got it, hot is like this, nor has the third got it. */
+        LIKE_THIS_IN_THE_MIDDLE_AND_NOBODY_ELSE_HAS_IT("warm,hot,cold");
+
+        static final List<Situation> OF_TWO = List.of(COLD_HAS_IT, NOBODY_ELSE_HAS_IT, COLD_IS_IN_TROUBLE_TOO, ONLY_COLD_IS_LIKE_THIS);
+        static final List<Situation> OF_THREE = List.of(THIRD_HAS_IT, THIRD_HAS_IT_SECOND_IS_IN_TROUBLE_TOO, LIKE_THIS_IN_THE_MIDDLE,
+                LIKE_THIS_IN_THE_MIDDLE_AND_NOBODY_ELSE_HAS_IT);
+
+        private final String plan;
+
+        Situation(String plan) {
+            this.plan = plan;
+        }
+
+        /** Returns the registries in the order of asking, for {@code mirror.plan}. */
+        String plan() {
+            return plan;
+        }
+
+        boolean coldHasIt() {
+            return this != NOBODY_ELSE_HAS_IT && this != LIKE_THIS_IN_THE_MIDDLE_AND_NOBODY_ELSE_HAS_IT;
+        }
+
+        /** Returns whether cold answers with it, after whatever hot does. */
+        boolean coldServesIt() {
+            return coldHasIt() && this != COLD_IS_IN_TROUBLE_TOO;
+        }
     }
 
     private static final String TAG = "1.0";
@@ -58,6 +90,9 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
         if (situation == Situation.COLD_IS_IN_TROUBLE_TOO) {
             pair.cold().fault(Fault.status(500).where(call -> repository.equals(call.name())));
         }
+        if (situation == Situation.THIRD_HAS_IT_SECOND_IS_IN_TROUBLE_TOO) {
+            pair.warm().fault(Fault.status(500).where(call -> repository.equals(call.name())));
+        }
         Heard heard = Heard.ask(pair.mirror(asked).url() + content.path(), head);
         try {
             judge(heard, content);
@@ -80,7 +115,7 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
             if (situation != Situation.ONLY_COLD_IS_LIKE_THIS) {
                 fill(pair.hot(), hots, "hots-own");
             }
-            if (situation != Situation.NOBODY_ELSE_HAS_IT) {
+            if (situation.coldHasIt()) {
                 fill(pair.cold(), colds, "colds-own");
             }
         }
@@ -109,7 +144,7 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
             case TROUBLE -> troubled(heard, content, false);
             case THROTTLED -> troubled(heard, content, true);
             case HARMLESS -> served(heard, content, coldOnly ? Set.of("cold")
-                    : situation == Situation.COLD_HAS_IT ? Set.of("hot", "cold") : Set.of("hot"), !coldOnly);
+                    : situation.coldServesIt() ? Set.of("hot", "cold") : Set.of("hot"), !coldOnly);
             case PASSED_ON -> {
                 assertEquals(307, heard.status());
                 assertNotNull(heard.header("Location"));
@@ -131,7 +166,7 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
     }
 
     private void troubled(Heard heard, Content content, boolean throttled) {
-        if (situation == Situation.COLD_HAS_IT) {
+        if (situation.coldServesIt() && situation != Situation.ONLY_COLD_IS_LIKE_THIS) {
             served(heard, content, Set.of("cold"), false);
             return;
         }
@@ -190,6 +225,9 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
         String warning = heard.header("Warning");
         String troubled = !hotIsWell && situation != Situation.ONLY_COLD_IS_LIKE_THIS ? "hot"
                 : situation == Situation.COLD_IS_IN_TROUBLE_TOO ? "cold" : null;
+        if (situation == Situation.THIRD_HAS_IT_SECOND_IS_IN_TROUBLE_TOO) {
+            troubled = troubled == null ? "warm could" : troubled + ", warm could";
+        }
         if (troubled == null) {
             assertNull(warning);
         } else {

@@ -16,6 +16,8 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -53,15 +55,30 @@ class FaultTableTest {
     private final List<AutoCloseable> toClose = new ArrayList<>(List.of(cold, tokens, shortLived));
     private final ExecutorService clients = Executors.newFixedThreadPool(SIDE_BY_SIDE);
 
-    /** Mirrors, one for each mode of blobs, of the same registries; tokens is null where hot wants none. */
-    record Pair(TestRegistry hot, TestRegistry cold, TokenService tokens, TestMirror auto, TestMirror proxy) {
+    /** Mirrors, one for each mode of blobs, of the same registries; tokens is null where hot wants none, warm where there are two registries. */
+    record Pair(TestRegistry hot, TestRegistry warm, TestRegistry cold, TokenService tokens, TestMirror auto, TestMirror proxy) {
 
         static Pair start(TestRegistry hot, String hotUrl, TestRegistry cold, TokenService tokens, String timeout) {
-            String[] settings = {"HOT_URL", hotUrl, "COLD_URL", cold.url(), "HOT_CONNECT_TIMEOUT", "300ms",
-                "HOT_RESPONSE_TIMEOUT", timeout, "COLD_RESPONSE_TIMEOUT", timeout};
-            List<String> proxied = new ArrayList<>(List.of(settings));
+            return start(hot, hotUrl, null, cold, tokens, timeout, "hot,cold");
+        }
+
+        static Pair start(TestRegistry hot, String hotUrl, TestRegistry warm, TestRegistry cold, TokenService tokens, String timeout, String plan) {
+            List<String> settings = new ArrayList<>(List.of("HOT_URL", hotUrl, "COLD_URL", cold.url(), "HOT_CONNECT_TIMEOUT", "300ms",
+                    "HOT_RESPONSE_TIMEOUT", timeout, "COLD_RESPONSE_TIMEOUT", timeout, "MIRROR_PLAN", plan));
+            if (warm != null) {
+                Collections.addAll(settings, "WARM_URL", warm.url(), "WARM_CONNECT_TIMEOUT", "500ms", "WARM_RESPONSE_TIMEOUT", timeout, "WARM_BLOBS", "proxy");
+            }
+            List<String> proxied = new ArrayList<>(settings);
             Collections.addAll(proxied, "HOT_BLOBS", "proxy", "COLD_BLOBS", "proxy");
-            return new Pair(hot, cold, tokens, TestMirror.start(settings), TestMirror.start(proxied.toArray(String[]::new)));
+            return new Pair(hot, warm, cold, tokens, TestMirror.start(settings.toArray(String[]::new)), TestMirror.start(proxied.toArray(String[]::new)));
+        }
+
+        String[] names() {
+            return warm == null ? new String[] {"hot", "cold"} : new String[] {"hot", "warm", "cold"};
+        }
+
+        Stream<TestRegistry> registries() {
+            return warm == null ? Stream.of(hot, cold) : Stream.of(hot, warm, cold);
         }
 
         TestMirror mirror(Asked asked) {
@@ -95,7 +112,8 @@ class FaultTableTest {
         List<FaultCase> cases = new ArrayList<>();
         Pair calls = pair(TestRegistry.start("hot"), null);
         Pair bearer = pair(TestRegistry.start("hot").requireBearer(tokens), tokens);
-        for (Row row : FaultTable.rows()) {
+        List<Row> rows = FaultTable.rows();
+        for (Row row : rows) {
             add(cases, row, row.ofTokens() ? bearer : calls);
         }
         connections().forEach((name, pair) ->
@@ -105,6 +123,7 @@ class FaultTableTest {
         add(cases, new Row("token service promises more than it keeps", null, null,
                 (asked, head) -> FaultTable.Effect.HARMLESS, null),
                 pair(TestRegistry.start("hot").requireBearer(shortLived), shortLived));
+        addThree(cases, rows, calls.hot(), bearer.hot());
         System.out.println("FaultTableTest: " + cases.size() + " cases of "
                 + cases.stream().map(FaultCase::row).distinct().count() + " faults");
 
@@ -122,7 +141,7 @@ class FaultTableTest {
         for (Pair pair : new LinkedHashSet<>(cases.stream().map(FaultCase::pair).toList())) {
             for (TestMirror mirror : List.of(pair.auto(), pair.proxy())) {
                 try {
-                    mirror.awaitNoneLeased("hot", "cold");
+                    mirror.awaitNoneLeased(pair.names());
                 } catch (AssertionError e) {
                     lost.add(e.getMessage() + (mirror == pair.auto() ? " (auto)" : " (proxy)") + ", after " + culprits(cases, pair, mirror));
                 }
@@ -134,10 +153,10 @@ class FaultTableTest {
     /** Waits until the pool has closed what it keeps for the next call: what is open then is what was lost. */
     private static List<String> culprits(List<FaultCase> cases, Pair pair, TestMirror mirror) throws InterruptedException {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
-        while (mirror.connections("hot", "idle") + mirror.connections("cold", "idle") > 0 && System.nanoTime() < end) {
+        while (Stream.of(pair.names()).anyMatch(name -> mirror.connections(name, "idle") > 0) && System.nanoTime() < end) {
             Thread.sleep(500);
         }
-        Set<String> names = Stream.of(pair.hot(), pair.cold()).flatMap(registry -> registry.lastCalls().stream())
+        Set<String> names = pair.registries().flatMap(registry -> registry.lastCalls().stream())
                 .map(call -> String.valueOf(call.name())).collect(Collectors.toSet());
         return cases.stream().filter(one -> names.contains(one.repository())).map(FaultCase::toString).toList();
     }
@@ -147,19 +166,70 @@ class FaultTableTest {
     }
 
     private void add(List<FaultCase> cases, Row row, Pair pair) {
-        for (Situation situation : Situation.values()) {
+        for (Situation situation : Situation.OF_TWO) {
             if (row.registry() != null || situation != Situation.ONLY_COLD_IS_LIKE_THIS) {
                 add(cases, row, pair, situation);
             }
         }
     }
 
-    private void add(List<FaultCase> cases, Row row, Pair pair, Situation situation) {
+    private static void add(List<FaultCase> cases, Row row, Pair pair, Situation situation) {
         for (Asked asked : Asked.values()) {
             for (boolean head : new boolean[] {false, true}) {
-                cases.add(new FaultCase(row, asked, head, situation, pair, "library/case-" + cases.size() + "-x"));
+                add(cases, row, pair, situation, asked, head);
             }
         }
+    }
+
+    private static void add(List<FaultCase> cases, Row row, Pair pair, Situation situation, Asked asked, boolean head) {
+        cases.add(new FaultCase(row, asked, head, situation, pair, "library/case-" + cases.size() + "-x"));
+    }
+
+    /**
+     * The table with three registries. What a fault comes to does not depend on the third registry, so not each case is run again. Of the
+     * faults that come to the same (one object of {@link FaultTable.Effects}) the first is run with everything: what is asked for, methods and
+     * situations. Each of the others meets each thing that is asked for once, and its situations and methods take turns, so that every pair
+     * of fault and situation, and of fault and method, is there.
+     */
+    private void addThree(List<FaultCase> cases, List<Row> rows, TestRegistry hot, TestRegistry guarded) throws IOException {
+        TestRegistry warm = TestRegistry.start("warm");
+        toClose.add(warm);
+        Map<Situation, Pair> plain = three(hot, hot.url(), warm, null);
+        Map<Situation, Pair> bearer = three(guarded, guarded.url(), warm, tokens);
+        Set<Object> whole = new HashSet<>();
+        int number = 0;
+        for (Row row : rows) {
+            Map<Situation, Pair> pairs = row.ofTokens() ? bearer : plain;
+            if (whole.add(List.of(row.effects(), row.ofTokens()))) {
+                Situation.OF_THREE.forEach(situation -> add(cases, row, pairs.get(situation), situation));
+                continue;
+            }
+            for (Asked asked : Asked.values()) {
+                Situation situation = Situation.OF_THREE.get((number + asked.ordinal()) % Situation.OF_THREE.size());
+                add(cases, row, pairs.get(situation), situation, asked, (number + asked.ordinal() / 2) % 2 == 1);
+            }
+            number++;
+        }
+        TestRegistry refusing = TestRegistry.start("hot");
+        refusing.stop();
+        TestRegistry silent = TestRegistry.start("hot");
+        silent.fault(Fault.silenceOnAccept());
+        for (TestRegistry broken : List.of(refusing, silent)) {
+            toClose.add(broken);
+            Row row = new Row(broken == refusing ? "refused connection" : "silence after connect", null, null, (asked, head) -> FaultTable.Effect.TROUBLE, null);
+            three(broken, broken.url(), warm, null).forEach((situation, pair) -> add(cases, row, pair, situation));
+        }
+    }
+
+    /** Returns mirrors for each situation: those that differ only in what registries have are the same. */
+    private Map<Situation, Pair> three(TestRegistry hot, String url, TestRegistry warm, TokenService theirs) {
+        Map<String, Pair> byPlan = new LinkedHashMap<>();
+        Map<Situation, Pair> pairs = new EnumMap<>(Situation.class);
+        for (Situation situation : Situation.OF_THREE) {
+            pairs.put(situation, byPlan.computeIfAbsent(situation.plan(), plan -> Pair.start(hot, url, warm, cold, theirs, "1s", plan)));
+        }
+        byPlan.values().forEach(pair -> Collections.addAll(toClose, pair.auto(), pair.proxy()));
+        return pairs;
     }
 
     /** Registries of which each connection comes to nothing. */
