@@ -36,7 +36,9 @@ class FailingStepTest {
     static Stream<Arguments> places() {
         return Stream.of("front-door.camel.yaml ref: request", "front-door.camel.yaml ref: answer", "manifest.camel.yaml ref: cache",
                 "manifest.camel.yaml uri: direct:ask-until-found", "manifest.camel.yaml ref: manifest", "registry.camel.yaml ref: \"{{name}}\"",
-                "registry.camel.yaml circuitBreaker:", "plan.camel.yaml uri: \"direct:strategy-{{mirror.strategy}}\"", "ask.camel.yaml ref: plan", "blob.camel.yaml ref: stream", "blob.camel.yaml ref: blob", "errors.camel.yaml ref: failures",
+                "registry.camel.yaml circuitBreaker:", "plan.camel.yaml uri: \"direct:strategy-{{mirror.strategy}}\"", "ask.camel.yaml ref: plan",
+                "ask.camel.yaml uri: direct:manifest-at-registry", "ask.camel.yaml uri: direct:blob-at-registry", "ask.camel.yaml uri: direct:tags-at-registry",
+                "ask.camel.yaml ref: failures", "blob.camel.yaml ref: stream", "blob.camel.yaml ref: blob", "errors.camel.yaml ref: failures",
                 "front-door.camel.yaml method: finish poisoned", "manifest.camel.yaml ref: manifest poisoned")
                 .flatMap(place -> Stream.<Supplier<Error>>of(LinkageError::new, StackOverflowError::new)
                         .map(failure -> Arguments.of(place, failure.get().getClass().getSimpleName(), failure)));
@@ -73,7 +75,7 @@ class FailingStepTest {
                 TestMirror mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader",
                         "HOT_PASSWORD", "hunter2", "MIRROR_CACHE_SIZE", "1MB", "MIRROR_SERVER_WORKERS", "4")) {
             Image image = hot.image("library/app", "1.0");
-            List<String> paths = List.of(image.path(), image.path(image.layers().get(0)), "/v2/library/none/manifests/1");
+            List<String> paths = List.of(image.path(), image.path(image.layers().get(0)), "/v2/library/none/manifests/1", "/v2/library/app/tags/list");
             FailingStep.failure = failure;
             for (String path : paths) {
                 List<CompletableFuture<Integer>> all = IntStream.range(0, 12).mapToObj(i -> CompletableFuture.supplyAsync(() ->
