@@ -238,7 +238,8 @@ class NamespaceTest {
                 "docker.io%3Fx", "docker.io%23x", "docker.io%26ns=x", "docker.io,ghcr.io", "docker.io%2Cghcr.io", "docker%252eio", "%2564ocker.io", "a".repeat(64), "a.".repeat(127) + "a",
                 "a".repeat(2000), "d%C3%B6cker.io", "doc%E2%84%AAer.io", "docker.%C4%B1o", "docker.i%C4%B0", "%EF%BD%84ocker.io", "docker%E3%80%82io", "docker.io:%D9%A1",
                 "docker.io%E2%80%8B", "%F0%9F%90%B3.io", "%FF%FE", "::1", "[::1", "%5B%5D", "%5B%5D:1", "%5B1.2.3.4%5D", "%5B::g%5D", "%5B%5B::1%5D%5D", "%5B::1%25eth0%5D",
-                "%5B::1%5Dx", "%5B::1%5D:", "%5Bdocker.io%5D", "%5Bab%5D", "%5B:::%5D", "%5B1:2:3:4:5:6:7:8:9%5D", "%00", "docker.io%00", "docker%0Aio", "docker.io%0D%0AX-Evil:%201", "docker.io%09", "%7F", "%1B%5B31m",
+                "%5B::1%5Dx", "%5B::1%5D:", "%5Bdocker.io%5D", "%5Bab%5D", "%5B:::%5D", "%5B1:2:3:4:5:6:7:8:9%5D",
+                "%00", "docker.io%00", "docker%0Aio", "docker.io%0D%0AX-Evil:%201", "docker.io%09", "%7F", "%1B%5B31m",
                 "%22", "%3Cscript%3E", "$%7Bjndi:x%7D", "$%7Bvariable.registry%7D", "{{mirror.plan}}".replace("{", "%7B").replace("}", "%7D"), "*", "docker.*", "docker.io;x", "%5C",
                 "docker.io&ns=docker.io", "docker.io&ns=ghcr.io", "docker.io&ns=", "docker.io&NS=ghcr.io", "docker.io&n%73=ghcr.io", "%", "%2", "%zz", "docker.io%");
     }

@@ -13,11 +13,14 @@ import io.mirrorregistry.testing.TestRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,12 +33,14 @@ class RoutesPageTest {
     private Path directory;
     private final TestRegistry hot = TestRegistry.start("hot");
     private final TestRegistry cold = TestRegistry.start("cold");
+    private final TestRegistry spare = TestRegistry.start("spare");
     private TestMirror mirror;
 
     @BeforeEach
     void start() throws IOException {
         TestRoutes.copyTo(directory);
-        mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_ROUTES_RELOAD_INTERVAL", "10ms");
+        mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "SPARE_URL", spare.url(),
+                "MIRROR_ROUTES_RELOAD_INTERVAL", "10ms");
     }
 
     @AfterEach
@@ -43,11 +48,12 @@ class RoutesPageTest {
         mirror.close();
         hot.close();
         cold.close();
+        spare.close();
     }
 
     /** Does to a file what the change under that heading says. */
     private void follow(String heading) throws IOException {
-        Matcher example = Pattern.compile("### " + heading + "\n.*?```diff\n--- (\\S+)\n\\+\\+\\+ \\S+\n(.*?)```", Pattern.DOTALL)
+        Matcher example = Pattern.compile("### " + Pattern.quote(heading) + "\n.*?```diff\n--- (\\S+)\n\\+\\+\\+ \\S+\n(.*?)```", Pattern.DOTALL)
                 .matcher(Files.readString(Path.of("docs/routes.md")));
         assertTrue(example.find(), heading);
         List<String> lines = example.group(2).lines().toList();
@@ -64,6 +70,127 @@ class RoutesPageTest {
             Thread.sleep(20);
         }
         assertTrue(condition.getAsBoolean());
+    }
+
+    /** The routes that serve are those of the folder, and the check finds nothing wrong with them. */
+    private void requireSound() throws Exception {
+        assertEquals(List.of(), Check.run(directory, settings()).faults());
+        assertEquals(200, mirror.management("/observe/health").status());
+    }
+
+    private Map<String, String> settings() {
+        return Map.of("MIRROR_REGISTRY_HOT_URL", hot.url(), "MIRROR_REGISTRY_COLD_URL", cold.url(), "MIRROR_REGISTRY_SPARE_URL", spare.url());
+    }
+
+    private void forget() {
+        List.of(hot, cold, spare).forEach(TestRegistry::forget);
+    }
+
+    /** Returns the names under which a registry was asked for manifests, as {@code GET team/app:1.0}. */
+    private static List<String> asked(TestRegistry registry) {
+        return registry.calls("GET", Kind.MANIFEST).stream().map(call -> call.name() + ":" + call.reference()).toList();
+    }
+
+    static Stream<String> planEdits() throws IOException {
+        return Pattern.compile("```diff\n--- routes/plan.camel.yaml\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(Path.of("docs/routes.md"))).results()
+                .map(found -> found.group(1));
+    }
+
+    @Test
+    void eachEditOfThePlanFileAddsAtMostTenLines() throws Exception {
+        assertEquals(3, planEdits().count());
+        planEdits().forEach(edit -> {
+            long added = edit.lines().filter(line -> line.startsWith("+") && !line.startsWith("+++")).count();
+            assertTrue(added > 0 && added <= 10, added + " lines:\n" + edit);
+        });
+    }
+
+    @Test
+    void asksAThirdRegistryAfterCold() throws Exception {
+        Image image = spare.image("library/app", "1.0");
+        Image both = cold.image("library/both", "1.0");
+        spare.image("library/both", "1.0");
+        assertEquals(404, mirror.get(image.path()).status());
+        assertEquals(List.of(), asked(spare));
+        follow("A third registry after cold");
+        await(() -> mirror.get(image.path()).status() == 200);
+        forget();
+        assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+        for (TestRegistry registry : List.of(hot, cold, spare)) {
+            assertEquals(List.of("library/app:1.0"), asked(registry));
+        }
+        assertEquals(spare.url() + image.path(image.layers().get(0)), mirror.get(image.path(image.layers().get(0))).header("Location"));
+        forget();
+        assertArrayEquals(both.manifest(), mirror.get(both.path()).body());
+        assertEquals(List.of(), asked(spare));
+        assertEquals(404, mirror.get("/v2/library/none/manifests/1.0").status());
+        assertEquals(List.of("library/none:1.0"), asked(spare));
+        requireSound();
+    }
+
+    @Test
+    void sendsOnePrefixToOneRegistryWithoutThePrefix() throws Exception {
+        Image there = cold.image("app", "1.0");
+        hot.image("team-a/app", "1.0");
+        hot.image("app", "1.0");
+        hot.image("team-a/hot-only", "1.0");
+        Image other = hot.image("team-b/app", "1.0");
+        String path = "/v2/team-a/app/manifests/1.0";
+        follow("One prefix to one registry, without the prefix");
+        await(() -> Arrays.equals(there.manifest(), mirror.get(path).body()));
+        forget();
+        assertArrayEquals(there.manifest(), mirror.get(path).body());
+        assertEquals(List.of("app:1.0"), asked(cold));
+        String layer = there.layers().get(0).digest().value();
+        assertEquals(cold.url() + "/v2/app/blobs/" + layer, mirror.get("/v2/team-a/app/blobs/" + layer).header("Location"));
+        assertEquals("{\"name\":\"team-a/app\",\"tags\":[\"1.0\"]}", mirror.get("/v2/team-a/app/tags/list").text());
+        assertEquals(404, mirror.get("/v2/team-a/hot-only/manifests/1.0").status());
+        assertEquals(404, mirror.get("/v2/team-a/none/manifests/1.0").status());
+        assertEquals(List.of(), asked(hot));
+        assertEquals(List.of(), hot.calls("HEAD", Kind.BLOB));
+        assertEquals(List.of(), hot.calls("GET", Kind.TAGS));
+        assertArrayEquals(other.manifest(), mirror.get(other.path()).body());
+        requireSound();
+    }
+
+    @Test
+    void neverTakesLatestFromHot() throws Exception {
+        Image old = hot.image("library/app", "latest");
+        Image newest = cold.image("library/app", "latest");
+        hot.image("library/hot-only", "latest");
+        Image fixed = hot.image("library/app", "1.0");
+        cold.image("library/app", "1.0");
+        assertArrayEquals(old.manifest(), mirror.get(old.path()).body());
+        follow("Never take `:latest` from hot");
+        await(() -> Arrays.equals(newest.manifest(), mirror.get(newest.path()).body()));
+        forget();
+        assertArrayEquals(newest.manifest(), mirror.get(newest.path()).body());
+        assertEquals(List.of("library/app:latest"), asked(cold));
+        assertEquals(404, mirror.get("/v2/library/hot-only/manifests/latest").status());
+        assertEquals(List.of(), asked(hot));
+        assertArrayEquals(fixed.manifest(), mirror.get(fixed.path()).body());
+        assertArrayEquals(newest.manifest(), mirror.get(newest.pathByDigest()).body());
+        assertEquals(List.of("library/app:1.0", "library/app:" + newest.digest()), asked(hot));
+        requireSound();
+    }
+
+    @Test
+    void callsARegistryOtherwise() throws Exception {
+        Image image = cold.image("library/app", "1.0");
+        cold.missing(403);
+        String missing = "/v2/library/none/manifests/1.0";
+        assertEquals(404, mirror.get(missing).status());
+        Matcher file = Pattern.compile("### A registry that is called otherwise\n.*?`(routes/\\S+)`:\n\n```yaml\n(.*?)```", Pattern.DOTALL)
+                .matcher(Files.readString(Path.of("docs/routes.md")));
+        assertTrue(file.find());
+        Files.writeString(directory.resolve(file.group(1)), file.group(2));
+        await(() -> mirror.get(missing).status() == 503);
+        assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+        cold.missing(404);
+        assertEquals(404, mirror.get(missing).status());
+        cold.close();
+        assertEquals(503, mirror.get(missing).status());
+        requireSound();
     }
 
     @Test

@@ -11,6 +11,9 @@ import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.OnWorker;
 import java.time.Duration;
@@ -125,6 +128,8 @@ public final class CacheStep {
      *
      * @return what completes when the variable is set, exceptionally when nobody has what is asked for
      */
+    @Step(needs = "plan", sets = {"known", "answer", "target", "registry", "call", "response", "found", "blobs", "redirects", "open"},
+            fails = {NotHereException.class, RegistryTroubleException.class})
     public CompletionStage<Void> recall(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         if (pull.lookup() instanceof Guess guess && guess.key.plan().equals(pull.plan())) {
@@ -278,6 +283,7 @@ public final class CacheStep {
     }
 
     /** Remembers a registry's answer: a manifest that was verified, or that it has a blob. */
+    @Step(needs = {"plan", "answer or found"})
     public void keep(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         Lookup lookup = Lookup.of(pull);
@@ -313,6 +319,7 @@ public final class CacheStep {
      * Remembers the length of a blob whose registry did not tell it, and shares it with the clients that wait for it. For how long it is
      * believed that the registry has the blob does not change.
      */
+    @Step(needs = "found")
     public void keepLength(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         Lookup lookup = Lookup.of(pull);
@@ -324,6 +331,7 @@ public final class CacheStep {
     }
 
     /** Remembers that no registry has what was asked for, if they were asked for this exchange: what is remembered stays no longer. */
+    @Step(needs = "failures")
     public void keepMissing(Exchange exchange) {
         Lookup lookup = Lookup.of(Pull.of(exchange));
         if (lookup != null) {
@@ -332,6 +340,7 @@ public final class CacheStep {
     }
 
     /** Forgets that a registry has the blob: it did not give it. */
+    @Step(needs = "plan")
     public void forget(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         blobs.invalidate(CacheKey.of(pull.plan(), pull.request()).miss());
@@ -343,6 +352,7 @@ public final class CacheStep {
      *
      * @throws Exception the failure that was caught, where there is nothing to answer with
      */
+    @Step(needs = {"plan", "failure"}, sets = "answer")
     public void recallStale(Exchange exchange) throws Exception {
         Pull pull = Pull.of(exchange);
         CacheKey key = CacheKey.of(pull.plan(), pull.request());

@@ -8,6 +8,7 @@ import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.registry.http.Locations;
 import java.io.IOException;
 import java.net.URI;
@@ -37,18 +38,21 @@ public final class BlobStep {
     private static final ByteBuffer NO_BYTES = ByteBuffer.allocate(0).asReadOnlyBuffer();
 
     /** Prepares the call that finds out whether the registry has the blob. */
+    @Step(needs = "target", sets = "call")
     public void prepareHead(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         pull.call(new Call(true, pull.pathThere(), null, null, null));
     }
 
     /** Prepares the call for the blob itself, or the part of it that the client wants. */
+    @Step(needs = "target", sets = "call")
     public void prepare(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         pull.call(new Call(false, pull.pathThere(), null, null, pull.request().range()));
     }
 
     /** Sets the variables {@code blobs}, {@code redirects} and {@code open} from the registry and its answer to the HEAD. */
+    @Step(needs = {"call", "response"}, sets = {"found", "blobs", "redirects", "open"})
     public void found(Exchange exchange) throws RegistryTroubleException {
         if (Registry.status(exchange) != 200 && !isRedirect(exchange)) {
             throw Pull.of(exchange).trouble("with " + Registry.status(exchange));
@@ -103,6 +107,7 @@ public final class BlobStep {
      * Answers a HEAD: 200 with the length, which the storage tells where the registry redirects to one. The length becomes part of
      * {@link Found}, so that the step {@code cache} can keep it.
      */
+    @Step(needs = {"call", "response"}, sets = {"answer", "found"})
     public void describe(Exchange exchange) throws RegistryTroubleException {
         long length = isRedirect(exchange) ? lengthAtStorage(exchange) : RegistryAnswers.contentLength(exchange.getMessage());
         if (length < 0) {
@@ -133,12 +138,14 @@ public final class BlobStep {
     }
 
     /** Sends the client to the registry. */
+    @Step(needs = "call", sets = "answer")
     public void redirectToRegistry(Exchange exchange) {
         URI publicUrl = Pull.of(exchange).registry().settings().publicUrl();
         redirect(exchange, publicUrl + Pull.of(exchange).call().path().toString());
     }
 
     /** Sends the client to where the registry sends us. The address is signed and short-lived, so nothing may keep it. */
+    @Step(needs = {"call", "response"}, sets = "answer")
     public void redirectToStorage(Exchange exchange) throws RegistryTroubleException {
         String location = exchange.getMessage().getHeader("Location", String.class);
         redirect(exchange, Locations.isAbsolute(location) ? location : location(exchange).toASCIIString());
@@ -146,6 +153,7 @@ public final class BlobStep {
     }
 
     /** Goes where the registry sends us, if it does, so that the message holds the bytes in the end. */
+    @Step(needs = {"call", "response"}, sets = "response")
     public void follow(Exchange exchange) throws RegistryTroubleException {
         if (!isRedirect(exchange)) {
             return;

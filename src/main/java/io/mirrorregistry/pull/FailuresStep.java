@@ -2,6 +2,7 @@ package io.mirrorregistry.pull;
 
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import java.util.List;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
@@ -15,6 +16,7 @@ public final class FailuresStep {
     private static final String OUTCOME = "outcome";
 
     /** Remembers the failure that has just been caught, and logs it. */
+    @Step(needs = "failure", sets = "failures")
     public void remember(Exchange exchange) {
         Exception failure = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
         Pull pull = Pull.of(exchange);
@@ -38,6 +40,7 @@ public final class FailuresStep {
      *
      * @throws Exception that failure, if no other registry of the plan is left to be asked
      */
+    @Step(needs = {"plan", "failure"}, sets = {"failures", "next"})
     public void passOver(Exchange exchange) throws Exception {
         remember(exchange);
         if (!Pull.of(exchange).isNext()) {
@@ -47,6 +50,7 @@ public final class FailuresStep {
     }
 
     /** Sets the variable {@code outcome} from all failures of this pull. */
+    @Step(needs = "failures", sets = "outcome")
     public void judge(Exchange exchange) {
         List<RegistryTroubleException> troubles = Pull.of(exchange).troubles();
         String outcome;

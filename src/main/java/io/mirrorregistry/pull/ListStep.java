@@ -7,6 +7,7 @@ import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
@@ -53,6 +54,7 @@ abstract class ListStep {
     }
 
     /** Prepares the call for the first page. */
+    @Step(needs = "target", sets = {"call", "list", "more", "page"})
     public void prepare(Exchange exchange) {
         gathered(exchange).pages = 0;
         gathered(exchange).start = System.nanoTime();
@@ -62,6 +64,7 @@ abstract class ListStep {
     }
 
     /** Adds the page that the registry has just answered with, and prepares the call for the next where there is one. */
+    @Step(needs = {"call", "response"}, sets = {"list", "call", "more", "page"})
     public void gather(Exchange exchange) throws RegistryTroubleException {
         Gathered gathered = gathered(exchange);
         if (Registry.status(exchange) != 200) {
@@ -110,6 +113,7 @@ abstract class ListStep {
     }
 
     /** Says that the registry is in trouble: it has told of a page and then that it has not got it. */
+    @Step(needs = {"call", "page"})
     public void torn(Exchange exchange) throws RegistryTroubleException {
         throw Pull.of(exchange).trouble("on page " + exchange.getVariable(PAGE) + " as if there were no such list");
     }

@@ -8,6 +8,7 @@ import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 
@@ -23,6 +24,7 @@ public final class ManifestStep {
     private static final String WHOLE = "whole";
 
     /** Prepares the call for the manifest that the client asked for; a HEAD where it may be the one that is known already. */
+    @Step(needs = "target", sets = "call")
     public void prepare(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         pull.call(new Call(pull.head() || pull.toBeConfirmed() != null, pull.pathThere(), null, accept(pull.request().accept()), null));
@@ -37,6 +39,7 @@ public final class ManifestStep {
     }
 
     /** Prepares the call for the manifest itself, where a HEAD did not tell enough. */
+    @Step(needs = "call", sets = "call")
     public void prepareWhole(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         pull.call(Call.get(pull.call().path(), pull.call().accept()));
@@ -48,6 +51,7 @@ public final class ManifestStep {
      *
      * @throws RegistryTroubleException when it is cut, too large, no manifest, or has another digest than asked for
      */
+    @Step(needs = {"call", "response"}, sets = {"whole", "answer"})
     public void verify(Exchange exchange) throws RegistryTroubleException {
         Message message = exchange.getMessage();
         if (Registry.status(exchange) != 200) {

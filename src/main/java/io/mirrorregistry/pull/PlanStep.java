@@ -11,6 +11,7 @@ import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +42,7 @@ public final class PlanStep {
 
     /**
      * Reads a request's namespace into the pull, and the name in it: the parameter {@code ns}, or else the first part of the name where a
+    @Step(needs = "request", sets = "name")
      * registry serves that. Which registries are asked is still open after that.
      *
      * @param given the parameter ns; null for none
@@ -67,6 +69,7 @@ public final class PlanStep {
     }
 
     /** Sets the registries that serve the namespace, or those of {@code mirror.plan} where none serves it, in that order. */
+    @Step(needs = "request", sets = "plan")
     public void ordered(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         registries(exchange, namespaces.registriesFor(pull.namespace()));
@@ -106,6 +109,7 @@ public final class PlanStep {
      * @param names their names, in the order of asking, with commas between
      * @throws RegistryTroubleException when settings define no registry of that name
      */
+    @Step(needs = "request", sets = "plan")
     public void ask(String names, Exchange exchange) throws RegistryTroubleException {
         List<String> list = new ArrayList<>(2);
         for (String name : names.split(",")) {
@@ -161,6 +165,7 @@ public final class PlanStep {
     }
 
     /** Takes a prefix away from the name that is asked for, if the name has it and something is left. */
+    @Step(needs = "request", sets = "name")
     public void withoutPrefix(String prefix, Exchange exchange) {
         Pull pull = Pull.of(exchange);
         RepositoryName name = pull.planning().name();
@@ -175,6 +180,7 @@ public final class PlanStep {
      *
      * @throws RegistryTroubleException for what is no repository name
      */
+    @Step(needs = "request", sets = "name")
     public void named(String name, Exchange exchange) throws RegistryTroubleException {
         Pull pull = Pull.of(exchange);
         if (pull.planning().name() != null) {
@@ -201,6 +207,7 @@ public final class PlanStep {
      *
      * @throws NotHereException when no repository there can have the name, and when the plan is empty
      */
+    @Step(needs = "plan", sets = {"target", "registry", "next"})
     public void next(Exchange exchange) throws NotHereException {
         exchange.setVariable(NEXT, false);
         begin(exchange);
@@ -213,6 +220,7 @@ public final class PlanStep {
      *
      * @throws NotHereException when no repository there can have the name, and when the plan is empty
      */
+    @Step(needs = "plan", sets = {"target", "registry", "next"})
     public void nextOfAll(Exchange exchange) throws NotHereException {
         exchange.setVariable(NEXT, false);
         begin(exchange);

@@ -7,6 +7,7 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.Tag;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.Map;
@@ -29,6 +30,7 @@ public final class ReferrersStep extends ListStep {
     }
 
     /** Prepares the call for what clients write where a registry has no referrers API: the tag {@code sha256-<hex>}. */
+    @Step(needs = "target", sets = {"call", "list", "more", "page"})
     public void prepareTag(Exchange exchange) {
         ApiPath asked = Pull.of(exchange).pathThere();
         Digest subject = (Digest) asked.reference();
@@ -53,6 +55,7 @@ public final class ReferrersStep extends ListStep {
      *
      * @throws RegistryTroubleException when a registry is in trouble and no other gave a list
      */
+    @Step(needs = {"list", "failures"}, sets = "answer")
     public void answer(Exchange exchange) throws NotHereException, RegistryTroubleException {
         if (!Pull.of(exchange).troubles().isEmpty()) {
             requireAnswer(exchange);

@@ -4,6 +4,7 @@ import io.mirrorregistry.plan.Strategy;
 import io.mirrorregistry.plan.Strategy.PlanRequest;
 import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.FatalErrors;
 import java.util.List;
 import org.apache.camel.Exchange;
@@ -31,6 +32,7 @@ public final class StrategyStep {
      *
      * @throws RegistryTroubleException when the strategy fails, so that nobody knows who is to be asked; the client is told 503
      */
+    @Step(needs = "request", sets = "plan")
     public void plan(Exchange exchange) throws RegistryTroubleException {
         Pull pull = Pull.of(exchange);
         List<String> order;

@@ -5,6 +5,7 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.Tag;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
@@ -39,6 +40,7 @@ public final class TagsStep extends ListStep {
      * @throws NotHereException when no registry has the repository
      * @throws RegistryTroubleException when no registry gave a list
      */
+    @Step(needs = {"list", "failures"}, sets = "answer")
     public void answer(Exchange exchange) throws NotHereException, RegistryTroubleException {
         requireAnswer(exchange);
         ApiRequest request = Pull.of(exchange).request();

@@ -96,6 +96,7 @@ public final class Registry {
     }
 
     /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
+    @Step(needs = "call", sets = "message")
     public CompletionStage<Void> prepare(Exchange exchange) {
         CallContext context = CallContext.of(exchange);
         if (context.plannedRegistry() != null && !context.plannedRegistry().equals(name())) {
@@ -133,6 +134,7 @@ public final class Registry {
     }
 
     /** Says that the registry is in trouble, by the status it has just answered with. */
+    @Step(needs = {"call", "response"})
     public void trouble(Exchange exchange) throws RegistryTroubleException {
         int status = status(exchange);
         throw new RegistryTroubleException(name(), answered(exchange, status), RegistryAnswers.kind(status),
@@ -140,6 +142,7 @@ public final class Registry {
     }
 
     /** Says that the registry has not got it, by the status it has just answered with. */
+    @Step(needs = {"call", "response"})
     public void notHere(Exchange exchange) throws NotHereException {
         throw new NotHereException(name(), answered(exchange, status(exchange)));
     }
@@ -150,6 +153,7 @@ public final class Registry {
      *
      * @throws RegistryTroubleException when the answer is not to be had, or has more than 4 MiB
      */
+    @Step(needs = {"call", "response"}, sets = "response")
     public void receive(Exchange exchange) throws RegistryTroubleException {
         Message message = exchange.getMessage();
         if (!(message.getBody() instanceof InputStream stream)) {
@@ -234,6 +238,7 @@ public final class Registry {
     }
 
     /** Says why the call failed, or why it was not made. */
+    @Step(needs = {"call", "failure"})
     public void failed(Exchange exchange) throws NotHereException, RegistryTroubleException {
         // The circuit breaker takes what its fallback deals with for handled, and a doCatch around it would pass over it.
         exchange.removeProperty(ExchangePropertyKey.EXCEPTION_HANDLED);

@@ -6,6 +6,7 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.FatalErrors;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -33,11 +34,13 @@ public final class AnswerStep {
     private static final ByteBuffer HEALTHY = json("{\"status\":\"healthy\"}");
 
     /** Says that this is a registry. */
+    @Step(sets = "answer")
     public void apiVersion(Exchange exchange) {
         ok(exchange, EMPTY_OBJECT);
     }
 
     /** Says that the mirror can serve. */
+    @Step(sets = "answer")
     public void healthy(Exchange exchange) {
         exchange.getMessage().removeHeaders("*");
         ok(exchange, HEALTHY);
@@ -56,6 +59,7 @@ public final class AnswerStep {
     }
 
     /** Gives the answer what every answer has; to HEAD it keeps all of GET's headers without the body. */
+    @Step(needs = "answer", sets = "answer")
     public void finish(Exchange exchange) {
         exchange.getMessage().setHeader(API_VERSION, "registry/2.0");
         withoutBodyToHead(exchange);
@@ -71,6 +75,7 @@ public final class AnswerStep {
     }
 
     /** Refuses a request that is outside the protocol. */
+    @Step(needs = "failure", sets = "answer")
     public void refuse(Exchange exchange) {
         ProtocolException refused = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, ProtocolException.class);
         error(exchange, refused.code(), refused.getMessage(), refused.detail());
@@ -82,12 +87,14 @@ public final class AnswerStep {
     }
 
     /** Says that clients may not have this, whoever has it. */
+    @Step(needs = "request", sets = "answer")
     public void denied(Exchange exchange) {
         ApiPath path = Pull.of(exchange).request().path();
         error(exchange, ErrorCode.DENIED, "This mirror does not serve this repository.", path.repository() == null ? null : path.repository().value());
     }
 
     /** Says that no registry has what was asked for. */
+    @Step(needs = "request", sets = "answer")
     public void missing(Exchange exchange) {
         ApiPath path = Pull.of(exchange).request().path();
         switch (path.kind()) {
@@ -98,12 +105,14 @@ public final class AnswerStep {
     }
 
     /** Says that a registry wants us to slow down, and for how long. */
+    @Step(needs = "failures", sets = "answer")
     public void throttled(Exchange exchange) {
         error(exchange, ErrorCode.TOOMANYREQUESTS, "A registry has asked for fewer requests.", names(exchange));
         exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));
     }
 
     /** Says that a registry is in trouble, so that nobody knows whether it has what was asked for. */
+    @Step(needs = "failures", sets = "answer")
     public void unavailable(Exchange exchange) {
         String names = names(exchange);
         error(exchange, ErrorCode.UNAVAILABLE, names.isEmpty() ? "The mirror's plan for this cannot work; its log tells why."
@@ -112,6 +121,7 @@ public final class AnswerStep {
     }
 
     /** Says that the mirror itself has failed, without saying how. */
+    @Step(needs = "failure", sets = "answer")
     public void failed(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         FatalErrors.check(exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));

@@ -9,6 +9,7 @@ import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.Step;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -60,6 +61,7 @@ public final class RequestStep {
      *
      * @throws ProtocolException for a request that no registry is to be asked
      */
+    @Step(sets = {"request", "asked", "method", "namespace", "repository", "reference", "client"})
     public void read(Exchange exchange) throws ProtocolException {
         HttpMessage message = exchange.getMessage(HttpMessage.class);
         HttpServerRequest request = message.getRequest();

@@ -12,6 +12,7 @@ import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.registry.StoredBlob;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.buffer.Buffer;
@@ -60,6 +61,7 @@ public final class StreamStep {
      *     another can be asked
      * @throws ProtocolException RANGE_INVALID when the part lies outside the blob
      */
+    @Step(needs = {"call", "response"}, sets = "answer")
     public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
         String registry = Pull.of(exchange).registry().name();
         Object body = exchange.getMessage().getBody();

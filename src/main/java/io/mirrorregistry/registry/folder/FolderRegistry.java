@@ -7,6 +7,7 @@ import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.registry.StoredBlob;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.json.JsonArray;
@@ -30,6 +31,7 @@ public final class FolderRegistry {
      *
      * @throws RegistryTroubleException when the folder cannot be read, or a list is longer than there is memory for
      */
+    @Step(needs = "call", sets = "response")
     public void answer(Exchange exchange) throws RegistryTroubleException {
         Call call = CallContext.of(exchange).call();
         Message message = exchange.getMessage();
