@@ -165,8 +165,20 @@ final class RegistryReader {
                 throw values.invalid(name, "it is a list of host names with commas between, such as docker.io, localhost:5000; "
                         + (namespace.isEmpty() ? "one is empty" : namespace + " is none"));
             }
+            if (!isHostOfImages(namespace)) {
+                throw values.invalid(name, namespace + " is not the host of an image; such a host has a dot or a port, or is localhost");
+            }
         }
         return namespaces;
+    }
+
+    /**
+     * Returns whether the first part of an image's name can be this host. Otherwise it is a part of the repository's name, as in library/alpine.
+     *
+     * @see <a href="https://github.com/distribution/reference/blob/v0.6.0/normalize.go">distribution/reference, splitDockerDomain</a>
+     */
+    private static boolean isHostOfImages(String namespace) {
+        return namespace.indexOf('.') >= 0 || namespace.indexOf(':') >= 0 || namespace.equals("localhost");
     }
 
     private String prefix(String name) throws InvalidSettingException {

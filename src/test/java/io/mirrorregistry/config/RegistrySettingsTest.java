@@ -188,8 +188,8 @@ class RegistrySettingsTest {
         "mirror.registry.x.serves | docker.io,https://ghcr.io | list of host names with commas between, such as docker.io, localhost:5000; https://ghcr.io is none",
         "mirror.registry.x.serves | docker.io/library | list of host names with commas between, such as docker.io, localhost:5000; docker.io/library is none",
         "mirror.registry.x.serves | my_host | list of host names with commas between, such as docker.io, localhost:5000; my_host is none",
-        "mirror.registry.x.serves | a,,b | list of host names with commas between, such as docker.io, localhost:5000; one is empty",
-        "mirror.registry.x.serves | a, | list of host names with commas between, such as docker.io, localhost:5000; one is empty",
+        "mirror.registry.x.serves | a.b,,b.b | list of host names with commas between, such as docker.io, localhost:5000; one is empty",
+        "mirror.registry.x.serves | a.b, | list of host names with commas between, such as docker.io, localhost:5000; one is empty",
         "mirror.registry.x.serves | a:65536 | list of host names with commas between, such as docker.io, localhost:5000; a:65536 is none",
         "mirror.registry.x.serves | a:0 | list of host names with commas between, such as docker.io, localhost:5000; a:0 is none",
         "mirror.registry.x.serves | ::1 | list of host names with commas between, such as docker.io, localhost:5000; ::1 is none",
@@ -206,6 +206,22 @@ class RegistrySettingsTest {
     void refusesBadValues(String name, String value, String expected) throws Exception {
         properties("mirror.registry.x.url=http://x", name + "=" + value);
         assertRefused(name + "=" + value + " cannot work: it is " + (expected.startsWith("list") ? "a " : "") + expected);
+    }
+
+    /** A word without a dot is the first part of names such as library/alpine. */
+    @ParameterizedTest
+    @ValueSource(strings = {"library", "docker", "registry", "a-b", "localhosts"})
+    void refusesToServeWhatIsNoHostOfAnImage(String word) throws Exception {
+        properties("mirror.registry.x.url=http://x", "mirror.registry.x.serves=docker.io, " + word);
+        assertRefused("mirror.registry.x.serves=docker.io, " + word + " cannot work: " + word + " is not the host of an image; "
+                + "such a host has a dot or a port, or is localhost");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"localhost", "library:5000", "a.b", "10.0.0.1", "[::1]", "[::1]:5000"})
+    void servesHostsOfImages(String host) throws Exception {
+        properties("mirror.registry.x.url=http://x", "mirror.registry.x.serves=" + host);
+        assertEquals(List.of(host), read("x").serves());
     }
 
     @ParameterizedTest
