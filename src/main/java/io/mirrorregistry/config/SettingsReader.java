@@ -74,6 +74,8 @@ public final class SettingsReader {
     private Map<String, String> placeholders(Settings.ServerSettings server, Map<String, RegistrySettings> registries) {
         Map<String, String> all = new TreeMap<>(text);
         all.keySet().removeIf(name -> name.startsWith(RegistryKey.PREFIX) && (RegistryKey.of(name) == null || !RegistryKey.of(name).isPublic()));
+        // Only the strategy knows which of its settings are secrets.
+        all.keySet().removeIf(name -> name.startsWith(StrategyKeys.STRATEGY + "."));
         all.put("mirror.server.calls-per-registry", String.valueOf(server.callsPerRegistry()));
         for (RegistrySettings registry : registries.values()) {
             all.put(RegistryKey.PREFIX + registry.name() + ".url", registry.isFolder() ? "" : registry.url().toString());

@@ -328,7 +328,16 @@ class RegistrySettingsTest {
                 "two-words", Map.of("some-key", "2"), "two", Map.of("a", "1"), "new", Map.of("some-key", "3"), "mine", Map.of("a.B", "4")), settings.strategySettings());
         assertEquals(Path.of("/opt/plugins"), settings.pluginsDirectory());
         assertEquals(List.of("MIRROR_STRATEGY_NEW is the variable of no setting of this mirror and is ignored"), settings.warnings());
-        assertEquals("3", settings.placeholders().get("mirror.strategy.new.some-key"));
+    }
+
+    /** A key of a strategy may be a secret, also under a name that no strategy can have. */
+    @Test
+    void routesReadTheNameOfTheStrategyAndNoneOfItsSettings() throws Exception {
+        properties("mirror.strategy.mine.api-key=hunter2", "mirror.strategy.Mine.api-key=hunter2");
+        environment.put("MIRROR_STRATEGY_OTHER_TOKEN", "hunter2");
+        Map<String, String> placeholders = read().placeholders();
+        assertFalse(placeholders.containsValue("hunter2"), placeholders.toString());
+        assertEquals(List.of("mirror.strategy"), placeholders.keySet().stream().filter(name -> name.startsWith("mirror.strategy")).toList());
     }
 
     @Test
