@@ -106,6 +106,35 @@ class StrategyTest {
         }
     }
 
+    /** A half-open breaker closes only if pulls reach the registry, so its place in the order counts at once. */
+    @Test
+    void fastestTriesARegistryThatHasRecovered() throws Exception {
+        cold.fault(Fault.delay(Duration.ofMillis(300)));
+        far.fault(Fault.delay(Duration.ofMillis(300)));
+        Image image = everywhere("library/app");
+        try (TestMirror mirror = start("MIRROR_STRATEGY", "fastest", "MIRROR_BREAKER_CALLS", "2", "MIRROR_BREAKER_MINIMUM_CALLS", "2",
+                "MIRROR_BREAKER_TRIAL_CALLS", "1", "MIRROR_BREAKER_PROBE_INTERVAL", "50ms")) {
+            awaitProbes(mirror);
+            assertEquals("hot", pull(mirror, image));
+            hot.fault(Fault.status(500));
+            pull(mirror, image);
+            assertEquals("open", breakerOfHot(mirror));
+            assertTrue(!pull(mirror, image).contains("hot"), "an open breaker is last in the order");
+            hot.heal();
+            for (int i = 0; i < 500 && breakerOfHot(mirror).equals("open"); i++) {
+                Thread.sleep(20);
+            }
+            assertEquals("half-open", breakerOfHot(mirror));
+            assertEquals("hot", pull(mirror, image));
+            assertEquals("closed", breakerOfHot(mirror));
+        }
+    }
+
+    private static String breakerOfHot(TestMirror mirror) {
+        return new JsonObject(mirror.management("/status.json").text()).getJsonArray("registries").stream().map(JsonObject.class::cast)
+                .filter(registry -> registry.getString("name").equals("hot")).findFirst().orElseThrow().getString("breaker");
+    }
+
     @Test
     void fastestDoesNotTakeARefusedConnectionForFast() throws Exception {
         Image image = everywhere("library/app");

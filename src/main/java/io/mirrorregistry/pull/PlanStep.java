@@ -92,7 +92,7 @@ public final class PlanStep {
 
             @Override
             public boolean isAvailable(String registry) {
-                return registries.containsKey(registry) && registries.get(registry).isAvailable();
+                return registries.containsKey(registry) && registries.get(registry).isTried();
             }
 
             @Override

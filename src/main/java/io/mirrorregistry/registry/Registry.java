@@ -75,9 +75,17 @@ public final class Registry {
         return client == null ? 0 : client.millisToFirstByte();
     }
 
-    /** Returns whether calls to this registry are made, rather than refused because of what it failed before. */
+    /** Returns whether all calls to this registry are made: its circuit breaker is closed, rather than open or half-open. */
     public boolean isAvailable() {
         return breaker.getState() == CircuitBreaker.State.CLOSED;
+    }
+
+    /**
+     * Returns whether calls to this registry are made, at least as a trial: its circuit breaker is closed or half-open. A half-open breaker
+     * closes only after calls, so whoever puts registries in order must not keep them from a registry that is on trial.
+     */
+    public boolean isTried() {
+        return breaker.getState() != CircuitBreaker.State.OPEN;
     }
 
     /**
