@@ -25,7 +25,10 @@ public interface Caller {
      */
     ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers) throws RegistryTroubleException;
 
-    /** Returns a moving average of the milliseconds from a call of the registry itself to the head of its response; NaN while nothing was measured. */
+    /**
+     * Returns a moving average of the milliseconds from a call of the registry itself to the head of its response; NaN while nothing was
+     * measured. A response 408, 429 or from 500 on counts only if it makes the average longer.
+     */
     double millisToFirstByte();
 
     /** Closes all connections. */

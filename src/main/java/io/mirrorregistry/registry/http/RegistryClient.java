@@ -318,13 +318,16 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     }
 
     /**
-     * Of two calls that end at the same time one may be left out of the average. A call without a response counts only if it makes the average
-     * longer: a timeout is slow, but a refused connection is not fast.
+     * Of two calls that end at the same time one may be left out of the average. A call without a useful response counts only if it makes the
+     * average longer: a timeout is slow, but a refused connection or an error that arrives at once is not fast.
+     *
+     * @param status 0 for no response
      */
-    private void measure(long nanos, boolean responded) {
+    private void measure(long nanos, int status) {
         double millis = nanos / 1e6;
         double before = millisToFirstByte;
-        if (!responded && !(millis > before)) {
+        boolean useful = status > 0 && status < 500 && status != 429 && status != 408;
+        if (!useful && !(millis > before)) {
             return;
         }
         millisToFirstByte = Double.isNaN(before) ? millis : before + SHARE_OF_NEWEST * (millis - before);
@@ -334,7 +337,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private void tell(ClassicHttpRequest template, URI uri, boolean own, ApiPath.Kind kind, int status, long nanos) {
         metrics.called(registry.name(), kind.asked(), status, nanos);
         if (own) {
-            measure(nanos, status > 0);
+            measure(nanos, status);
         }
         if (LOG.isDebugEnabled()) {
             Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);

@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry.http;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -11,6 +12,8 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.testing.Answer;
+import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.TestRegistry;
 import java.io.IOException;
 import java.net.URI;
@@ -19,8 +22,12 @@ import java.util.List;
 import java.util.Map;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RegistryClientTest {
+
+    private static final Call VERSION = Call.get(new ApiPath(ApiPath.Kind.API_VERSION, null, null), null);
 
     private static RegistrySettings settings(TestRegistry registry, Duration timeout) {
         URI url = URI.create(registry.url());
@@ -30,13 +37,12 @@ class RegistryClientTest {
 
     @Test
     void aDeadlineThatEndsAtAnyMomentIsTrouble() throws IOException {
-        Call call = Call.get(new ApiPath(ApiPath.Kind.API_VERSION, null, null), null);
         int troubles = 0;
         try (TestRegistry registry = TestRegistry.start()) {
             RegistryClient hot = new RegistryClient(settings(registry, Duration.ofMillis(1)), 10, new Metrics(new SimpleMeterRegistry()), new MirrorIdentity());
             for (int i = 0; i < 1000; i++) {
                 registry.dropConnections();
-                try (ClassicHttpResponse response = hot.ask(call)) {
+                try (ClassicHttpResponse response = hot.ask(VERSION)) {
                     assertTrue(response.getCode() == 200);
                 } catch (RegistryTroubleException e) {
                     troubles++;
@@ -45,5 +51,55 @@ class RegistryClientTest {
             hot.shutDown();
         }
         assertTrue(troubles > 0, "the deadline never ended");
+    }
+
+    private static RegistryClient client(TestRegistry registry) {
+        return new RegistryClient(settings(registry, Duration.ofSeconds(5)), 10, new Metrics(new SimpleMeterRegistry()), new MirrorIdentity());
+    }
+
+    private static int ask(RegistryClient client) throws IOException {
+        try (ClassicHttpResponse response = client.ask(VERSION)) {
+            return response.getCode();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {408, 429, 500, 502, 503})
+    void anErrorThatArrivesFastIsNotFast(int status) throws IOException {
+        try (TestRegistry registry = TestRegistry.start()) {
+            RegistryClient hot = client(registry);
+            registry.fault(Fault.status(status));
+            assertEquals(status, ask(hot));
+            assertTrue(Double.isNaN(hot.millisToFirstByte()), "an error alone is no measurement");
+            registry.heal();
+            registry.fault(Fault.delay(Duration.ofMillis(200)));
+            ask(hot);
+            double before = hot.millisToFirstByte();
+            registry.heal();
+            registry.fault(Fault.status(status));
+            ask(hot);
+            assertEquals(before, hot.millisToFirstByte());
+            registry.heal();
+            registry.fault(Fault.status(status), Fault.delay(Duration.ofMillis(600)));
+            assertEquals(status, ask(hot));
+            assertTrue(hot.millisToFirstByte() > before, "a slow error is slow");
+            hot.shutDown();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {200, 401, 403, 404})
+    void everyOtherResponseIsMeasured(int status) throws IOException {
+        try (TestRegistry registry = TestRegistry.start()) {
+            RegistryClient hot = client(registry);
+            registry.fault(Fault.delay(Duration.ofMillis(200)));
+            ask(hot);
+            double before = hot.millisToFirstByte();
+            registry.heal();
+            registry.fault(Fault.instead((call, answer) -> Answer.of(status)));
+            assertEquals(status, ask(hot));
+            assertTrue(hot.millisToFirstByte() < before);
+            hot.shutDown();
+        }
     }
 }
