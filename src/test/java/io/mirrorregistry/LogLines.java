@@ -30,6 +30,11 @@ final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseabl
         return lines.stream().map(ILoggingEvent::getFormattedMessage).toList();
     }
 
+    /** Returns how many messages so far have a stack trace. */
+    long stackTraces() {
+        return lines.stream().filter(line -> line.getThrowableProxy() != null).count();
+    }
+
     /** Returns the messages so far of one request, by the id that its lines have beside them. */
     List<String> linesOf(String requestId) {
         return lines.stream().filter(line -> line.getKeyValuePairs() != null

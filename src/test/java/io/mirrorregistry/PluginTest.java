@@ -268,6 +268,39 @@ class PluginTest {
         assertEquals(List.of(), cold.calls("GET", Kind.MANIFEST));
     }
 
+    /** A jar may throw anything. */
+    @Test
+    void aStrategyThatFailsWithAnErrorIs503AndLogsOneStackTrace() throws Exception {
+        String body = NAME.formatted("mine") + """
+                public List<String> order(PlanRequest request, Registries registries) {
+                    switch (request.reference()) {
+                        case "service": throw new java.util.ServiceConfigurationError("no codec");
+                        case "error": throw new Error("not today");
+                        case "deep": return order(request, registries);
+                        default: return registries.planned();
+                    }
+                }
+                """;
+        new TestPlugin().with("Mine", body).writeTo(jar("a"));
+        mirror = launch("MIRROR_STRATEGY", "mine");
+        try (LogLines log = LogLines.of("io.mirrorregistry.pull")) {
+            for (String tag : List.of("service", "error", "deep", "error")) {
+                assertEquals(503, mirror.get("/v2/library/app/manifests/" + tag).status());
+            }
+            assertEquals(200, mirror.get(image.pathByDigest()).status());
+            List<String> lines = log.lines().stream().filter(line -> line.contains("The strategy mine failed")).toList();
+            assertEquals(4, lines.size());
+            assertTrue(lines.get(1).endsWith("/manifests/error; nobody is asked: java.lang.Error: not today"), lines.get(1));
+            assertEquals(1, log.stackTraces());
+            // The next generation may fail for another reason.
+            new TestPlugin().with("Mine", body + "public String toString() { return \"another\"; }").writeTo(jar("a"));
+            await(() -> {
+                mirror.get("/v2/library/app/manifests/error");
+                return log.stackTraces() == 2;
+            });
+        }
+    }
+
     @Test
     void aStrategyIsClosedAfterTheLastRequestOfItsGeneration() throws Exception {
         String body = NAME.formatted("mine") + ORDER + "public void close() { PluginEvents.add(\"closed %s\"); }\n"

@@ -7,6 +7,7 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.FatalErrors;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +20,8 @@ public final class StrategyStep {
     private final String name;
     private final Strategy strategy;
     private final PlanStep plan;
+    /** Whether the log has a stack trace. Each generation of routes has a step of its own, and so a stack trace of its own. */
+    private final AtomicBoolean hasFailed = new AtomicBoolean();
 
     /** @param name the strategy's name, as it was when the strategy was loaded */
     public StrategyStep(String name, Strategy strategy, PlanStep plan) {
@@ -38,10 +41,11 @@ public final class StrategyStep {
         List<String> order;
         try {
             order = List.copyOf(strategy.order(request(pull), plan.registriesFor(pull)));
-        } catch (Exception | LinkageError | StackOverflowError | AssertionError e) {
+        } catch (Throwable e) {
+            // A jar may throw any Error, such as a ServiceConfigurationError.
             FatalErrors.check(e);
-            LOG.atError().addKeyValue("request_id", pull.requestId()).setCause(e)
-                    .log("The strategy {} failed for {}; nobody is asked", name, pull.request().path());
+            LOG.atError().addKeyValue("request_id", pull.requestId()).setCause(hasFailed.getAndSet(true) ? null : e)
+                    .log("The strategy {} failed for {}; nobody is asked: {}", name, pull.request().path(), String.valueOf(e));
             throw new RegistryTroubleException(Pull.NOBODY, pull.request().path() + " was not asked: the strategy " + name + " failed",
                     RegistryTroubleException.Kind.NOT_ASKED, null);
         }
