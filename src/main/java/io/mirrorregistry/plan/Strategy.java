@@ -29,6 +29,9 @@ public interface Strategy {
      * Returns the names of the registries to ask, in their order. Called for each request, perhaps on the thread that serves all
      * connections, so it must return at once: no call, no lock that is held for long, no file.
      *
+     * <p>Put a registry that is not {@link Registries#isAvailable available} last, and do not leave it out. A registry that is left out is not
+     * asked at all: if it alone has the image, the client gets 404, as if the image did not exist, instead of 503 or the image.
+     *
      * @return names of registries that settings define; for a request whose namespace is served, those that do not serve it are left out
      */
     List<String> order(PlanRequest request, Registries registries);
@@ -53,7 +56,10 @@ public interface Strategy {
         /** Returns whether the registry may be asked for this request: settings define it, and it serves the request's namespace if any does. */
         boolean mayAsk(String registry);
 
-        /** Returns whether the registry is asked now, rather than kept from calls by its circuit breaker. */
+        /**
+         * Returns whether the registry is asked now, at least as a trial; false while its circuit breaker is open. A registry that is on trial
+         * after an outage recovers only if it is asked.
+         */
         boolean isAvailable(String registry);
 
         /** Returns a moving average of the milliseconds from a call to the head of its response; NaN while nothing was measured. */
