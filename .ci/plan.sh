@@ -91,8 +91,8 @@ start_mirror_of_namespaces() {
   printf '%s\n' "${cold_account#*:}" >"$mirror_in/password"
   settings=(
     MIRROR_PLAN=docker-hub MIRROR_CACHE_TAG_TTL=0 MIRROR_CACHE_MISS_TTL=0
-    MIRROR_REGISTRY_HOT_URL="http://$own" MIRROR_REGISTRY_HOT_SERVES=registry.example.com
-    MIRROR_REGISTRY_HOT_USERNAME="${cold_account%%:*}" MIRROR_REGISTRY_HOT_PASSWORD_FILE=password
+    MIRROR_REGISTRY_OWN_URL="http://$own" MIRROR_REGISTRY_OWN_SERVES=registry.example.com
+    MIRROR_REGISTRY_OWN_USERNAME="${cold_account%%:*}" MIRROR_REGISTRY_OWN_PASSWORD_FILE=password
     MIRROR_REGISTRY_DOCKER_HUB_URL="http://$hub" MIRROR_REGISTRY_DOCKER_HUB_SERVES=docker.io MIRROR_REGISTRY_DOCKER_HUB_LIBRARY=true
     MIRROR_REGISTRY_GHCR_URL="http://$ghcr" MIRROR_REGISTRY_GHCR_SERVES=ghcr.io
     MIRROR_REGISTRY_QUAY_URL="http://$quay" MIRROR_REGISTRY_QUAY_SERVES=quay.io

@@ -24,7 +24,7 @@ check_watching() {
   check "every alert asks for what is there" every_alert_asks
   check "the registry that is away is about to be told" is_pending MirrorRegistryAway
   check "the status page shows it all in a browser" shows "${sound#* }" "All is well" "closed: it is asked" "not-here: answered 404" "the cache: " " in 10 s" "manifest.camel.yaml"
-  check "the status page shows a registry that is away" shows "${away#* }" "hot is down (connection refused): what the other has is served by it" "open: it is not asked" "not-asked: "
+  check "the status page shows a registry that is away" shows "${away#* }" "hot is down (connection refused): what others have is served by them" "open: it is not asked" "not-asked: "
   check "the status page shows an edit that is refused, as text" shows "${edited#* }" "An edit of the routes is refused, the last good ones serve: routes/health.camel.yaml:" \
     "registry for: &lt;img src=x onerror=document.title=1&gt;"
 }
