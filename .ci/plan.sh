@@ -278,7 +278,7 @@ tell_who_was_asked() {
   done
 }
 
-# --- edits of the plan file of a mirror that runs: those of docs/routes.md, made by hand
+# --- edits of the plan file of a mirror that runs: those that docs/routes.md explains, written in other words and for these registries
 
 check_plan_edits() {
   local plan
@@ -359,12 +359,8 @@ edit_prefix_to_third() {
               simple:
                 expression: ${variable.repository} startsWith 'team-a/'
             steps:
-              - bean:
-                  ref: plan
-                  method: withoutPrefix('team-a/')
-              - bean:
-                  ref: plan
-                  method: ask('third')
+              - bean: {ref: plan, method: "withoutPrefix('team-a/')"}
+              - bean: {ref: plan, method: "ask('third')"}
 END
 }
 
