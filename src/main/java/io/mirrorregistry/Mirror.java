@@ -58,7 +58,7 @@ public final class Mirror implements AutoCloseable {
      *
      * @param directory the working directory, with application.properties, routes and images
      * @param environment the environment variables
-     * @throws InvalidSettingException when a setting cannot work
+     * @throws InvalidSettingException when a setting cannot work, or a port is not to be had
      */
     public Mirror(Path directory, Map<String, String> environment) throws InvalidSettingException {
         settings = SettingsReader.read(directory, environment, Version.current());
@@ -66,6 +66,9 @@ public final class Mirror implements AutoCloseable {
         ClientsTls tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
         Path routes = directory.resolve(ROUTES);
         main.configure().setRoutesIncludePattern(pattern(routes));
+        requireFree("mirror.server.port", settings.server().port());
+        requireFree("mirror.management.port", settings.managementPort());
+        // From here on there is something to close.
         parts = new Parts(settings, Version.current(), tls);
         routeEnvironment = parts.environment(main.configure());
         check = new RouteCheck(parts.beans(), routeEnvironment);
@@ -164,8 +167,6 @@ public final class Mirror implements AutoCloseable {
 
     private void prepare() throws InvalidSettingException {
         settings.warnings().forEach(LOG::warn);
-        requireFree("mirror.server.port", settings.server().port());
-        requireFree("mirror.management.port", settings.managementPort());
         requireSound(start == null ? check.faultsWithoutFolder() : start.read(check));
         for (RegistrySettings registry : settings.registries().values()) {
             LOG.info("Mirror Registry {}: {}", Version.current(), registry);
@@ -176,8 +177,9 @@ public final class Mirror implements AutoCloseable {
     }
 
     /** Camel starts with a route that leads nowhere, and finds out when a request comes by. */
-    private static void requireSound(List<RouteFault> faults) throws InvalidSettingException {
+    private void requireSound(List<RouteFault> faults) throws InvalidSettingException {
         if (!faults.isEmpty()) {
+            parts.close();
             throw new InvalidSettingException(faults.get(0)
                     + (faults.size() == 1 ? "" : " (and " + (faults.size() - 1) + " more; the command check tells them all)"));
         }
@@ -186,7 +188,7 @@ public final class Mirror implements AutoCloseable {
     /**
      * Serves until the process is told to stop. Returns the exit code.
      *
-     * @throws InvalidSettingException when a port is not to be had, or a route cannot work
+     * @throws InvalidSettingException when a route cannot work
      */
     int run() throws Exception {
         prepare();
@@ -210,7 +212,7 @@ public final class Mirror implements AutoCloseable {
     /**
      * Starts to serve and returns.
      *
-     * @throws InvalidSettingException when a port is not to be had
+     * @throws InvalidSettingException when a route cannot work
      */
     public void start() throws InvalidSettingException {
         prepare();
