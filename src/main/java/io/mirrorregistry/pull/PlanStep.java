@@ -42,7 +42,6 @@ public final class PlanStep {
 
     /**
      * Reads a request's namespace into the pull, and the name in it: the parameter {@code ns}, or else the first part of the name where a
-    @Step(needs = "request", sets = "name")
      * registry serves that. Which registries are asked is still open after that.
      *
      * @param given the parameter ns; null for none
@@ -69,7 +68,7 @@ public final class PlanStep {
     }
 
     /** Sets the registries that serve the namespace, or those of {@code mirror.plan} where none serves it, in that order. */
-    @Step(needs = "request", sets = "plan")
+    @Step(needs = "request", sets = {"plan", "next"})
     public void ordered(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         registries(exchange, namespaces.registriesFor(pull.namespace()));
@@ -109,7 +108,7 @@ public final class PlanStep {
      * @param names their names, in the order of asking, with commas between
      * @throws RegistryTroubleException when settings define no registry of that name
      */
-    @Step(needs = "request", sets = "plan")
+    @Step(needs = "request", sets = {"plan", "next"})
     public void ask(String names, Exchange exchange) throws RegistryTroubleException {
         List<String> list = new ArrayList<>(2);
         for (String name : names.split(",")) {
@@ -165,7 +164,7 @@ public final class PlanStep {
     }
 
     /** Takes a prefix away from the name that is asked for, if the name has it and something is left. */
-    @Step(needs = "request", sets = "name")
+    @Step(needs = "request", sets = {"name", "next"})
     public void withoutPrefix(String prefix, Exchange exchange) {
         Pull pull = Pull.of(exchange);
         RepositoryName name = pull.planning().name();
@@ -180,7 +179,7 @@ public final class PlanStep {
      *
      * @throws RegistryTroubleException for what is no repository name
      */
-    @Step(needs = "request", sets = "name")
+    @Step(needs = "request", sets = {"name", "next"})
     public void named(String name, Exchange exchange) throws RegistryTroubleException {
         Pull pull = Pull.of(exchange);
         if (pull.planning().name() != null) {

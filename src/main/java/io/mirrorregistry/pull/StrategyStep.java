@@ -35,7 +35,7 @@ public final class StrategyStep {
      *
      * @throws RegistryTroubleException when the strategy fails, so that nobody knows who is to be asked; the client is told 503
      */
-    @Step(needs = "request", sets = "plan")
+    @Step(needs = "request", sets = {"plan", "next"})
     public void plan(Exchange exchange) throws RegistryTroubleException {
         Pull pull = Pull.of(exchange);
         List<String> order;

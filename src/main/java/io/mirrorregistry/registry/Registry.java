@@ -104,7 +104,7 @@ public final class Registry {
     }
 
     /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
-    @Step(needs = "call", sets = "message")
+    @Step(needs = {"target", "call"}, sets = "message")
     public CompletionStage<Void> prepare(Exchange exchange) {
         CallContext context = CallContext.of(exchange);
         if (context.plannedRegistry() != null && !context.plannedRegistry().equals(name())) {
