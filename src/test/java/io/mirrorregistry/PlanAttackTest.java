@@ -294,7 +294,7 @@ class PlanAttackTest {
     void aStepThatThrowsAfterAnAnswerIsNeverCalledMissing() throws Exception {
         Path ask = TestRoutes.copyTo(directory).resolve("ask.camel.yaml");
         String text = Files.readString(ask);
-        String end = "                  doCatch:\n                    - description: It has not got it or is in trouble";
+        String end = "                  doCatch:\n                    - description: The registry has not got it or is in trouble";
         assertTrue(text.contains(end));
         Files.writeString(ask, text.replace(end, "                    - " + THROWS + "\n" + end));
         start("HOT_BLOBS", "proxy", "WARM_BLOBS", "proxy", "COLD_BLOBS", "proxy", "MIRROR_CACHE_SIZE", "1MB", "MIRROR_CACHE_MISS_TTL", "1h", "MIRROR_CACHE_BLOB_TTL", "0");
