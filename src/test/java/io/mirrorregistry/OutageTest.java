@@ -125,6 +125,30 @@ class OutageTest {
     }
 
     @Test
+    void twoSilentRegistriesLeaveWorkersForTheThird() throws Exception {
+        try (TestRegistry warm = TestRegistry.start("warm")) {
+            start("WARM_URL", warm.url(), "HOT_SERVES", "hot.example", "COLD_SERVES", "cold.example", "WARM_SERVES", "warm.example",
+                    "HOT_RESPONSE_TIMEOUT", "30s", "COLD_RESPONSE_TIMEOUT", "30s", "MIRROR_SERVER_WORKERS", "20");
+            Image image = warm.image("library/app", "1.0");
+            List<CompletableFuture<HttpResponse<byte[]>>> pulls = new ArrayList<>();
+            HttpClient clients = HttpClient.newHttpClient();
+            for (TestRegistry silent : List.of(hot, cold)) {
+                silent.fault(Fault.silence());
+                for (int i = 0; i < 15; i++) {
+                    String path = "/v2/library/app" + i + "/manifests/1.0?ns=" + (silent == hot ? "hot" : "cold") + ".example";
+                    pulls.add(clients.sendAsync(TestClient.request("GET", mirror.url() + path, Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofByteArray()));
+                }
+            }
+            // Each pull has a worker that waits, or is refused.
+            await(() -> hot.calls("GET", Kind.MANIFEST).size() + cold.calls("GET", Kind.MANIFEST).size()
+                    + pulls.stream().filter(CompletableFuture::isDone).count() == 30);
+            assertArrayEquals(image.manifest(), mirror.get(image.path() + "?ns=warm.example").body());
+            assertEquals(6, hot.calls("GET", Kind.MANIFEST).size());
+            assertEquals(6, cold.calls("GET", Kind.MANIFEST).size());
+        }
+    }
+
+    @Test
     void streamsOfASlowRegistryLeaveWorkersForTheOther() throws Exception {
         start("HOT_RESPONSE_TIMEOUT", "30s", "HOT_BLOBS", "proxy", "COLD_BLOBS", "proxy", "MIRROR_SERVER_WORKERS", "20", "MIRROR_SERVER_CALLS_PER_REGISTRY", "10");
         Image image = hot.image("library/slow", "1.0");

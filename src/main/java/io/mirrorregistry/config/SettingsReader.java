@@ -93,7 +93,7 @@ public final class SettingsReader {
         if (port == managementPort && !values.isBroken("mirror.management.port")) {
             throw values.invalid("mirror.management.port", "it is the clients' port; choose another");
         }
-        Settings.ServerSettings server = server(port);
+        Settings.ServerSettings server = server(port, registries);
         return new Settings(
                 server,
                 managementPort,
@@ -113,14 +113,14 @@ public final class SettingsReader {
                 List.copyOf(warnings));
     }
 
-    private Settings.ServerSettings server(int port) throws InvalidSettingException {
+    private Settings.ServerSettings server(int port, Map<String, RegistrySettings> registries) throws InvalidSettingException {
         int workers = values.number("mirror.server.workers", 1, 10_000);
         return new Settings.ServerSettings(
                 port,
                 workers,
                 values.number("mirror.server.requests", workers, 1_000_000),
                 values.duration("mirror.server.queue-time"),
-                values.value("mirror.server.calls-per-registry").isEmpty() ? Math.max(1, workers / 2)
+                values.value("mirror.server.calls-per-registry").isEmpty() ? callsPerRegistry(workers, registries)
                         : values.number("mirror.server.calls-per-registry", 1, workers),
                 values.duration("mirror.server.idle-timeout"),
                 values.duration("mirror.server.head-timeout"),
@@ -132,6 +132,12 @@ public final class SettingsReader {
                 values.duration("mirror.server.shutdown-timeout"),
                 TlsSettings.read(values, directory),
                 Networks.read(values, "mirror.server.trusted-proxies"));
+    }
+
+    /** Returns a share of the workers that leaves some for a registry while all others hang; unless there are fewer workers than registries. */
+    private static int callsPerRegistry(int workers, Map<String, RegistrySettings> registries) {
+        int called = (int) registries.values().stream().filter(registry -> !registry.isFolder()).count();
+        return Math.max(1, workers / Math.max(2, called));
     }
 
     private Settings.BreakerSettings breaker() throws InvalidSettingException {

@@ -142,6 +142,20 @@ class SettingsReaderTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"20, '', 10", "20, cold, 10", "20, cold a, 6", "20, cold a b, 5", "3, '', 1", "1, '', 1", "2, cold a b, 1"})
+    void sharesTheWorkersAmongTheRegistriesThatAreCalled(int workers, String more, int calls) throws Exception {
+        environment.put("MIRROR_SERVER_WORKERS", String.valueOf(workers));
+        environment.put("MIRROR_REGISTRY_DISK_URL", "oci:disk");
+        for (String registry : more.isEmpty() ? new String[0] : more.split(" ")) {
+            environment.put("MIRROR_REGISTRY_" + registry.toUpperCase() + "_URL", "http://x");
+        }
+        assertEquals(calls, read().server().callsPerRegistry());
+        assertEquals(String.valueOf(calls), read().placeholders().get("mirror.server.calls-per-registry"));
+        environment.put("MIRROR_SERVER_CALLS_PER_REGISTRY", "1");
+        assertEquals(1, read().server().callsPerRegistry());
+    }
+
     @Test
     void warnsOfVariablesThatHaveNoMeaning() throws Exception {
         environment.put("MIRROR_REGISTRY_HOT_USRNAME", "reader");
