@@ -429,6 +429,20 @@ class ExplainTest {
         assertEquals(404, mirror.get("/explain?image=library/app:1.0").status());
     }
 
+    /** A page of another site must not make the browser of an operator call the registries. */
+    @Test
+    void refusesARequestThatAnotherSiteMakesABrowserSend() {
+        start("MIRROR_HEALTH_INTERVAL", "1h");
+        hot.image("library/app", "1.0");
+        Reply refused = send("GET", "/explain?image=library/app:1.0", "Sec-Fetch-Site", "cross-site");
+        assertEquals(403, refused.status());
+        assertEquals("A page of another site cannot ask for an explanation: use the field on the status page.", new JsonObject(refused.text()).getString("error"));
+        assertEquals(List.of(), hot.calls("HEAD", Kind.MANIFEST));
+        for (String site : List.of("same-origin", "none")) {
+            assertEquals(200, send("GET", "/explain?image=library/app:1.0", "Sec-Fetch-Site", site).status());
+        }
+    }
+
     private Reply send(String method, String path, String... headers) {
         return new Reply(new TestClient().send(method, "http://127.0.0.1:" + mirror.managementPort() + path, headers));
     }

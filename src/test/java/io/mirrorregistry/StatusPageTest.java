@@ -94,6 +94,7 @@ class StatusPageTest {
         String page = mirror.management("/").text();
         assertTrue(page.contains("<form id=\"question\">") && page.contains("at('question').addEventListener('submit'"));
         assertTrue(page.contains("fetch(`explain?${parameters}`"));
+        assertEquals(2, page.split("explain\\(\\)", -1).length - 1, "explain() is defined, and called by the button only: a link does not ask");
         assertFalse(page.matches("(?s).*<[^>]* on[a-z]+=.*") || page.contains("javascript:"), "a handler in an attribute");
         Reply asked = mirror.management("/explain?format=json&image=library%2Fapp");
         JsonObject found = new JsonObject(asked.text());

@@ -20,7 +20,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * {@code /explain} on the management port: responds with JSON, or with a table where text is asked for. The response is 200 whatever the
- * client of the clients' port would get; 400, 405 and 503 have a sentence instead.
+ * client of the clients' port would get; 400, 403, 405 and 503 have a sentence instead. An explanation calls registries, so that a page of
+ * another site must not make the browser of an operator ask for one: 403.
  */
 public final class ExplainPage {
 
@@ -28,6 +29,12 @@ public final class ExplainPage {
     private static final Set<String> PARAMETERS = Set.of("image", "namespace", "client", "format");
     private static final String JSON = "application/json";
     private static final String TEXT = "text/plain";
+    /**
+     * Says which site's page made the browser send the request. Browsers send it over https and to localhost.
+     *
+     * @see <a href="https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header">Fetch Metadata Request Headers</a>
+     */
+    private static final String SITE = "Sec-Fetch-Site";
 
     private final Explainer explainer;
     private final Namespaces namespaces;
@@ -50,6 +57,10 @@ public final class ExplainPage {
         if (request.method() != HttpMethod.GET && request.method() != HttpMethod.HEAD) {
             context.response().putHeader("Allow", "GET, HEAD");
             refuse(context, 405, text, "An explanation is asked for with GET or HEAD.");
+            return;
+        }
+        if ("cross-site".equalsIgnoreCase(request.getHeader(SITE))) {
+            refuse(context, 403, text, "A page of another site cannot ask for an explanation: use the field on the status page.");
             return;
         }
         try {
