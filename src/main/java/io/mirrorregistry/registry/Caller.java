@@ -16,6 +16,15 @@ public interface Caller {
     ClassicHttpResponse ask(Call call) throws RegistryTroubleException;
 
     /**
+     * Calls the registry as {@link #ask} does, for a person who wants to know rather than for a pull: the call counts neither in the average of
+     * {@link #millisToFirstByte()} nor in the metrics of calls.
+     *
+     * @return the response, which the caller has to close
+     * @throws RegistryTroubleException when the registry cannot be reached, or not in time
+     */
+    ClassicHttpResponse askUncounted(Call call) throws RegistryTroubleException;
+
+    /**
      * Calls a place that the registry redirects to: without credentials, following further redirects.
      *
      * @param location where to

@@ -105,7 +105,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             ClassicHttpResponse response = answer(uri, path, request, end);
             boolean knowsNoHead = response.getCode() == 405 || response.getCode() == 501;
             if (knowsNoHead && request.getMethod().equals("HEAD")) {
-                HttpUriRequestBase get = new HttpUriRequestBase("GET", uri);
+                HttpUriRequestBase get = request("GET", uri, isCounted(request));
                 get.setHeaders(request.getHeaders());
                 response = headOnly(answer(uri, path, get, end), path);
             }
@@ -137,8 +137,32 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
 
     @Override
     public ClassicHttpResponse ask(Call call) throws RegistryTroubleException {
-        HttpUriRequestBase request =
-                new HttpUriRequestBase(call.head() ? "HEAD" : "GET", URI.create(base + call.path().toString()));
+        return ask(call, true);
+    }
+
+    @Override
+    public ClassicHttpResponse askUncounted(Call call) throws RegistryTroubleException {
+        return ask(call, false);
+    }
+
+    /** A request that counts neither in the average of times nor in the metrics of calls. */
+    private static final class UncountedRequest extends HttpUriRequestBase {
+
+        UncountedRequest(String method, URI uri) {
+            super(method, uri);
+        }
+    }
+
+    private static HttpUriRequestBase request(String method, URI uri, boolean counted) {
+        return counted ? new HttpUriRequestBase(method, uri) : new UncountedRequest(method, uri);
+    }
+
+    private static boolean isCounted(ClassicHttpRequest request) {
+        return !(request instanceof UncountedRequest);
+    }
+
+    private ClassicHttpResponse ask(Call call, boolean counted) throws RegistryTroubleException {
+        HttpUriRequestBase request = request(call.head() ? "HEAD" : "GET", URI.create(base + call.path().toString()), counted);
         if (call.accept() != null) {
             request.setHeader(HttpHeaders.ACCEPT, call.accept());
         }
@@ -335,8 +359,10 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
 
     /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, and an account, so only the host is told. */
     private void tell(ClassicHttpRequest template, URI uri, boolean own, ApiPath.Kind kind, int status, long nanos) {
-        metrics.called(registry.name(), kind.asked(), status, nanos);
-        if (own) {
+        if (isCounted(template)) {
+            metrics.called(registry.name(), kind.asked(), status, nanos);
+        }
+        if (own && isCounted(template)) {
             measure(nanos, status);
         }
         if (LOG.isDebugEnabled()) {
