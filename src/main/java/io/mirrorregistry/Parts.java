@@ -141,12 +141,12 @@ final class Parts implements AutoCloseable {
         beans.bind("referrers", new ReferrersStep());
         beans.bind("failures", new FailuresStep());
         beans.bind("answer", new AnswerStep());
+        MemoryBudget memory = MemoryBudget.beside(settings.cache().size());
         beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
-                new ClientsEngine(settings.server().port(), workers, MemoryBudget.beside(settings.cache().size()),
-                        new EventLoopFastPath(cache::guess), live));
+                new ClientsEngine(settings.server().port(), workers, memory, new EventLoopFastPath(cache::guess), live));
         Map<String, FolderRegistry> folderSteps = new LinkedHashMap<>();
         folders.keySet().forEach(name -> folderSteps.put(name, beans.lookupByNameAndType(name + ".folder", FolderRegistry.class)));
-        return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps), namespaces);
+        return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps, memory), namespaces);
     }
 
     private Namespaces namespaces() {

@@ -8,6 +8,7 @@ import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.folder.FolderRegistry;
 import io.mirrorregistry.reload.Generation;
 import io.mirrorregistry.reload.LiveRoutes;
+import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
@@ -27,23 +28,26 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class Explainer {
 
     /** Explanations at the same time. */
-    private static final int MOST = 2;
-    /** Threads for plans and calls. */
+    static final int MOST = 2;
+    /** Threads for calls. */
     private static final int THREADS = 12;
     private static final Duration LONGEST = Duration.ofSeconds(25);
+    /** How long a plan that was interrupted may take to end before its generation of routes may be closed all the same. */
+    private static final Duration GRACE = Duration.ofSeconds(5);
 
     private final LiveRoutes live;
     private final Planner planner;
     private final RegistryAsker asker;
+    private final PlanRuns plans;
     private final WorkerExecutor threads;
-    /** Those whose plan or calls have not ended. */
+    /** The explanations whose plan has neither ended nor reached its deadline, or whose calls have not ended. */
     private final AtomicInteger running = new AtomicInteger();
 
-    /** As many explanations are made as may be at a time. */
+    /** No explanation can be made now; the message is one sentence. */
     static final class BusyException extends Exception {
 
-        BusyException() {
-            super("The mirror is making " + MOST + " other explanations; try again in some seconds.", null, false, false);
+        private BusyException(String message) {
+            super(message, null, false, false);
         }
     }
 
@@ -53,11 +57,14 @@ public final class Explainer {
      * @param cache is looked into, and not changed
      * @param registries all that settings define, by name
      * @param folders the registries among them that are folders
+     * @param memory bounds what responses take, together with those of clients' requests
      */
-    public Explainer(Vertx vertx, LiveRoutes live, PlanStep plan, CacheStep cache, Map<String, Registry> registries, Map<String, FolderRegistry> folders) {
+    public Explainer(Vertx vertx, LiveRoutes live, PlanStep plan, CacheStep cache, Map<String, Registry> registries, Map<String, FolderRegistry> folders,
+            MemoryBudget memory) {
         this.live = live;
-        this.planner = new Planner(plan, cache);
-        this.asker = new RegistryAsker(registries, folders);
+        this.planner = new Planner(plan, cache, memory);
+        this.asker = new RegistryAsker(registries, folders, memory);
+        this.plans = new PlanRuns(vertx, LONGEST, GRACE);
         this.threads = vertx.createSharedWorkerExecutor("explain", THREADS);
     }
 
@@ -69,18 +76,23 @@ public final class Explainer {
     Future<JsonObject> explain(Question question) {
         if (running.incrementAndGet() > MOST) {
             running.decrementAndGet();
-            return Future.failedFuture(new BusyException());
+            return Future.failedFuture(new BusyException("The mirror is making " + MOST + " other explanations; try again in some seconds."));
+        }
+        if (plans.isStuck()) {
+            running.decrementAndGet();
+            return Future.failedFuture(new BusyException("Too many earlier runs of the route plan hang: there is no explanation until they end or the mirror is "
+                    + "restarted; the log names their paths."));
         }
         long end = System.nanoTime() + LONGEST.toNanos();
         Generation generation = live.enter();
-        Future<Planned> planned = threads.executeBlocking(() -> planner.plan(question, generation.camel()), false);
+        PlanRuns.Run<Planned> run = plans.start(question.path().toString(), () -> planner.plan(question, generation.camel()));
+        Future<Planned> planned = run.result();
         Future<List<Future<RegistryAnswer>>> calls = planned.map(made -> calls(question, generation, made));
         calls.compose(Future::join).onComplete(ended -> {
-            generation.leave();
             running.decrementAndGet();
+            run.over().onComplete(over -> generation.leave());
         });
-        return calls.timeout(LONGEST.toMillis(), TimeUnit.MILLISECONDS).compose(all -> inTime(planned.result(), all, end))
-                .map(answers -> json(question, planned.result(), answers));
+        return calls.compose(all -> inTime(planned.result(), all, end)).map(answers -> json(question, planned.result(), answers));
     }
 
     private List<Future<RegistryAnswer>> calls(Question question, Generation generation, Planned planned) {

@@ -14,6 +14,7 @@ import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.MemoryBudget;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -32,6 +33,7 @@ final class Planner {
 
     private final PlanStep plan;
     private final CacheStep cache;
+    private final MemoryBudget memory;
 
     /**
      * What became of planning.
@@ -47,9 +49,11 @@ final class Planner {
     record Planned(String namespace, String repository, Plan plan, Remembered memory, int status, String failure, List<String> ownRoutes) {
     }
 
-    Planner(PlanStep plan, CacheStep cache) {
+    /** @param memory bounds what responses take, if the route calls registries */
+    Planner(PlanStep plan, CacheStep cache, MemoryBudget memory) {
         this.plan = plan;
         this.cache = cache;
+        this.memory = memory;
     }
 
     /**
@@ -59,7 +63,7 @@ final class Planner {
      */
     Planned plan(Question question, CamelContext camel) {
         RepositoryName within = null;
-        try (Pull pull = new Pull(new ApiRequest(false, question.path(), MediaTypes.ANY_MANIFEST, null, ApiRequest.Page.ALL, null));
+        try (Pull pull = new Pull(new ApiRequest(false, question.path(), MediaTypes.ANY_MANIFEST, null, ApiRequest.Page.ALL, null), memory.share());
                 ProducerTemplate producer = camel.createProducerTemplate()) {
             try {
                 pull.clientAddress(question.client());

@@ -11,6 +11,7 @@ import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.folder.FolderRegistry;
+import io.mirrorregistry.work.MemoryBudget;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -24,8 +25,9 @@ import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
 
 /**
- * Asks a registry for a manifest as the routes do, but outside them: its circuit breaker neither prevents nor counts the call. Thread-safe;
- * a call blocks for as long as the registry's timeouts allow.
+ * Asks a registry for a manifest as the routes do, but outside them: its circuit breaker neither prevents nor counts the call, and the call
+ * counts neither in the average of response times nor in the metrics of calls. Thread-safe; a call blocks for as long as the registry's
+ * timeouts allow.
  */
 final class RegistryAsker {
 
@@ -37,13 +39,16 @@ final class RegistryAsker {
 
     private final Map<String, Registry> registries;
     private final Map<String, FolderRegistry> folders;
+    private final MemoryBudget memory;
     private final ManifestStep manifest = new ManifestStep();
 
     /**
      * @param registries all that settings define, by name
      * @param folders the registries among them that are folders
+     * @param memory bounds what responses take, together with those of clients' requests
      */
-    RegistryAsker(Map<String, Registry> registries, Map<String, FolderRegistry> folders) {
+    RegistryAsker(Map<String, Registry> registries, Map<String, FolderRegistry> folders, MemoryBudget memory) {
+        this.memory = memory;
         this.registries = Map.copyOf(registries);
         this.folders = Map.copyOf(folders);
     }
@@ -61,7 +66,7 @@ final class RegistryAsker {
         long start = System.nanoTime();
         Exchange exchange = new DefaultExchange(camel);
         Exception failure = null;
-        try (Pull pull = new Pull(new ApiRequest(true, path, MediaTypes.ANY_MANIFEST, null, ApiRequest.Page.ALL, null))) {
+        try (Pull pull = new Pull(new ApiRequest(true, path, MediaTypes.ANY_MANIFEST, null, ApiRequest.Page.ALL, null), memory.share())) {
             pull.on(exchange);
             pull.target(target);
             pull.registry(registries.get(target.registry()));
@@ -102,7 +107,7 @@ final class RegistryAsker {
             }
             return;
         }
-        try (ClassicHttpResponse response = registry.client().ask(pull.call())) {
+        try (ClassicHttpResponse response = registry.client().askUncounted(pull.call())) {
             fill(exchange.getMessage(), response);
             int status = response.getCode();
             if (status == 404 || status == 401 || status == 403) {

@@ -75,9 +75,13 @@ public final class Pull extends CallContext {
         this.response = response;
     }
 
-    /** Makes the context of a request that no client has sent, such as one that is to be explained. */
-    public Pull(ApiRequest request) {
-        super(null, false, null);
+    /**
+     * Makes the context of a request that no client has sent, such as one that is to be explained.
+     *
+     * @param share the memory that responses may take
+     */
+    public Pull(ApiRequest request, MemoryBudget.Share share) {
+        super(null, false, share);
         this.head = request.head();
         this.client = null;
         this.response = null;
