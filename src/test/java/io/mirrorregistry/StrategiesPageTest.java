@@ -184,12 +184,18 @@ class StrategiesPageTest {
 
     @Test
     void aStrategyInYaml() throws Exception {
-        everywhere("library/app", "1.0", "latest", "2.0-SNAPSHOT");
-        Files.writeString(routes.resolve("moving-tags.camel.yaml"), block("## Write a strategy in YAML", "yaml"));
-        launch("MIRROR_STRATEGY", "moving-tags");
-        assertEquals("cold", served("library/app", "latest"));
-        assertEquals("cold", served("library/app", "2.0-SNAPSHOT"));
-        assertEquals("hot", served("library/app", "1.0"));
+        everywhere("library/app", "1.0", "latest");
+        everywhere("nightly/app", "1.0", "latest");
+        Files.writeString(routes.resolve("nightly-builds.camel.yaml"), block("## Write a strategy in YAML", "yaml"));
+        launch("MIRROR_STRATEGY", "nightly-builds");
+        for (String tag : List.of("1.0", "latest")) {
+            assertEquals("cold", served("nightly/app", tag));
+            assertEquals("hot", served("library/app", tag));
+        }
+        // The blobs of an image come from the registry of its manifest.
+        hot.forget();
+        mirror.get(cold.image("nightly/app", "1.0").path(cold.image("nightly/app", "1.0").layers().get(0)));
+        assertEquals(List.of(), hot.calls());
     }
 
     @Test

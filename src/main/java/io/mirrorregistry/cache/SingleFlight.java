@@ -46,9 +46,9 @@ final class SingleFlight<T> {
     private final ConcurrentMap<Object, Flight> flights = new ConcurrentHashMap<>();
 
     /**
-     * Begins an flight, or finds the one under way.
+     * Begins a flight, or finds the one under way.
      *
-     * @param own an flight from {@link #flight} that becomes the caller's to lead, and to end in any case
+     * @param own a flight from {@link #flight} that becomes the caller's to lead, and to end in any case
      * @return the flight to follow; null where the caller leads
      */
     Flight join(Flight own) {

@@ -23,8 +23,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The page at {@code /} of the management port, one file that asks nobody but {@code /status.json} beside it. What it tells of
- * requests and registries is also in the log.
+ * The page at {@code /} of the management port, one file. It loads {@code /status.json} beside it, and {@code /explain} when a person
+ * presses the button; it sends requests nowhere else. What it shows of requests and registries is also in the log.
  */
 public final class StatusPage {
 
