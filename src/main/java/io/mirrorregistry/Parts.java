@@ -172,7 +172,7 @@ final class Parts implements AutoCloseable {
      * @param main Camel's own settings
      */
     RouteEnvironment environment(MainConfigurationProperties main) {
-        return new RouteEnvironment(settings.placeholders(), main, FAILURES, settings.registries().keySet(), parts);
+        return new RouteEnvironment(settings.placeholders(), main, FAILURES, settings.registries().keySet(), settings.leftOut(), parts);
     }
 
     Settings settings() {

@@ -303,6 +303,48 @@ class CheckTest {
         assertEquals(directory.resolve("config.yaml") + " line 7 has more than 10 aliases", message);
     }
 
+    @Test
+    void saysInOneLineThatNobodyIsAskedForAnything() throws Exception {
+        assertEquals(List.of("mirror.plan is empty and no registry serves anything, so that no image can be pulled: name registries in mirror.plan, "
+                + "or the hosts of images in mirror.registry.NAME.serves"), Check.run(directory, Map.of("MIRROR_PLAN", "", "MIRROR_REGISTRY_COLD_URL", "http://x")).faults());
+    }
+
+    /** That nobody serves anything, and the steps that find no registry, come of the fault. */
+    @Test
+    void saysNothingElseOfARegistryThatCannotBe() throws Exception {
+        for (String[] settings : new String[][] {{"mirror.registry.Hub.url=http://x", "mirror.plan=Hub"}, {"mirror.registry.Hub.url=http://x", "mirror.plan="},
+            {"mirror.registry.Hub.url=http://x", "mirror.registry.Hub.serves=docker.io", "mirror.plan="}}) {
+            Files.write(directory.resolve("application.properties"), List.of(settings));
+            List<String> faults = Check.run(directory, Map.of()).faults();
+            assertEquals(1, faults.size(), faults.toString());
+            assertTrue(faults.get(0).startsWith("mirror.registry.Hub."), faults.toString());
+        }
+        Files.write(directory.resolve("application.properties"), List.of("mirror.registry.hub.url=http://x", "mirror.registry.hub.serves=a_b", "mirror.plan="));
+        List<String> faults = Check.run(directory, Map.of()).faults();
+        assertEquals(1, faults.size(), faults.toString());
+        assertTrue(faults.get(0).startsWith("mirror.registry.hub.serves=a_b cannot work"), faults.toString());
+    }
+
+    static Stream<Arguments> leftOut() {
+        return Stream.of(
+                Arguments.of("bean: {ref: plan, method: \"ask('hub, cold')\"}", "6:37: plan asks the registry cold: "),
+                Arguments.of("to: {uri: 'direct:registry-cold'}", "6:21: no route begins with direct:registry-cold: "),
+                Arguments.of("toD: {uri: 'direct:registry-cold'}", "6:22: "),
+                Arguments.of("bean: {ref: cold, method: prepare}", "6:23: No bean could be found in the registry for: cold: "),
+                Arguments.of("to: {uri: 'http:x', parameters: {httpClient: '#cold.client'}}", "6:56: No bean could be found in the registry for: cold.client "),
+                Arguments.of("toD: {uri: 'http:x?httpClient=#cold.client'}", "6:22: No bean could be found in the registry for: cold.client "));
+    }
+
+    @ParameterizedTest
+    @MethodSource("leftOut")
+    void saysWhyARegistryThatRoutesNameIsLeftOut(String step, String fault) throws Exception {
+        write("zextra.camel.yaml", "- route:\n    id: extra\n    from:\n      uri: direct:extra\n      steps:\n        - " + step + "\n");
+        List<String> faults = Check.run(directory, Map.of("MIRROR_REGISTRY_HUB_URL", "http://127.0.0.1:1", "MIRROR_PLAN", "hub")).faults();
+        assertEquals(1, faults.size(), faults.toString());
+        assertTrue(faults.get(0).startsWith("routes/zextra.camel.yaml:" + fault), faults.toString());
+        assertTrue(faults.get(0).endsWith(": cold is left out, since mirror.plan does not name it and no setting is its own"), faults.toString());
+    }
+
     /** A fault of one registry hides none of another, and no fault is told twice. */
     @Test
     void saysAllThatIsWrongWithSettingsOfSeveralRegistries() throws Exception {

@@ -1,6 +1,7 @@
 package io.mirrorregistry.config;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 
@@ -39,6 +40,19 @@ final class PlanReader {
             plan.add(name);
         }
         return List.copyOf(plan);
+    }
+
+    /**
+     * Requires a registry that is asked for anything. Does nothing where a setting that says so is known not to work.
+     *
+     * @throws InvalidSettingException when {@code mirror.plan} is empty and no registry serves a namespace
+     */
+    void requireSomebody(Collection<RegistrySettings> registries) throws InvalidSettingException {
+        boolean meant = values.isAnyBroken(name -> RegistryKey.of(name) != null && (RegistryKey.of(name).isAll() || RegistryKey.of(name).setting().equals("serves")));
+        if (values.value(PLAN).isEmpty() && !meant && registries.stream().allMatch(registry -> registry.serves().isEmpty())) {
+            throw new InvalidSettingException(PLAN + " is empty and no registry serves anything, so that no image can be pulled: name registries in " + PLAN
+                    + ", or the hosts of images in mirror.registry.NAME.serves", PLAN);
+        }
     }
 
     /** Reads the name of the strategy. Whether there is one of that name shows when strategies are loaded. */

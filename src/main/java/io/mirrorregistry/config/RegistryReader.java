@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** Checks the settings of registries, {@code mirror.registry.NAME.*}. */
 final class RegistryReader {
@@ -32,6 +33,7 @@ final class RegistryReader {
     private final Path images;
     private final String version;
     private final List<String> warnings;
+    private final Set<String> leftOut = new TreeSet<>();
 
     /**
      * @param directory where relative paths start
@@ -58,7 +60,9 @@ final class RegistryReader {
     Map<String, RegistrySettings> read() throws InvalidSettingException {
         Map<String, RegistrySettings> registries = new LinkedHashMap<>();
         for (String name : RegistryNames.of(text.keySet())) {
-            if (!isUnused(name)) {
+            if (isUnused(name)) {
+                leftOut.add(name);
+            } else {
                 registries.put(name, read(name));
             }
         }
@@ -68,16 +72,22 @@ final class RegistryReader {
         return registries;
     }
 
+    /** Returns the names of the registries that {@link #read()} left out, since nothing uses them. */
+    Set<String> leftOut() {
+        return Set.copyOf(leftOut);
+    }
+
     /**
      * Returns whether the registry is one of those that the jar carries, all its settings are the defaults, and {@code mirror.plan} does not
-     * name it: a mirror of other registries does not probe these.
+     * name it: a mirror of other registries does not probe these. The folder of images is a setting of cold, while that has no url.
      */
     private boolean isUnused(String name) {
         String prefix = RegistryKey.PREFIX + name + ".";
         Map<String, String> carried = SettingsSource.carried();
         return carried.containsKey(prefix + "url") && Arrays.stream(values.value(PlanReader.PLAN).split(",")).noneMatch(planned -> planned.strip().equals(name))
                 && text.entrySet().stream().filter(setting -> setting.getKey().startsWith(prefix))
-                        .allMatch(setting -> setting.getValue().equals(carried.get(setting.getKey())));
+                        .allMatch(setting -> setting.getValue().equals(carried.get(setting.getKey())))
+                && !(name.equals(COLD) && !values.value(SettingsReader.IMAGES).equals(carried.get(SettingsReader.IMAGES)));
     }
 
     private RegistrySettings read(String name) throws InvalidSettingException {

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** Single settings with their types; each method throws {@link InvalidSettingException} for what is none of the type. */
@@ -33,6 +34,11 @@ final class SettingValues {
     /** Returns whether a setting is known not to work, and is not to be refused again. */
     boolean isBroken(String name) {
         return broken.contains(name);
+    }
+
+    /** Returns whether any of the settings that are known not to work is such a one. */
+    boolean isAnyBroken(Predicate<String> such) {
+        return broken.stream().anyMatch(such);
     }
 
     int port(String name) throws InvalidSettingException {

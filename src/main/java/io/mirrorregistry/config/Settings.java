@@ -15,6 +15,7 @@ import java.util.Set;
  * @param healthInterval how often each registry is probed
  * @param breaker when a registry that fails is not asked any more
  * @param registries by name, in the order of the names
+ * @param leftOut the names of the registries that come with the mirror and are not among them, since mirror.plan and no other setting names them
  * @param plan the names of the registries that are asked for everything that no namespace claims, in this order; maybe empty
  * @param strategy the name of the strategy that makes the plan of a request; it need not exist
  * @param strategySettings the settings of strategies as text: by the strategy's name, then by the key
@@ -32,6 +33,7 @@ public record Settings(
         Duration healthInterval,
         BreakerSettings breaker,
         Map<String, RegistrySettings> registries,
+        Set<String> leftOut,
         List<String> plan,
         String strategy,
         Map<String, Map<String, String>> strategySettings,

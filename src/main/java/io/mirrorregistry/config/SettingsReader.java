@@ -11,6 +11,8 @@ import java.util.TreeMap;
 /** Checks settings that are text and gives them their types. */
 public final class SettingsReader {
 
+    /** The setting with the folder of images. */
+    static final String IMAGES = "mirror.images.directory";
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final Set<String> FORMATS = Set.of("json", "console");
 
@@ -84,9 +86,11 @@ public final class SettingsReader {
     }
 
     private Settings settings() throws InvalidSettingException {
-        Path images = values.folder("mirror.images.directory", directory);
-        Map<String, RegistrySettings> registries = new RegistryReader(text, values, directory, images, version, warnings).read();
+        Path images = values.folder(IMAGES, directory);
+        RegistryReader reader = new RegistryReader(text, values, directory, images, version, warnings);
+        Map<String, RegistrySettings> registries = reader.read();
         PlanReader plan = new PlanReader(values);
+        plan.requireSomebody(registries.values());
         warnOfUnknown();
         int port = values.port("mirror.server.port");
         int managementPort = values.port("mirror.management.port");
@@ -100,6 +104,7 @@ public final class SettingsReader {
                 values.duration("mirror.health.interval"),
                 breaker(),
                 registries,
+                reader.leftOut(),
                 plan.plan(RegistryNames.of(text.keySet())),
                 plan.strategy(),
                 StrategyKeys.read(text),

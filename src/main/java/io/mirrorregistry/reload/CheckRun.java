@@ -26,6 +26,7 @@ final class CheckRun {
 
     private final DefaultCamelContext camel;
     private final GenerationParts parts;
+    private final LeftOut leftOut;
     private final CheckedFiles files;
     private final Map<String, String> idFiles = new HashMap<>();
     private final Map<String, String> templateFiles = new HashMap<>();
@@ -36,9 +37,10 @@ final class CheckRun {
         void run() throws Exception;
     }
 
-    CheckRun(DefaultCamelContext camel, RouteFolder.Contents contents, GenerationParts parts) {
+    CheckRun(DefaultCamelContext camel, RouteFolder.Contents contents, GenerationParts parts, LeftOut leftOut) {
         this.camel = camel;
         this.parts = parts;
+        this.leftOut = leftOut;
         this.files = new CheckedFiles(contents, parts.faults());
     }
 
@@ -61,7 +63,7 @@ final class CheckRun {
         parts.wanted().forEach(this::build);
         requireChosen();
         if (!files.isIncomplete()) {
-            built.forEach((route, place) -> new StepCheck(camel, route, beginnings.keySet(), registries,
+            built.forEach((route, place) -> new StepCheck(camel, route, beginnings.keySet(), registries, leftOut,
                     (tokens, cause) -> files.fault(place, tokens, cause)).run());
             if (beginnings.keySet().stream().noneMatch(from -> from.startsWith(PULLS) || from.equals("platform-http:/"))) {
                 files.fault("no route takes what clients pull: the front door is missing");
@@ -190,7 +192,7 @@ final class CheckRun {
             action.run();
             return true;
         } catch (Exception | LinkageError | StackOverflowError e) {
-            files.failed(place.get(), e);
+            files.failed(place.get(), e, leftOut.clause(e));
             return false;
         }
     }

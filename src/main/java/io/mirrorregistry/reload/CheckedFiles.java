@@ -72,8 +72,12 @@ final class CheckedFiles {
         incomplete();
     }
 
-    /** Adds the fault of a route that cannot be built. */
-    void failed(RoutePlace place, Throwable failure) {
+    /**
+     * Adds the fault of a route that cannot be built.
+     *
+     * @param clause what is to be said of it besides; may be empty
+     */
+    void failed(RoutePlace place, Throwable failure, String clause) {
         FatalErrors.check(failure);
         RoutePlace about = place;
         if (FaultCauses.root(failure) instanceof ClassNotFoundException missing && !texts.get(place.file()).has(place.item(), missing.getMessage())) {
@@ -81,7 +85,7 @@ final class CheckedFiles {
             about = texts.entrySet().stream().filter(other -> other.getValue().has(null, missing.getMessage())).findFirst()
                     .map(other -> new RoutePlace(other.getKey(), null)).orElse(place);
         }
-        fault(about, FaultCauses.tokens(failure), FaultCauses.describe(failure));
+        fault(about, FaultCauses.tokens(failure), FaultCauses.describe(failure) + clause);
     }
 
     /**

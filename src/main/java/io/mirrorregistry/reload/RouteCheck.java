@@ -102,7 +102,7 @@ public final class RouteCheck {
                 throw new RoutesFailedException("the settings of Camel cannot work: " + FaultCauses.describe(e), e);
             }
             camel.start();
-            return new CheckRun(camel, contents, parts).faults(environment.registries());
+            return new CheckRun(camel, contents, parts, new LeftOut(environment.leftOut())).faults(environment.registries());
         } catch (IOException | RuntimeException e) {
             throw new IllegalStateException("Camel cannot be started to check routes", e);
         }

@@ -14,10 +14,11 @@ import org.apache.camel.main.MainConfigurationProperties;
  * @param main Camel's own settings, as the first CamelContext has them; it may change until that context is started
  * @param words short names of exceptions for {@code doCatch} and {@code onException}
  * @param registries the names of the registries that are configured
+ * @param leftOut the names of the registries that settings leave out, since nothing uses them
  * @param parts makes the parts that each generation owns
  */
 public record RouteEnvironment(Map<String, String> placeholders, MainConfigurationProperties main, Map<String, Class<?>> words,
-        Set<String> registries, GenerationParts.Source parts) {
+        Set<String> registries, Set<String> leftOut, GenerationParts.Source parts) {
 
     /**
      * Gives a context these names and no others: Camel would look into the environment first, and find the secrets there that the

@@ -19,6 +19,8 @@ import org.apache.camel.model.ToDynamicDefinition;
 final class StepCheck {
 
     private static final String DIRECT = "direct:";
+    /** The beginning of the addresses where registries are called. */
+    private static final String REGISTRY = "direct:registry-";
     /** The bean whose methods {@code ask…('hot, cold')} name registries. */
     private static final String PLAN = "plan";
     private static final Pattern ASK = Pattern.compile("\\s*ask\\w*\\s*\\((.*)\\)\\s*", Pattern.DOTALL);
@@ -30,19 +32,22 @@ final class StepCheck {
     private final RouteDefinition route;
     private final Set<String> beginnings;
     private final Set<String> registries;
+    private final LeftOut leftOut;
     private final BiConsumer<Collection<String>, String> faults;
 
     /**
      * @param beginnings the addresses that routes begin with
      * @param registries the names of the registries that are configured
+     * @param leftOut the registries that settings leave out
      * @param faults gets the words of the file that each fault is about, and its cause
      */
-    StepCheck(CamelContext camel, RouteDefinition route, Set<String> beginnings, Set<String> registries,
+    StepCheck(CamelContext camel, RouteDefinition route, Set<String> beginnings, Set<String> registries, LeftOut leftOut,
             BiConsumer<Collection<String>, String> faults) {
         this.camel = camel;
         this.route = route;
         this.beginnings = beginnings;
         this.registries = registries;
+        this.leftOut = leftOut;
         this.faults = faults;
     }
 
@@ -68,7 +73,7 @@ final class StepCheck {
             try {
                 camel.getEndpoint(uri);
             } catch (Exception e) {
-                faults.accept(FaultCauses.tokens(e), FaultCauses.describe(e));
+                faults.accept(FaultCauses.tokens(e), FaultCauses.describe(e) + leftOut.clause(e));
                 return;
             }
         }
@@ -82,11 +87,15 @@ final class StepCheck {
             return;
         }
         Matcher expression = EXPRESSION.matcher(to);
-        boolean found = expression.find() ? beginnings.stream().anyMatch(from -> from.startsWith(to.substring(0, expression.start())))
-                : beginnings.contains(to);
+        boolean found = expression.find() ? isBeginning(to.substring(0, expression.start())) : beginnings.contains(to);
         if (!found) {
-            faults.accept(List.of(to), "no route begins with " + to);
+            faults.accept(List.of(to), "no route begins with " + to + leftOut.clause(to.startsWith(REGISTRY) ? to.substring(REGISTRY.length()) : ""));
         }
+    }
+
+    /** Where there is no registry at all, that is the fault of a setting, and not of each step that calls one. */
+    private boolean isBeginning(String constant) {
+        return beginnings.stream().anyMatch(from -> from.startsWith(constant)) || registries.isEmpty() && constant.equals(REGISTRY);
     }
 
     private void requireRegistries(String method) {
@@ -96,7 +105,8 @@ final class StepCheck {
             String names = constant.group(1) != null ? constant.group(1) : constant.group(2);
             for (String name : names.contains("${") ? new String[0] : names.strip().split("[,\\s]+")) {
                 if (!name.isEmpty() && !registries.contains(name)) {
-                    faults.accept(List.of(method), "plan asks the registry " + name + ", which no setting defines");
+                    String clause = leftOut.clause(name);
+                    faults.accept(List.of(method), "plan asks the registry " + name + (clause.isEmpty() ? ", which no setting defines" : clause));
                 }
             }
         }

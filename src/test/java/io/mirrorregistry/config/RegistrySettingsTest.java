@@ -54,6 +54,29 @@ class RegistrySettingsTest {
     }
 
     @Test
+    void anotherFolderOfImagesIsAUseOfCold() throws Exception {
+        environment.putAll(Map.of("MIRROR_REGISTRY_HUB_URL", "https://registry-1.docker.io", "MIRROR_PLAN", "hub"));
+        assertEquals(Set.of("cold", "hot"), read().leftOut());
+        environment.put("MIRROR_IMAGES_DIRECTORY", "images");
+        assertEquals(Set.of("cold", "hot"), read().leftOut());
+        environment.put("MIRROR_IMAGES_DIRECTORY", "elsewhere");
+        assertEquals(Set.of("hot"), read().leftOut());
+        assertEquals(directory.resolve("elsewhere"), read("cold").folder());
+    }
+
+    @Test
+    void refusesAPlanOfNobodyWhereNobodyServesAnything() throws Exception {
+        String refusal = "mirror.plan is empty and no registry serves anything, so that no image can be pulled: name registries in mirror.plan, "
+                + "or the hosts of images in mirror.registry.NAME.serves";
+        environment.put("MIRROR_PLAN", " ");
+        assertRefused(refusal);
+        environment.put("MIRROR_REGISTRY_HUB_URL", "https://registry-1.docker.io");
+        assertRefused(refusal);
+        environment.put("MIRROR_REGISTRY_HUB_SERVES", "docker.io");
+        assertEquals(Set.of("hub"), read().registries().keySet());
+    }
+
+    @Test
     void aRegistryIsDefinedByVariablesAlone() throws Exception {
         environment.putAll(Map.of("MIRROR_REGISTRY_DOCKER_HUB_URL", "https://registry-1.docker.io", "MIRROR_REGISTRY_DOCKER_HUB_USERNAME", "reader",
                 "MIRROR_REGISTRY_DOCKER_HUB_PASSWORD", "hunter2", "MIRROR_REGISTRY_DOCKER_HUB_HEADERS_X_KEY", "key",
@@ -309,7 +332,7 @@ class RegistrySettingsTest {
         environment.putAll(Map.of("MIRROR_REGISTRY_WARM_URL", "http://x", "MIRROR_REGISTRY_ARCHIVE_URL", "http://x", "MIRROR_PLAN", "warm, hot"));
         assertEquals(List.of("warm", "hot"), read().plan());
         assertEquals(List.of("warm", "hot", "archive"), read().order());
-        environment.put("MIRROR_PLAN", "");
+        environment.putAll(Map.of("MIRROR_PLAN", "", "MIRROR_REGISTRY_WARM_SERVES", "docker.io"));
         assertEquals(List.of(), read().plan());
         assertEquals(List.of("archive", "warm"), read().order());
         assertEquals(List.of(), read().warnings());

@@ -78,7 +78,7 @@ class LiveRoutesTest {
     private void start() throws Exception {
         first.disableJMX();
         live.begin(first, new RouteEnvironment(placeholders, new MainConfigurationProperties().withJmxEnabled(false),
-                Map.of("NotHere", IllegalStateException.class), Set.of("hot", "cold"), this::parts));
+                Map.of("NotHere", IllegalStateException.class), Set.of("hot", "cold"), Set.of(), this::parts));
         PluginHelper.getRoutesLoader(first).loadRoutes(files.values().stream().map(RouteFile::resource).toList());
         first.start();
         live.loaded(files);

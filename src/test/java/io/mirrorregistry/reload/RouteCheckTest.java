@@ -68,6 +68,7 @@ class RouteCheckTest {
     private final Map<String, RouteFile> files = new TreeMap<>();
     private final AtomicInteger closed = new AtomicInteger();
     private List<WantedRoute> wanted = List.of();
+    private Set<String> registries = Set.of("hot", "cold");
     private Exception failure;
 
     @BeforeEach
@@ -86,7 +87,7 @@ class RouteCheckTest {
 
     private List<String> check() {
         RouteEnvironment environment = new RouteEnvironment(placeholders, new MainConfigurationProperties(), Map.of("NotHere", IllegalStateException.class),
-                Set.of("hot", "cold"), () -> {
+                registries, Set.of("idle"), () -> {
             if (failure != null) {
                 throw failure;
             }
@@ -224,6 +225,15 @@ class RouteCheckTest {
     void looksAtTheNamesInSteps(String step, String fault) {
         put("extra", route("extra", "direct:extra", step));
         assertEquals(fault == null ? List.of() : List.of("routes/extra.camel.yaml:" + fault), check());
+    }
+
+    /** The fault is that of a setting, and not of five steps. */
+    @Test
+    void withoutARegistryNoStepToOneIsAFault() {
+        put("extra", route("extra", "direct:extra", "toD: {uri: 'direct:registry-${variable.registry}'}"));
+        assertEquals(List.of("routes/extra.camel.yaml:6:22: no route begins with direct:registry-${variable.registry}"), check());
+        registries = Set.of();
+        assertEquals(List.of(), check());
     }
 
     @Test
