@@ -21,10 +21,8 @@ final class StepCheck {
     private static final String DIRECT = "direct:";
     /** The beginning of the addresses where registries are called. */
     private static final String REGISTRY = "direct:registry-";
-    /** The bean whose methods {@code ask…('hot, cold')} name registries. */
+    /** The bean whose methods name registries and repositories. */
     private static final String PLAN = "plan";
-    private static final Pattern ASK = Pattern.compile("\\s*ask\\w*\\s*\\((.*)\\)\\s*", Pattern.DOTALL);
-    private static final Pattern CONSTANT = Pattern.compile("'([^']*)'|\"([^\"]*)\"");
     /** The beginning of an expression within an address. */
     private static final Pattern EXPRESSION = Pattern.compile("\\$\\{|\\$simple\\{");
 
@@ -60,7 +58,7 @@ final class StepCheck {
             }
         }
         steps(BeanDefinition.class).stream().filter(step -> PLAN.equals(step.getRef()) && step.getMethod() != null)
-                .forEach(step -> requireRegistries(step.getMethod()));
+                .forEach(step -> checkPlan(step.getMethod()));
     }
 
     private <T extends ProcessorDefinition<?>> Collection<T> steps(Class<T> type) {
@@ -98,17 +96,15 @@ final class StepCheck {
         return beginnings.stream().anyMatch(from -> from.startsWith(constant)) || registries.isEmpty() && constant.equals(REGISTRY);
     }
 
-    private void requireRegistries(String method) {
-        Matcher ask = ASK.matcher(Beginnings.resolve(camel, route, method));
-        Matcher constant = CONSTANT.matcher(ask.matches() ? ask.group(1) : "");
-        while (constant.find()) {
-            String names = constant.group(1) != null ? constant.group(1) : constant.group(2);
-            for (String name : names.contains("${") ? new String[0] : names.strip().split("[,\\s]+")) {
-                if (!name.isEmpty() && !registries.contains(name)) {
-                    String clause = leftOut.clause(name);
-                    faults.accept(List.of(method), "plan asks the registry " + name + (clause.isEmpty() ? ", which no setting defines" : clause));
-                }
-            }
+    private void checkPlan(String method) {
+        new PlanCall(this::unknown).faults(Beginnings.resolve(camel, route, method)).forEach(fault -> faults.accept(List.of(method), fault));
+    }
+
+    private String unknown(String registry) {
+        if (registries.contains(registry)) {
+            return null;
         }
+        String clause = leftOut.clause(registry);
+        return clause.isEmpty() ? ", which no setting defines" : clause;
     }
 }

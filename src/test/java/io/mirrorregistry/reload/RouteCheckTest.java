@@ -40,6 +40,8 @@ class RouteCheckTest {
                             expression: "{{mirror.registry.{{name}}.url}}"
             """;
 
+    private static final String ARGUMENT = "%1$s of the step plan needs one argument in quotes, such as %1$s('%2$s')";
+    private static final String PREFIX = "%s is no prefix that plan can take away: it is the beginning of a repository's name, in lower case and with / at its end, such as team/";
     private static final String TEMPLATED = """
             - templatedRoute:
                 routeTemplateRef: registry-http
@@ -55,7 +57,13 @@ class RouteCheckTest {
         public void ask(Exchange exchange, String names) {
         }
 
+        public void named(Exchange exchange, String name) {
+        }
+
         public void ask(Exchange exchange) {
+        }
+
+        public void next(Exchange exchange) {
         }
 
         public void withoutPrefix(Exchange exchange, String prefix) {
@@ -211,7 +219,36 @@ class RouteCheckTest {
                 Arguments.of("bean: {ref: plan, method: \"ask('warm')\"}", "6:37: plan asks the registry warm, which no setting defines"),
                 Arguments.of("bean: {ref: plan, method: \"ask('{{mirror.plan}}')\"}", "6:37: plan asks the registry warm, which no setting defines"),
                 Arguments.of("bean: {ref: plan, method: \"ask('${variable.names}')\"}", null),
+                Arguments.of("bean: {ref: plan, method: \"ask(${variable.names})\"}", null),
+                Arguments.of("bean: {ref: plan, method: \"ask( 'hot' )\"}", null),
+                Arguments.of("bean: {ref: plan, method: 'ask(\"hot,cold\")'}", null),
+                Arguments.of("bean: {ref: plan, method: \"ask('hot,,cold,')\"}", null),
+                // As a request does: at commas only.
+                Arguments.of("bean: {ref: plan, method: \"ask('hot cold')\"}", "6:37: plan asks the registry hot cold, which no setting defines"),
+                Arguments.of("bean: {ref: plan, method: ask}", "6:37: " + ARGUMENT.formatted("ask", "hot, cold")),
+                Arguments.of("bean: {ref: plan, method: 'ask()'}", "6:37: " + ARGUMENT.formatted("ask", "hot, cold")),
+                Arguments.of("bean: {ref: plan, method: 'ask(hot)'}", "6:37: " + ARGUMENT.formatted("ask", "hot, cold")),
+                Arguments.of("bean: {ref: plan, method: 'ask(hot, cold)'}", "6:37: " + ARGUMENT.formatted("ask", "hot, cold")),
+                Arguments.of("bean: {ref: plan, method: \"ask('hot', 'cold')\"}", "6:37: " + ARGUMENT.formatted("ask", "hot, cold")),
+                Arguments.of("bean: {ref: plan, method: \"ask('hot, cold)\"}", "6:37: " + ARGUMENT.formatted("ask", "hot, cold")),
+                Arguments.of("bean: {ref: plan, method: 'ask(${variable.a}, ${variable.b})'}", "6:37: " + ARGUMENT.formatted("ask", "hot, cold")),
+                Arguments.of("bean: {ref: plan, method: \"ask('')\"}", "6:37: plan asks no registry: the list of ask is empty"),
+                Arguments.of("bean: {ref: plan, method: \"ask(' , ')\"}", "6:37: plan asks no registry: the list of ask is empty"),
+                Arguments.of("bean: {ref: plan, method: \"named('library/app')\"}", null),
+                Arguments.of("bean: {ref: plan, method: \"named('library/${variable.repository}')\"}", null),
+                Arguments.of("bean: {ref: plan, method: \"named('Library/app')\"}", "6:37: no repository can have the name Library/app that plan sets"),
+                Arguments.of("bean: {ref: plan, method: \"named('')\"}", "6:37: no repository can have the name (empty) that plan sets"),
+                Arguments.of("bean: {ref: plan, method: 'named(app)'}", "6:37: " + ARGUMENT.formatted("named", "library/app")),
                 Arguments.of("bean: {ref: plan, method: \"withoutPrefix('warm/')\"}", null),
+                Arguments.of("bean: {ref: plan, method: \"withoutPrefix('a/b/')\"}", null),
+                Arguments.of("bean: {ref: plan, method: \"withoutPrefix('${variable.namespace}/')\"}", null),
+                Arguments.of("bean: {ref: plan, method: \"withoutPrefix('warm')\"}", "6:37: " + PREFIX.formatted("warm")),
+                Arguments.of("bean: {ref: plan, method: \"withoutPrefix('Warm/')\"}", "6:37: " + PREFIX.formatted("Warm/")),
+                Arguments.of("bean: {ref: plan, method: \"withoutPrefix('/warm/')\"}", "6:37: " + PREFIX.formatted("/warm/")),
+                Arguments.of("bean: {ref: plan, method: \"withoutPrefix('/')\"}", "6:37: " + PREFIX.formatted("/")),
+                Arguments.of("bean: {ref: plan, method: \"withoutPrefix('')\"}", "6:37: " + PREFIX.formatted("(empty)")),
+                Arguments.of("bean: {ref: plan, method: withoutPrefix}", "6:37: " + ARGUMENT.formatted("withoutPrefix", "team/")),
+                Arguments.of("bean: {ref: plan, method: next}", null),
                 Arguments.of("bean: {ref: hot, method: \"ask('warm')\"}", null),
                 Arguments.of("bean: {ref: fastest, method: ask}", null),
                 Arguments.of("toD: {uri: 'direct:nowhere-${variable.x}'}", "6:22: no route begins with direct:nowhere-${variable.x}"),
