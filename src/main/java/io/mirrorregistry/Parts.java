@@ -116,7 +116,7 @@ final class Parts implements AutoCloseable {
                 beans.bind(name + ".breaker", registries.get(name).breaker());
             }
         }
-        probes = new RegistryProbes(registries.values(), folders);
+        probes = new RegistryProbes(registries.values(), folders, settings.plan());
         for (Registry registry : registries.values()) {
             metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker());
             beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));

@@ -54,6 +54,35 @@ class HealthTest {
     }
 
     @Test
+    void aRegistryThatNobodyIsSentToKeepsNobodyReady() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TestRegistry served = TestRegistry.start("served"); TestRegistry idle = TestRegistry.start("idle");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "SERVED_URL", served.url(), "SERVED_SERVES", "docker.io", "IDLE_URL", idle.url(),
+                        "MIRROR_PLAN", "hot", "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            await(() -> check(mirror.management("/observe/health"), "registry-served").getString("message").startsWith("up: "));
+            hot.stop();
+            await(() -> check(mirror.management("/observe/health"), "registry-hot").getString("message").startsWith("down: "));
+            assertEquals(200, mirror.management("/observe/health/ready").status());
+
+            served.stop();
+            await(() -> mirror.management("/observe/health/ready").status() == 503);
+            await(() -> check(mirror.management("/observe/health"), "registry-idle").getString("message").startsWith("up: "));
+            assertEquals(503, mirror.management("/observe/health/ready").status());
+
+            served.restart();
+            await(() -> mirror.management("/observe/health/ready").status() == 200);
+        }
+    }
+
+    @Test
+    void aMirrorThatCallsNoRegistryIsReady() throws Exception {
+        try (TestMirror mirror = TestMirror.start("HOT_URL", "oci:images", "MIRROR_SERVER_WORKERS", "1")) {
+            await(() -> check(mirror.management("/observe/health"), "registry-hot").getString("message").startsWith("up: the folder of images "));
+            assertEquals(200, mirror.management("/observe/health/ready").status());
+            assertEquals(200, mirror.get("/v2/library/hello/tags/list").status());
+        }
+    }
+
+    @Test
     void healthAsksNoRegistryByItself() throws Exception {
         try (TestRegistry hot = TestRegistry.start("hot"); TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {
             hot.awaitCalls(1);

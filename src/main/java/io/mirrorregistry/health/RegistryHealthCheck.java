@@ -9,7 +9,8 @@ import org.apache.camel.health.HealthCheckResultBuilder;
 import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /**
- * Tells how one registry is. A registry that is down is shown but leaves the mirror ready, as long as another can serve.
+ * Tells how one registry is. A registry that is down is shown but leaves the mirror ready, as long as another can serve: one of {@code mirror.plan}, or
+ * one that serves a namespace.
  */
 public final class RegistryHealthCheck extends AbstractHealthCheck {
 

@@ -32,12 +32,18 @@ public final class RegistryProbes implements AutoCloseable {
     private final Map<String, Probe> last = new ConcurrentHashMap<>();
     private final List<Registry> registries;
     private final Map<String, ImageLayout> folders;
+    /** The names of the registries with which the mirror can serve. */
+    private final List<String> serving;
     private final ScheduledExecutorService threads;
 
-    /** @param folders the folders of images, by the names of the registries that they are */
-    public RegistryProbes(Collection<Registry> registries, Map<String, ImageLayout> folders) {
+    /**
+     * @param folders the folders of images, by the names of the registries that they are
+     * @param plan the names of the registries that are asked for what no namespace claims
+     */
+    public RegistryProbes(Collection<Registry> registries, Map<String, ImageLayout> folders, List<String> plan) {
         this.registries = List.copyOf(registries);
         this.folders = Map.copyOf(folders);
+        this.serving = serving(plan);
         AtomicInteger number = new AtomicInteger();
         this.threads = Executors.newScheduledThreadPool(2 * this.registries.size(), task -> {
             Thread thread = new Thread(task, "registry-probe-" + number.incrementAndGet());
@@ -81,9 +87,16 @@ public final class RegistryProbes implements AutoCloseable {
         return probe != null && probe.up();
     }
 
-    /** Returns whether any registry can serve. */
+    /** Returns whether any registry of {@code mirror.plan}, or any that serves a namespace, was up when it was last asked. */
     boolean anyUp() {
-        return last.values().stream().anyMatch(Probe::up);
+        return serving.stream().anyMatch(this::isUp);
+    }
+
+    /** Other registries are asked only if a route or strategy names them. They count where there are none but such. */
+    private List<String> serving(List<String> plan) {
+        List<String> names = registries.stream().filter(registry -> plan.contains(registry.name()) || !registry.settings().serves().isEmpty())
+                .map(Registry::name).toList();
+        return names.isEmpty() ? registries.stream().map(Registry::name).toList() : names;
     }
 
     private void remember(Registry registry) {
