@@ -32,7 +32,8 @@ public interface Strategy {
      * <p>Put a registry that is not {@link Registries#isAvailable available} last, and do not leave it out. A registry that is left out is not
      * asked at all: if it alone has the image, the client gets 404, as if the image did not exist, instead of 503 or the image.
      *
-     * @return names of registries that settings define; for a request whose namespace is served, those that do not serve it are left out
+     * @return names of registries that settings define; for a request whose namespace is served, those that do not serve it are left out. An empty list
+     *     means {@link Registries#planned}
      */
     List<String> order(PlanRequest request, Registries registries);
 

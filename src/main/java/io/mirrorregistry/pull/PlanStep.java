@@ -133,7 +133,7 @@ public final class PlanStep {
         registries(exchange, allowed(pull, names));
     }
 
-    /** Logs why a plan cannot work, and returns the exception by which the client is told 503. */
+    /** Logs why a plan cannot work, and returns the exception for which the mirror responds 503. */
     static RegistryTroubleException refused(Pull pull, String why) {
         LOG.atError().addKeyValue("request_id", pull.requestId()).log("The plan for {} cannot work, and nobody is asked: {}", pull.request().path(), why);
         return new RegistryTroubleException(Pull.NOBODY, pull.request().path() + " was not asked: " + why, RegistryTroubleException.Kind.NOT_ASKED, null);

@@ -33,7 +33,7 @@ public final class StrategyStep {
     /**
      * Sets the plan.
      *
-     * @throws RegistryTroubleException when the strategy fails, so that nobody knows who is to be asked; the client is told 503
+     * @throws RegistryTroubleException when the strategy fails; the mirror responds 503
      */
     @Step(needs = "request", sets = {"plan", "next"})
     public void plan(Exchange exchange) throws RegistryTroubleException {

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 public final class Breakers {
 
     private static final Logger LOG = LoggerFactory.getLogger(Breakers.class);
-    /** Not time ends the open state but a probe that finds the registry up: pulls are not to pay for finding out. */
+    /** The breaker stays open until a background probe succeeds, so that no pull pays for testing the registry. */
     private static final Duration UNTIL_PROBED = Duration.ofDays(365);
 
     /** A chain of causes may have a loop. */

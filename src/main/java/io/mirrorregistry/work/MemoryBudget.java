@@ -183,7 +183,7 @@ public final class MemoryBudget {
             int over = Math.max(0, takenForLists - listed);
             takenForLists -= over;
             freeForLists.release(over);
-            // The longest lists are alone with all there is, and half as much again.
+            // A list may use 1.5 times the budget; only one such list is built at a time.
             return listed <= units + units / 2;
         }
 

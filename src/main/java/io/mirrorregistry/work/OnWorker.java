@@ -6,8 +6,7 @@ import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
 
 /**
- * What a step returns after which others may wait: where the step ran on the event loop, which must not, the route goes on on a
- * worker.
+ * Returned by a step that blocking steps may follow. If the step ran on the event loop, the rest of the route runs on a worker.
  */
 public final class OnWorker extends CompletableFuture<Void> {
 
@@ -17,7 +16,7 @@ public final class OnWorker extends CompletableFuture<Void> {
         this.workers = workers;
     }
 
-    /** Returns one that is complete. */
+    /** Returns a stage that is complete. */
     public static OnWorker now(Executor workers) {
         OnWorker now = new OnWorker(workers);
         now.complete(null);

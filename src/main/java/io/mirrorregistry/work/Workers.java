@@ -19,8 +19,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives requests a worker each: at once, or within the queue time when all are taken. What would wait longer, or comes on top of
- * the most requests, is told 503, since a queue without bound helps nobody. What needs no registry has workers kept for it.
+ * Gives each request a worker: at once, or within the queue time if all are busy. The mirror responds 503 to a request that waits longer, and to
+ * each request beyond the maximum, since a queue without bound helps nobody. Requests that need no registry have workers of their own.
  *
  * <p>Vert.x has workers of its own, but wakes the one that has slept longest, and the event loop after each.
  */
