@@ -8,6 +8,8 @@ import java.util.List;
 /** Writes an explanation as a table for people. */
 final class ExplanationTable {
 
+    private static final int LONGEST_ACCEPT = 60;
+
     private static final int LABEL = 10;
     private static final int DIGEST = "sha256:".length() + 12;
     private static final List<String> HEAD = List.of("REGISTRY", "NAME THERE", "ASKED", "RESPONDS NOW");
@@ -84,7 +86,7 @@ final class ExplanationTable {
             case "stale" -> "stale, told " + seconds(memory, "ageSeconds") + " ago; served for " + seconds(memory, "leftSeconds") + " if a registry is in trouble" + digest;
             case "miss" -> "a miss for " + seconds(memory, "leftSeconds");
             default -> "nothing";
-        } + (memory.getString("accept") == null ? "" : " (for clients with Accept: " + memory.getString("accept") + ")");
+        } + (memory.getString("accept") == null ? "" : " (for clients with Accept: " + shortened(memory.getString("accept")) + ")");
     }
 
     private static String seconds(JsonObject memory, String name) {
@@ -93,5 +95,10 @@ final class ExplanationTable {
 
     private static String shortened(String digest) {
         return digest.length() <= DIGEST ? digest : digest.substring(0, DIGEST) + "…";
+    }
+
+    /** Clients send up to a dozen media types, which is more than a line has room for. */
+    private static String shortened(String accept) {
+        return accept.length() <= LONGEST_ACCEPT ? accept : accept.substring(0, LONGEST_ACCEPT) + "…";
     }
 }
