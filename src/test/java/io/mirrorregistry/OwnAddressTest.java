@@ -75,7 +75,7 @@ class OwnAddressTest {
                     assertEquals(503, mirror.head(image.path()).status());
                     assertEquals(503, mirror.head(layer).status());
                 }
-                List<String> hots = log.lines().stream().filter(line -> line.startsWith("hot")).toList();
+                List<String> hots = log.lines().stream().filter(line -> line.startsWith("Registry hot ")).toList();
                 assertTrue(hots.size() > 3, log.lines().toString());
                 for (String line : hots) {
                     assertTrue(line.contains("refused to call " + host + ":") && line.contains("which leads to a port of this mirror"), line);
@@ -129,7 +129,7 @@ class OwnAddressTest {
             assertEquals(503, mirror.get(image.path()).status());
             assertEquals(503, mirror.get(layer).status());
             for (String line : log.lines()) {
-                assertTrue(!line.startsWith("hot") || line.contains("refused to call " + host + ":80, which leads to a link-local address"), line);
+                assertTrue(!line.startsWith("Registry hot ") || line.contains("refused to call " + host + ":80, which leads to a link-local address"), line);
             }
         }
     }
@@ -145,7 +145,7 @@ class OwnAddressTest {
             assertEquals(503, mirror.get(image.path()).status());
             assertEquals(503, mirror.get(layer).status());
             assertEquals(503, mirror.head(layer).status());
-            assertTrue(log.lines().stream().filter(line -> line.startsWith("hot")).allMatch(line -> line.contains("refused to call " + host + ":6379")
+            assertTrue(log.lines().stream().filter(line -> line.startsWith("Registry hot ")).allMatch(line -> line.contains("refused to call " + host + ":6379")
                             || line.contains("redirects to nowhere")),
                     log.lines().toString());
         }

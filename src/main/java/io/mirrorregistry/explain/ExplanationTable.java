@@ -80,13 +80,13 @@ final class ExplanationTable {
     }
 
     private static String memory(JsonObject memory) {
-        String digest = memory.getString("digest") == null ? "" : ": " + shortened(memory.getString("digest")) + " from " + memory.getString("registry");
+        String digest = memory.getString("digest") == null ? "" : ": " + shortAccept(memory.getString("digest")) + " from " + memory.getString("registry");
         return switch (memory.getString("state")) {
             case "fresh" -> "fresh" + (memory.getDouble("leftSeconds") == null ? "" : " for " + seconds(memory, "leftSeconds")) + digest;
             case "stale" -> "stale, told " + seconds(memory, "ageSeconds") + " ago; served for " + seconds(memory, "leftSeconds") + " if a registry is in trouble" + digest;
             case "miss" -> "a miss for " + seconds(memory, "leftSeconds");
             default -> "nothing";
-        } + (memory.getString("accept") == null ? "" : " (for clients with Accept: " + shortened(memory.getString("accept")) + ")");
+        } + (memory.getString("accept") == null ? "" : " (for clients with Accept: " + shortAccept(memory.getString("accept")) + ")");
     }
 
     private static String seconds(JsonObject memory, String name) {
@@ -98,7 +98,7 @@ final class ExplanationTable {
     }
 
     /** Clients send up to a dozen media types, which is more than a line has room for. */
-    private static String shortened(String accept) {
+    private static String shortAccept(String accept) {
         return accept.length() <= LONGEST_ACCEPT ? accept : accept.substring(0, LONGEST_ACCEPT) + "…";
     }
 }

@@ -15,10 +15,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,7 +31,7 @@ public final class RegistryProbes implements AutoCloseable {
     private final Map<String, ImageLayout> folders;
     /** The names of the registries with which the mirror can serve. */
     private final List<String> serving;
-    private final ScheduledExecutorService threads;
+    private final ProbeThreads threads = new ProbeThreads();
 
     /**
      * @param folders the folders of images, by the names of the registries that they are
@@ -44,12 +41,6 @@ public final class RegistryProbes implements AutoCloseable {
         this.registries = List.copyOf(registries);
         this.folders = Map.copyOf(folders);
         this.serving = serving(plan);
-        AtomicInteger number = new AtomicInteger();
-        this.threads = Executors.newScheduledThreadPool(2 * this.registries.size(), task -> {
-            Thread thread = new Thread(task, "registry-probe-" + number.incrementAndGet());
-            thread.setDaemon(true);
-            return thread;
-        });
     }
 
     /**
@@ -59,20 +50,37 @@ public final class RegistryProbes implements AutoCloseable {
      * @param whileNotAsked how often a registry whose circuit breaker is open
      */
     public void start(Duration interval, Duration whileNotAsked) {
-        for (Registry registry : registries) {
-            threads.scheduleWithFixedDelay(new Guarded("probe " + registry.name(), () -> remember(registry)), 0, interval.toMillis(), TimeUnit.MILLISECONDS);
-            threads.scheduleWithFixedDelay(new Guarded("try " + registry.name() + " again", () -> tryAgain(registry)), whileNotAsked.toMillis(),
-                    whileNotAsked.toMillis(), TimeUnit.MILLISECONDS);
+        for (int i = 0; i < registries.size(); i++) {
+            Registry registry = registries.get(i);
+            AtomicBoolean trial = new AtomicBoolean();
+            Runnable probe = threads.oneAtATime(new Guarded("probe " + registry.name(), () -> probe(registry, trial)));
+            probe.run();
+            // Spread over the interval, so that registries that respond share a thread.
+            Duration first = interval.multipliedBy(i + 1).dividedBy(registries.size());
+            threads.every("start probes of " + registry.name(), first, interval, probe);
+            threads.every("try " + registry.name() + " again", whileNotAsked, whileNotAsked, () -> {
+                if (isNotAsked(registry)) {
+                    // Also for a probe that runs already.
+                    trial.set(true);
+                    probe.run();
+                }
+            });
         }
     }
 
-    /** Lets a registry whose circuit breaker is open have some calls again, once it is up. */
-    private void tryAgain(Registry registry) {
-        if (registry.breaker().getState() == CircuitBreaker.State.OPEN) {
-            remember(registry);
-            if (isUp(registry.name())) {
-                registry.breaker().transitionToHalfOpenState();
-            }
+    private static boolean isNotAsked(Registry registry) {
+        return registry.breaker().getState() == CircuitBreaker.State.OPEN;
+    }
+
+    /**
+     * Asks a registry.
+     *
+     * @param trial whether the registry gets some calls again if its circuit breaker is open and it is found up; false afterwards
+     */
+    private void probe(Registry registry, AtomicBoolean trial) {
+        remember(registry);
+        if (trial.getAndSet(false) && isNotAsked(registry) && isUp(registry.name())) {
+            registry.breaker().transitionToHalfOpenState();
         }
     }
 
@@ -135,6 +143,6 @@ public final class RegistryProbes implements AutoCloseable {
     /** Stops asking. */
     @Override
     public void close() {
-        threads.shutdownNow();
+        threads.close();
     }
 }
