@@ -81,6 +81,8 @@ public final class Mirror implements AutoCloseable {
     }
 
     private void configureMain() {
+        // Camel's own strategy stops at the end of the process by itself, perhaps after the log, and is never forgotten by the process.
+        main.setShutdownStrategy(new SimpleMainShutdownStrategy());
         Properties placeholders = new Properties();
         placeholders.putAll(settings.placeholders());
         main.setOverrideProperties(placeholders);
@@ -192,8 +194,6 @@ public final class Mirror implements AutoCloseable {
      */
     int run() throws Exception {
         prepare();
-        // Camel would stop by itself, and so would the log, whoever is first.
-        main.setShutdownStrategy(new SimpleMainShutdownStrategy());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             try {
                 LOG.info("Shutting down");

@@ -221,6 +221,7 @@ final class Parts implements AutoCloseable {
 
     @Override
     public void close() {
+        explain.close();
         probes.close();
         workers.close();
         registries.values().forEach(Registry::close);

@@ -4,6 +4,7 @@ import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.testing.TestClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ref.WeakReference;
 import java.net.ServerSocket;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -64,6 +65,11 @@ final class TestMirror implements AutoCloseable {
             environment.put(settings[i].startsWith("MIRROR_") ? settings[i] : "MIRROR_REGISTRY_" + settings[i], settings[i + 1]);
         }
         return new TestMirror(directory, environment);
+    }
+
+    /** Returns a reference to the mirror that keeps nothing of it in memory. */
+    WeakReference<Mirror> reference() {
+        return new WeakReference<>(mirror);
     }
 
     /** Never the same twice, and below those that connections of this machine begin with, which might take it in the meantime. */

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * client of the clients' port would get; 400, 403, 405 and 503 have a sentence instead. An explanation calls registries, so that a page of
  * another site must not make the browser of an operator ask for one: 403.
  */
-public final class ExplainPage {
+public final class ExplainPage implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ExplainPage.class);
     private static final Set<String> PARAMETERS = Set.of("image", "namespace", "client", "format");
@@ -42,6 +42,11 @@ public final class ExplainPage {
     public ExplainPage(Explainer explainer, Namespaces namespaces) {
         this.explainer = explainer;
         this.namespaces = namespaces;
+    }
+
+    @Override
+    public void close() {
+        explainer.close();
     }
 
     /** Serves the page there. */

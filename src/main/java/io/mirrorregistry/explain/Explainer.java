@@ -25,7 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * Explains what a client would get for an image: has the current routes plan the request, looks into memory, and asks each registry of the
  * plan, all at the same time. Threads of its own do what blocks.
  */
-public final class Explainer {
+public final class Explainer implements AutoCloseable {
 
     /** Explanations at the same time. */
     static final int MOST = 2;
@@ -52,7 +52,7 @@ public final class Explainer {
     }
 
     /**
-     * @param vertx has a pool of threads made, which it closes at its own end
+     * @param vertx makes the pools of threads
      * @param plan knows the namespaces
      * @param cache is looked into, and not changed
      * @param registries all that settings define, by name
@@ -118,5 +118,12 @@ public final class Explainer {
 
     private static JsonObject json(Question question, Planned planned, List<RegistryAnswer> answers) {
         return new Explanation(question, planned, answers).toJson();
+    }
+
+    /** Ends the threads. Vert.x ends them with itself, but keeps each pool that is not closed in memory, and itself with it. */
+    @Override
+    public void close() {
+        threads.close();
+        plans.close();
     }
 }

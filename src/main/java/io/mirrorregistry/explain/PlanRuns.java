@@ -41,7 +41,7 @@ final class PlanRuns {
     }
 
     /**
-     * @param vertx has a pool of threads made, which it closes at its own end
+     * @param vertx makes the pool of threads
      * @param longest the deadline of a run, which includes the time that it waits for a thread
      * @param grace how long a run may take to end after the interrupt
      */
@@ -50,6 +50,11 @@ final class PlanRuns {
         this.threads = vertx.createSharedWorkerExecutor("explain-plan", THREADS, 365, TimeUnit.DAYS);
         this.longest = longest;
         this.grace = grace;
+    }
+
+    /** Ends the threads. */
+    void close() {
+        threads.close();
     }
 
     /** Returns whether so many runs hang that another would find no thread. */
