@@ -194,6 +194,21 @@ class NamespaceTest {
         assertEquals(List.of("quay q/library/other", "hot other"), asked());
     }
 
+    /** containerd sends the host of the image's name, such as the mirror's own that it reaches by another address. */
+    @Test
+    void aServedFirstPartIsAuthoritativeBesideAParameterThatNobodyServes() {
+        Image image = ghcr.image("mirrors/github/org/beside", "1.0");
+        hot.put(Image.of("other", "ghcr.io/org/beside", "1.0", 1));
+        for (int i = 0; i < 2; i++) {
+            Reply reply = mirror.get("/v2/ghcr.io/org/beside/manifests/1.0?ns=mirror.example:5000");
+            served(image, reply);
+            assertEquals("mirror.example:5000", reply.header(NS));
+        }
+        assertEquals(404, mirror.get("/v2/ghcr.io/org/none/manifests/1.0?ns=mirror.example:5000").status());
+        assertEquals(List.of("ghcr mirrors/github/org/beside", "ghcr mirrors/github/org/none"), asked());
+        assertTrue(mirror.get("/v2/ghcr.io/org/beside/tags/list?n=0&ns=mirror.example:5000").text().contains("ghcr.io/org/beside"));
+    }
+
     @Test
     void registriesOfOneNamespaceAreAskedInTheOrderOfMirrorPlanThenByName() {
         Image image = able.image("org/second", "1.0");

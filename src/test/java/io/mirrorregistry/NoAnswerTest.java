@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,6 +55,32 @@ class NoAnswerTest {
             }
             assertEquals(200, mirror.get("/v2/").status());
             assertEquals(200, mirror.get("/v2/library/app/tags/list").status());
+        }
+    }
+
+    /** As the descriptions of the steps in manifest and blob say. */
+    @Test
+    void withoutTheCacheAndItsChoiceTheRegistriesAreAskedForEachClient() throws Exception {
+        TestRoutes.copyTo(directory);
+        for (String kind : List.of("manifest", "blob")) {
+            Path file = directory.resolve("routes").resolve(kind + ".camel.yaml");
+            String text = Files.readString(file);
+            int steps = text.indexOf("      steps:\n");
+            String rest = text.substring(text.indexOf("\n- route:\n", steps)).replaceAll("( +)- bean:\n(\\1  .*\n)*?\\1    ref: cache\n\\1    method: \\w+\n", "");
+            Files.writeString(file, text.substring(0, steps) + "      steps:\n        - to:\n            uri: direct:ask-until-found\n" + rest);
+        }
+        try (TestRegistry hot = TestRegistry.start("hot"); TestRegistry cold = TestRegistry.start("cold");
+                TestMirror mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_CACHE_SIZE", "8MB", "MIRROR_CACHE_BLOB_TTL", "1h")) {
+            Image image = cold.image("library/app", "1.0");
+            String layer = image.path(image.layers().get(0));
+            for (int i = 1; i <= 3; i++) {
+                assertEquals(200, mirror.get(image.path()).status());
+                assertEquals(307, mirror.get(layer).status());
+                assertEquals(200, mirror.head(layer).status());
+                assertEquals(404, mirror.get("/v2/library/none/manifests/1.0").status());
+                assertEquals(i * 2, cold.calls("GET", Kind.MANIFEST).size());
+                assertEquals(i * 2, cold.calls("HEAD", Kind.BLOB).size());
+            }
         }
     }
 

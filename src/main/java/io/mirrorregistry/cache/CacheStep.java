@@ -137,7 +137,7 @@ public final class CacheStep {
             return take(exchange, guess.found);
         }
         CacheKey key = CacheKey.of(pull.plan(), pull.request());
-        hints.keep(PlanHints.hash(pull.request().path(), pull.isNamespaceGiven() ? pull.namespace() : ""), key.plan());
+        hints.keep(PlanHints.hash(pull.request().path(), pull.givenNamespace() == null ? "" : pull.givenNamespace()), key.plan());
         return recall(exchange, key);
     }
 

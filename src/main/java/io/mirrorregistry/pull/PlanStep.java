@@ -42,7 +42,8 @@ public final class PlanStep {
 
     /**
      * Reads a request's namespace into the pull, and the name in it: the parameter {@code ns}, or else the first part of the name where a
-     * registry serves that. Which registries are asked is still open after that.
+     * registry serves that. A parameter that no registry serves gives way to a first part that one does: a client that reaches the mirror by
+     * another name than that of the image sends that name as {@code ns}. Which registries are asked is still open after that.
      *
      * @param given the parameter ns; null for none
      * @throws ProtocolException NAME_INVALID where the parameter is no host name
@@ -55,11 +56,13 @@ public final class PlanStep {
             if (!Namespace.isValid(host)) {
                 throw new ProtocolException(ErrorCode.NAME_INVALID, "The parameter ns is the host name of a registry, such as docker.io.", given);
             }
-            pull.namespace(host, true);
-        } else if (within != null && !namespaces.isEmpty()) {
+            pull.givenNamespace(host);
+            pull.namespace(host);
+        }
+        if (within != null && !namespaces.isEmpty() && !namespaces.isServed(pull.namespace())) {
             int slash = within.value().indexOf('/');
             if (slash > 0 && namespaces.isServed(within.value().substring(0, slash))) {
-                pull.namespace(within.value().substring(0, slash), false);
+                pull.namespace(within.value().substring(0, slash));
                 within = new RepositoryName(within.value().substring(slash + 1));
             }
         }

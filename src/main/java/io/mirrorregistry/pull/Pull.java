@@ -38,7 +38,7 @@ public final class Pull extends CallContext {
 
     private ApiPath parsed;
     private String namespace = "";
-    private boolean namespaceGiven;
+    private String givenNamespace;
     private String clientAddress = "";
     private Planning planning;
     private int next;
@@ -151,18 +151,18 @@ public final class Pull extends CallContext {
         return namespace;
     }
 
-    /** Returns whether the client has sent the namespace as the parameter {@code ns}. */
-    public boolean isNamespaceGiven() {
-        return namespaceGiven;
+    /** Returns the parameter {@code ns} that the client has sent, in lower case; null for none. */
+    public String givenNamespace() {
+        return givenNamespace;
     }
 
-    /**
-     * @param host the namespace, in lower case
-     * @param given whether the client has sent it as the parameter {@code ns}
-     */
-    public void namespace(String host, boolean given) {
+    void givenNamespace(String host) {
+        this.givenNamespace = host;
+    }
+
+    /** @param host in lower case */
+    void namespace(String host) {
         this.namespace = host;
-        this.namespaceGiven = given;
     }
 
     /** Returns the client's IP address as in the access log; empty if unknown. */
@@ -268,7 +268,7 @@ public final class Pull extends CallContext {
         }
     }
 
-    /** Returns why registries could not serve after which another was asked, in the order of asking; also at the end only. */
+    /** Returns the failures after which another registry was asked, in the order of asking. Complete once the response has ended. */
     public List<Fallback> fallbacks() {
         return servedBy != null ? attempts : attempts.subList(0, Math.max(0, attempts.size() - 1));
     }

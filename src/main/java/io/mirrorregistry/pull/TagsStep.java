@@ -54,7 +54,7 @@ public final class TagsStep extends ListStep {
             if (limit > 0) {
                 Pull pull = Pull.of(exchange);
                 link = "<" + request.path() + "?n=" + limit + "&last=" + wanted.get(limit - 1)
-                        + (pull.isNamespaceGiven() ? "&ns=" + pull.namespace() : "") + ">; rel=\"next\"";
+                        + (pull.givenNamespace() == null ? "" : "&ns=" + pull.givenNamespace()) + ">; rel=\"next\"";
             }
         }
         reply(exchange, MediaTypes.JSON, new JsonObject()

@@ -126,8 +126,8 @@ final class AccessLog implements Handler<RoutingContext> {
                     .addKeyValue("path", path);
             if (known != null && known.request() != null && known.request().path().repository() != null) {
                 line = line.addKeyValue("repository", known.request().path().repository().value());
-                if (known.isNamespaceGiven()) {
-                    line = line.addKeyValue("namespace", known.namespace());
+                if (known.givenNamespace() != null) {
+                    line = line.addKeyValue("namespace", known.givenNamespace());
                 }
                 if (known.request().path().reference() != null) {
                     line = line.addKeyValue("reference", known.request().path().reference().value());

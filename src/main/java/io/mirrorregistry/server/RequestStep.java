@@ -79,8 +79,8 @@ public final class RequestStep {
         pull.request(new ApiRequest(pull.head(), path, accept(request), range(request), page,
                 artifactType == null || artifactType.isEmpty() ? null : artifactType));
         RepositoryName repository = plan.begin(pull, namespace(request));
-        if (pull.isNamespaceGiven()) {
-            message.getResponse().putHeader(NAMESPACE_HEADER, pull.namespace());
+        if (pull.givenNamespace() != null) {
+            message.getResponse().putHeader(NAMESPACE_HEADER, pull.givenNamespace());
         }
         if (pull.isIdGiven() || request.getHeader(HttpHeaderNames.VIA) != null) {
             refuseLoop(pull, request, path);
