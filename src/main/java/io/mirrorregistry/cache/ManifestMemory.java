@@ -46,6 +46,17 @@ final class ManifestMemory {
         static ByTag of(CacheKey key) {
             return new ByTag(key.plan(), key.reference(), key.accept());
         }
+
+        /** Written out, as is {@link #hashCode}: the methods that a record gets by default take longer, and each repeated pull calls them. */
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof ByTag key && tag.equals(key.tag) && plan.equals(key.plan) && Objects.equals(accept, key.accept);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * (31 * plan.hashCode() + tag.hashCode()) + Objects.hashCode(accept);
+        }
     }
 
     private record Tagged(KeptManifest withoutBytes, long checked) {

@@ -2,6 +2,7 @@ package io.mirrorregistry.plan;
 
 import io.mirrorregistry.protocol.RepositoryName;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /**
@@ -25,6 +26,17 @@ public final class Plan {
      * @param name the repository's name at that registry; null if the registry can have no such name, so that it is not asked
      */
     public record Target(String registry, RepositoryName name) {
+
+        /** Written out, as is {@link #hashCode}: the methods that a record gets by default take longer, and each repeated pull calls them. */
+        @Override
+        public boolean equals(Object other) {
+            return this == other || other instanceof Target target && registry.equals(target.registry) && Objects.equals(name, target.name);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * registry.hashCode() + Objects.hashCode(name);
+        }
     }
 
     /** @param targets in the order of asking; may be empty */

@@ -112,6 +112,17 @@ public record Digest(String value) implements Reference {
         return true;
     }
 
+    /** Written out, as is {@link #hashCode}: the methods that a record gets by default take longer, and each repeated pull calls them. */
+    @Override
+    public boolean equals(Object other) {
+        return this == other || other instanceof Digest that && value.equals(that.value);
+    }
+
+    @Override
+    public int hashCode() {
+        return value.hashCode();
+    }
+
     @Override
     public String toString() {
         return value;

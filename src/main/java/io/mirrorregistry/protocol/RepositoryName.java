@@ -65,6 +65,17 @@ public record RepositoryName(String value) {
         return c >= 'a' && c <= 'z' || c >= '0' && c <= '9';
     }
 
+    /** Written out, as is {@link #hashCode}: the methods that a record gets by default take longer, and each repeated pull calls them. */
+    @Override
+    public boolean equals(Object other) {
+        return this == other || other instanceof RepositoryName that && value.equals(that.value);
+    }
+
+    @Override
+    public int hashCode() {
+        return value.hashCode();
+    }
+
     @Override
     public String toString() {
         return value;
