@@ -24,7 +24,8 @@ final class ClientAddress {
 
     /** Returns the client's IP address; null where the connection is gone and has none. */
     String of(HttpServerRequest request) {
-        SocketAddress remote = request.remoteAddress();
+        // The request's own method reads the authority and forwarding headers as well, of which nothing is needed here.
+        SocketAddress remote = request.connection().remoteAddress();
         String peer = remote == null ? null : remote.hostAddress();
         if (peer == null || trusted.isEmpty() || !trusted.contain(Networks.address(peer))) {
             return peer;
