@@ -78,7 +78,7 @@ class AuthorizationTest {
             assertEquals(List.of(ACCOUNT), hot.calls("GET", Kind.MANIFEST).stream().map(call -> call.header("Authorization")).toList());
         }
         try (TestMirror mirror = anonymous()) {
-            assertEquals(404, mirror.get(image.path()).status());
+            assertEquals(503, mirror.get(image.path()).status());
         }
     }
 
@@ -251,7 +251,7 @@ class AuthorizationTest {
                 TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader",
                         "HOT_PASSWORD", "hunter2", "MIRROR_LOGGING_LEVEL", "warn")) {
             for (int i = 0; i < 5; i++) {
-                assertEquals(404, mirror.get(image.path()).status());
+                assertEquals(503, mirror.get(image.path()).status());
             }
             assertEquals(1, log.lines().size(), log.lines().toString());
             assertTrue(log.lines().get(0).contains("mirror.registry.hot.password"), log.lines().get(0));
@@ -307,7 +307,7 @@ class AuthorizationTest {
                 "HOT_PASSWORD_FILE", directory.resolve("password").toString())) {
             assertEquals(200, mirror.get(image.path()).status());
             hot.requireBasic("reader", "hunter2");
-            assertEquals(404, mirror.get(image.path()).status());
+            assertEquals(503, mirror.get(image.path()).status());
             mount(directory, "..2", "hunter2\n");
             awaitPull(mirror);
             tokens.requireAccount("reader", "hunter3");

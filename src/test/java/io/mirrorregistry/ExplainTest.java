@@ -134,7 +134,7 @@ class ExplainTest {
 
     /** The same faults, seen by a client and by the explanation. */
     @ParameterizedTest
-    @CsvSource({"500, 404, 503", "429, 404, 429", "429, 500, 503", "403, 401, 404", "404, 404, 404", "400, 200, 200", "508, 404, 503"})
+    @CsvSource({"500, 404, 503", "429, 404, 429", "429, 500, 503", "403, 401, 503", "404, 404, 404", "400, 200, 200", "508, 404, 503"})
     void saysTheStatusThatAClientGets(int first, int second, int status) {
         start();
         hot.image("library/app", "1.0");
@@ -145,6 +145,23 @@ class ExplainTest {
         }
         assertEquals(status, explain("library/app:1.0").getJsonObject("client").getInteger("status"));
         assertEquals(status, mirror.get("/v2/library/app/manifests/1.0").status());
+    }
+
+    /** The registries accept us for {@code /v2/}, so that the refusals mean the image. */
+    @Test
+    void saysSoOfRefusalsToo() {
+        start();
+        hot.fault(Fault.status(403).on(Kind.MANIFEST));
+        cold.fault(Fault.status(401).on(Kind.MANIFEST));
+        assertEquals(404, explain("library/app:1.0").getJsonObject("client").getInteger("status"));
+        assertEquals(404, mirror.get("/v2/library/app/manifests/1.0").status());
+        hot.fault(Fault.html(403, "text/html"));
+        assertEquals(503, explain("library/app:1.0").getJsonObject("client").getInteger("status"));
+        assertEquals(503, mirror.get("/v2/library/app/manifests/1.0").status());
+        hot.heal();
+        hot.fault(Fault.defaultBackend());
+        assertEquals(503, explain("library/app:1.0").getJsonObject("client").getInteger("status"));
+        assertEquals(503, mirror.get("/v2/library/app/manifests/1.0").status());
     }
 
     @Test

@@ -9,6 +9,7 @@ import io.mirrorregistry.pull.ManifestStep;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.folder.FolderRegistry;
 import io.mirrorregistry.work.MemoryBudget;
@@ -35,7 +36,8 @@ final class RegistryAsker {
     private static final String WHOLE = "whole";
     /** The header that {@link ManifestStep} reads and sets. */
     private static final String DIGEST = "Docker-Content-Digest";
-    private static final List<String> HEADERS = List.of("Content-Type", "Content-Length", "Retry-After", DIGEST);
+    private static final List<String> HEADERS = List.of("Content-Type", "Content-Length", "Retry-After", DIGEST,
+            RegistryAnswers.RECOGNIZED, RegistryAnswers.ACCEPTED);
 
     private final Map<String, Registry> registries;
     private final Map<String, FolderRegistry> folders;
@@ -109,10 +111,12 @@ final class RegistryAsker {
         }
         try (ClassicHttpResponse response = registry.client().askUncounted(pull.call())) {
             fill(exchange.getMessage(), response);
+            registry.examine(exchange);
             int status = response.getCode();
-            if (status == 404 || status == 401 || status == 403) {
+            boolean page = isTrue(exchange, "webPage") && (status == 200 || status == 401 || status == 403);
+            if (!page && (status == 404 && isTrue(exchange, "recognized") || (status == 401 || status == 403) && isTrue(exchange, "accepted"))) {
                 registry.notHere(exchange);
-            } else if (status >= 400 && status != 416) {
+            } else if (page || status >= 400 && status != 416) {
                 registry.trouble(exchange);
             }
             registry.receive(exchange);
@@ -121,6 +125,10 @@ final class RegistryAsker {
         } catch (IOException e) {
             throw pull.trouble("with a body that broke off");
         }
+    }
+
+    private static boolean isTrue(Exchange exchange, String variable) {
+        return Boolean.TRUE.equals(exchange.getVariable(variable));
     }
 
     private static void fill(Message message, ClassicHttpResponse response) throws IOException {

@@ -141,18 +141,68 @@ public final class Registry {
         return OnWorker.now(workers);
     }
 
-    /** Says that the registry is in trouble, by the status it has just answered with. */
+    /**
+     * Sets variables for the decision what the response means:
+     *
+     * <ul>
+     * <li>{@code called}: what the registry was asked for, which for the referrers of a manifest may be a manifest: {@code manifest},
+     *     {@code blob}, {@code tags} or {@code referrers}
+     * <li>{@code webPage}: true if the response is a web page, which no registry sends
+     * <li>{@code recognized}: false if nothing in an error shows that a registry sent it, although this registry's errors show it otherwise
+     * <li>{@code accepted}: false if the response is 401 or 403 and the registry does not accept us
+     * </ul>
+     */
+    @Step(needs = {"call", "response"}, sets = {"called", "webPage", "recognized", "accepted"})
+    public void examine(Exchange exchange) {
+        exchange.setVariable("called", CallContext.of(exchange).call().path().kind().asked());
+        exchange.setVariable("webPage", isWebPage(exchange));
+        exchange.setVariable("recognized", isTrue(exchange, RegistryAnswers.RECOGNIZED));
+        exchange.setVariable("accepted", isTrue(exchange, RegistryAnswers.ACCEPTED));
+    }
+
+    private static boolean isWebPage(Exchange exchange) {
+        return RegistryAnswers.isWebPage(exchange.getMessage().getHeader(HttpHeaders.CONTENT_TYPE, String.class));
+    }
+
+    /** Returns whether a header of the mirror's own is true, as it is by default. */
+    private static boolean isTrue(Exchange exchange, String header) {
+        return !"false".equals(exchange.getMessage().getHeader(header));
+    }
+
+    /**
+     * Says that the registry is in trouble, by what it has just answered with. A web page, or a 404 that is not the registry's own, is an outage;
+     * an account that is not accepted is none, so that the registry is asked again as soon as the account is.
+     */
     @Step(needs = {"call", "response"})
     public void trouble(Exchange exchange) throws RegistryTroubleException {
         int status = status(exchange);
-        throw new RegistryTroubleException(name(), answered(exchange, status), RegistryAnswers.kind(status),
+        RegistryTroubleException.Kind kind = RegistryAnswers.kind(status);
+        String how = "";
+        closeUnread(exchange);
+        if (!isTrue(exchange, RegistryAnswers.RECOGNIZED)) {
+            kind = RegistryTroubleException.Kind.OUTAGE;
+            how = " without anything that shows a registry";
+        } else if (isWebPage(exchange) && (status < 400 || status == 401 || status == 403)) {
+            kind = RegistryTroubleException.Kind.OUTAGE;
+            how = " with a web page";
+        } else if (!isTrue(exchange, RegistryAnswers.ACCEPTED)) {
+            how = " and does not accept us";
+        }
+        throw new RegistryTroubleException(name(), answered(exchange, status) + how, kind,
                 RegistryAnswers.retryAfter(exchange.getMessage().getHeader("Retry-After", String.class)));
     }
 
     /** Says that the registry has not got it, by the status it has just answered with. */
     @Step(needs = {"call", "response"})
     public void notHere(Exchange exchange) throws NotHereException {
+        closeUnread(exchange);
         throw new NotHereException(name(), answered(exchange, status(exchange)));
+    }
+
+    private static void closeUnread(Exchange exchange) {
+        if (exchange.getMessage().getBody() instanceof InputStream unread) {
+            OpenBodies.close(unread);
+        }
     }
 
     /**

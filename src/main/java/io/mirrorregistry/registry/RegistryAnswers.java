@@ -16,9 +16,20 @@ public final class RegistryAnswers {
 
     /**
      * The header, of the mirror's own, by which {@code RegistryClient} tells the routes that a call went out with an
-     * Authorization; a registry's own header of that name is removed.
+     * Authorization: {@link #BEARER} or {@link #BASIC}. A registry's own header of that name is removed, as of the two names below.
      */
     public static final String AUTHORIZED = "MirrorAuthorized";
+    public static final String BEARER = "bearer";
+    public static final String BASIC = "basic";
+
+    /**
+     * The header, of the mirror's own, that an error response has: {@code false} if nothing in it shows that a registry sent it, although the
+     * registry's errors show it otherwise.
+     */
+    public static final String RECOGNIZED = "MirrorRecognized";
+
+    /** The header, of the mirror's own, that a response 401 or 403 has: {@code true} if the registry accepts us all the same. */
+    public static final String ACCEPTED = "MirrorAccepted";
 
     private static final int LOOP_DETECTED = ErrorCode.LOOP_DETECTED.status();
     private static final String CONTENT_LENGTH = "Content-Length";
@@ -45,6 +56,12 @@ public final class RegistryAnswers {
     /** Returns the message's Content-Length in bytes; -1 if there is none, or none that is a number. */
     public static long contentLength(Message message) {
         return digits(message.getHeader(CONTENT_LENGTH, String.class));
+    }
+
+    /** Returns whether a Content-Type, which may be null, is that of a web page. No registry sends one; firewalls, portals and proxies do. */
+    public static boolean isWebPage(String contentType) {
+        String type = contentType == null ? "" : contentType.split("[;,]", 2)[0].strip();
+        return type.equalsIgnoreCase("text/html") || type.equalsIgnoreCase("application/xhtml+xml");
     }
 
     /** Returns what an error status says of the one who answers. */

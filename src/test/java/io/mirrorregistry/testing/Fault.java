@@ -106,6 +106,16 @@ public final class Fault {
         return instead((call, answer) -> Answer.of(200, "text/html", "<!doctype html><title>Sign in</title><p>Hello"));
     }
 
+    /** Answers with this status and a page for people, as firewalls do. */
+    public static Fault html(int status, String mediaType) {
+        return instead((call, answer) -> Answer.of(status, mediaType, "<!doctype html><title>Blocked</title><p>Request blocked"));
+    }
+
+    /** Answers as an ingress that has no backend for the path. */
+    public static Fault defaultBackend() {
+        return instead((call, answer) -> Answer.of(404, "text/plain; charset=utf-8", "default backend - 404"));
+    }
+
     /** Answers with a redirect to this location, as given. */
     public static Fault redirect(int status, String location) {
         return instead((call, answer) -> Answer.of(status).with("Location", location));

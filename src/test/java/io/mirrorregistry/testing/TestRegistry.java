@@ -15,6 +15,8 @@ public final class TestRegistry extends RegistryContent {
     private volatile Access access = Access.open();
     private volatile List<String> challenges;
     private volatile int missing = 404;
+    private volatile int unauthorized = 401;
+    private volatile boolean staticFiles;
     private volatile boolean referrersApi = true;
     private volatile boolean filtersReferrers = true;
     private volatile boolean strictAccept;
@@ -78,6 +80,18 @@ public final class TestRegistry extends RegistryContent {
     /** Answers for what it has not got with 404, or with 401 (and a challenge) or 403 as ACR and Docker Hub do. */
     public TestRegistry missing(int status) {
         missing = status;
+        return this;
+    }
+
+    /** Answers this to those whom it does not let in; with a challenge if it is 401. */
+    public TestRegistry unauthorized(int status) {
+        unauthorized = status;
+        return this;
+    }
+
+    /** Answers as a static file server: nothing shows a registry, and errors have a text. */
+    public TestRegistry staticFiles() {
+        staticFiles = true;
         return this;
     }
 
@@ -147,7 +161,11 @@ public final class TestRegistry extends RegistryContent {
         if (redirect != null && TestStorage.owns(call.path())) {
             return redirect.storage().answer(call);
         }
-        return answerV2(call).with("Docker-Distribution-Api-Version", "registry/2.0");
+        Answer answer = answerV2(call);
+        if (staticFiles) {
+            return answer.status() < 400 ? answer : Answer.of(answer.status(), "text/plain", "Not Found");
+        }
+        return answer.with("Docker-Distribution-Api-Version", "registry/2.0");
     }
 
     private Answer answerV2(Call call) {
@@ -178,6 +196,13 @@ public final class TestRegistry extends RegistryContent {
     }
 
     private Answer unauthorized(String scope) {
+        if (unauthorized != 401) {
+            return Answer.error(unauthorized, "DENIED");
+        }
+        return challenge(scope);
+    }
+
+    private Answer challenge(String scope) {
         Answer answer = Answer.error(401, "UNAUTHORIZED");
         for (String line : (challenges == null ? access : access.challenging(challenges)).challenges(scope)) {
             answer = answer.and("WWW-Authenticate", line);
@@ -187,7 +212,7 @@ public final class TestRegistry extends RegistryContent {
 
     private Answer missing(String scope, String code) {
         return switch (missing) {
-            case 401 -> unauthorized(scope);
+            case 401 -> challenge(scope);
             case 403 -> Answer.error(403, "DENIED");
             default -> Answer.error(missing, code);
         };

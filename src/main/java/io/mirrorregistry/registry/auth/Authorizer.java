@@ -27,6 +27,8 @@ public final class Authorizer {
     private static final int TOKENS_BYTES = 4 * 1024 * 1024;
     /** The objects of an entry without their characters, rounded up. */
     private static final int ENTRY_BYTES = 500;
+    /** Stands for no account. */
+    private static final Credentials ANONYMOUS = new Credentials("", "");
 
     private final String registry;
     private final Account account;
@@ -40,7 +42,7 @@ public final class Authorizer {
             .executor(Runnable::run)
             .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
             .buildAsync();
-    /** The account whose refusal was logged last; null for none. */
+    /** The account whose refusal was logged last; null if it was accepted since, or none was refused. */
     private final AtomicReference<Credentials> warned = new AtomicReference<>();
     private volatile boolean wantsBasic;
 
@@ -109,16 +111,28 @@ public final class Authorizer {
     }
 
     /**
-     * Hears that the registry answered 401 to an Authorization. A refused account is logged once, not at each pull, and again once its
-     * password has changed: it may be wrong, or the registry answers so for what it has not got.
-     *
-     * @param authorization what was presented, or null
+     * Logs that the registry does not let us in: with our account, or without one. The line is logged once, not at each pull, and again after
+     * the password has changed or the account was accepted in between.
      */
-    public void refused(String authorization) {
+    public void refused() {
         Credentials credentials = account.current();
-        if (credentials != null && credentials.basic().equals(authorization) && !credentials.equals(warned.getAndSet(credentials))) {
-            LOG.warn("{} answered 401 to our account {}; if it does so for images that are there, check mirror.registry.{}.username "
-                    + "and mirror.registry.{}.password or password-file", registry, credentials.username(), registry, registry);
+        Credentials refused = credentials == null ? ANONYMOUS : credentials;
+        if (refused.equals(warned.getAndSet(refused))) {
+            return;
+        }
+        if (credentials == null) {
+            LOG.warn("Registry {} wants an account and none is set, so its refusals count as trouble: set mirror.registry.{}.username and "
+                    + "mirror.registry.{}.password or mirror.registry.{}.password-file", registry, registry, registry, registry);
+        } else {
+            LOG.warn("Registry {} does not accept our account {}, so its refusals count as trouble: check mirror.registry.{}.username and "
+                    + "mirror.registry.{}.password or mirror.registry.{}.password-file", registry, credentials.username(), registry, registry, registry);
+        }
+    }
+
+    /** Notes that the registry accepts our account, so that a later refusal is logged. */
+    public void accepted() {
+        if (warned.get() != null) {
+            warned.set(null);
         }
     }
 

@@ -56,6 +56,7 @@ import org.slf4j.LoggerFactory;
 public final class RegistryClient extends CloseableHttpClient implements Caller {
 
     private static final Logger LOG = LoggerFactory.getLogger(RegistryClient.class);
+    private static final ApiPath VERSION = new ApiPath(ApiPath.Kind.API_VERSION, null, null);
     private static final int MOST_REDIRECTS = 5;
     /** So many kept connections may be found closed in a row. */
     private static final int MOST_STALE = 3;
@@ -72,6 +73,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private final Metrics metrics;
     private final CloseableHttpClient http;
     private final Authorizer authorizer;
+    private final AnswerOrigin origin = new AnswerOrigin();
+    private final AccountCheck accountCheck;
     private final URI base;
     /** The longest time from the call to the end of the answer's head. */
     private final Duration headTime;
@@ -93,13 +96,15 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
         this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics),
                 headTime.plus(registry.responseTimeout()).toMillis());
+        this.accountCheck = new AccountCheck(registry.account(), authorizer, this::askVersion);
     }
 
     @Override
     protected CloseableHttpResponse doExecute(HttpHost target, ClassicHttpRequest request, HttpContext context)
             throws IOException {
         URI uri = uri(request);
-        long end = System.nanoTime() + headTime.toNanos();
+        long began = System.nanoTime();
+        long end = began + headTime.toNanos();
         try {
             ApiPath path = path(uri);
             ClassicHttpResponse response = answer(uri, path, request, end);
@@ -109,6 +114,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
                 get.setHeaders(request.getHeaders());
                 response = headOnly(answer(uri, path, get, end), path);
             }
+            accountCheck.judge(response, path, began, end);
             return CloseableHttpResponse.adapt(response);
         } catch (RegistryTroubleException e) {
             throw e;
@@ -116,6 +122,11 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + CallFailures.describe(e, registry.proxy()),
                     CallFailures.kind(e), null);
         }
+    }
+
+    private ClassicHttpResponse askVersion(long end) throws IOException {
+        URI uri = URI.create(base + VERSION.toString());
+        return answer(uri, VERSION, request("GET", uri, false), end);
     }
 
     /** @param end by when its head has to be there, whatever redirects and tokens it takes */
@@ -206,12 +217,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
                 response = send(request, uri, path.kind(), authorization, end);
             }
         }
-        if (response.getCode() == 401) {
-            authorizer.refused(authorization);
-        }
-        response.removeHeaders(RegistryAnswers.AUTHORIZED);
         if (authorization != null) {
-            response.setHeader(RegistryAnswers.AUTHORIZED, "true");
+            response.setHeader(RegistryAnswers.AUTHORIZED, authorization.startsWith("Bearer ") ? RegistryAnswers.BEARER : RegistryAnswers.BASIC);
         }
         return response;
     }
@@ -298,15 +305,17 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             answered.run();
             tell(template, uri, own, kind, response == null ? 0 : response.getCode(), System.nanoTime() - start);
         }
+        byte[] dropped = {};
         if (response.getEntity() != null) {
             // A blob may take as long as its client reads.
             boolean whole = kind != ApiPath.Kind.BLOB || response.getCode() >= 300;
             Runnable received = whole ? Deadlines.set(request, registry.responseTimeout()) : () -> { };
             response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, received));
             if (response.getCode() >= 300) {
-                discard(response);
+                dropped = discard(response);
             }
         }
+        origin.mark(response, own, template.getMethod().equals("HEAD"), dropped);
         checkLength(response, own ? template.getMethod() + " " + uri.getPath()
                 : template.getMethod() + " at " + uri.getHost() + ", where it redirects");
         return response;
@@ -374,15 +383,21 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         }
     }
 
-    /** Reads a short body to its end, so that the connection can be used again. A broken one is no loss: nobody wants it. */
-    private static void discard(ClassicHttpResponse response) {
+    /**
+     * Reads a short body to its end, so that the connection can be used again. Returns its beginning, nothing of one that is broken: no client
+     * gets it.
+     */
+    private static byte[] discard(ClassicHttpResponse response) {
         try (InputStream body = response.getEntity().getContent()) {
-            body.readNBytes(MOST_DISCARDED);
+            byte[] beginning = body.readNBytes(MOST_DISCARDED);
             body.read();
+            return beginning;
         } catch (IOException e) {
             LOG.debug("dropping the body of an answer {}", response.getCode(), e);
+            return new byte[0];
+        } finally {
+            response.setEntity(null);
         }
-        response.setEntity(null);
     }
 
     private static boolean isRedirect(ClassicHttpResponse response) {

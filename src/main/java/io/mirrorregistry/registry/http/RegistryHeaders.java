@@ -13,7 +13,7 @@ public final class RegistryHeaders implements HeaderFilterStrategy {
 
     private static final Set<String> OUT = caseless("Accept", "Range", REQUEST_ID, "Via");
     private static final Set<String> IN = caseless("Content-Type", "Content-Length", "Content-Range", "Docker-Content-Digest",
-            "Link", "Location", "Retry-After", RegistryAnswers.AUTHORIZED);
+            "Link", "Location", "Retry-After", RegistryAnswers.AUTHORIZED, RegistryAnswers.RECOGNIZED, RegistryAnswers.ACCEPTED);
 
     @Override
     public boolean applyFilterToCamelHeaders(String name, Object value, Exchange exchange) {

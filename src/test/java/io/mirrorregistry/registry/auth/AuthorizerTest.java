@@ -109,15 +109,15 @@ class AuthorizerTest {
             assertEquals(new Credentials("reader", "one").basic(), first);
             assertEquals(first, changing.known(repository));
             assertNull(changing.answer(challenges, repository, first));
-            changing.refused(first);
-            changing.refused(first);
+            changing.refused();
+            changing.refused();
             assertEquals(1, log.list.size(), log.list.toString());
             now.set(new Credentials("reader", "two"));
             String second = new Credentials("reader", "two").basic();
             assertEquals(second, changing.known(repository));
             assertEquals(second, changing.answer(challenges, repository, first));
-            changing.refused(second);
-            changing.refused(second);
+            changing.refused();
+            changing.refused();
             assertEquals(2, log.list.size(), log.list.toString());
         } finally {
             logger.detachAppender(log);

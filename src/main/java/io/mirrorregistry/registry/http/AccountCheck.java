@@ -1,0 +1,187 @@
+package io.mirrorregistry.registry.http;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.mirrorregistry.config.Account;
+import io.mirrorregistry.config.Credentials;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.RegistryAnswers;
+import io.mirrorregistry.registry.auth.Authorizer;
+import io.mirrorregistry.registry.auth.Challenge;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpHeaders;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds out what 401 and 403 of one registry mean. Registries respond so for repositories that they have not got, and to an account that has
+ * ended. If the registry accepts us otherwise, the former is meant: a bearer token was given for the call, or {@code GET /v2/} with what we
+ * present succeeds.
+ *
+ * <p>{@code /v2/} is asked at most once in {@value #BELIEVED_SECONDS} seconds, and calls that need its answer at the same time share one
+ * question, each until its own deadline. One more question is asked for a repository that was served before and is refused now, since the
+ * account may have ended after the last question. Thread-safe; {@link #judge} may block.
+ */
+final class AccountCheck {
+
+    private static final Logger LOG = LoggerFactory.getLogger(AccountCheck.class);
+    private static final long BELIEVED_SECONDS = 5;
+    private static final int MOST_SERVED = 5000;
+
+    /** Asks {@code GET /v2/} with what we present. */
+    @FunctionalInterface
+    interface VersionCall {
+
+        /**
+         * @param end the {@link System#nanoTime} by which the head of the response has to be there
+         * @return the response, which the caller has to close
+         */
+        ClassicHttpResponse ask(long end) throws IOException;
+    }
+
+    /** One question: the account that it is about, when it was asked, and what came of it. The fields are written before the answer completes. */
+    private static final class Question {
+
+        private final Credentials account;
+        private final long asked = System.nanoTime();
+        private final CompletableFuture<Boolean> answer = new CompletableFuture<>();
+        private volatile long answered;
+
+        private Question(Credentials account) {
+            this.account = account;
+        }
+
+        /** @param notBefore the earliest time at which it may have been asked; null for any */
+        private boolean serves(Credentials now, Long notBefore) {
+            return Objects.equals(account, now) && (!answer.isDone()
+                    || System.nanoTime() - answered < TimeUnit.SECONDS.toNanos(BELIEVED_SECONDS) && (notBefore == null || asked - notBefore >= 0));
+        }
+
+        private void answer(boolean accepted) {
+            answered = System.nanoTime();
+            answer.complete(accepted);
+        }
+    }
+
+    private final Account account;
+    private final Authorizer authorizer;
+    private final VersionCall version;
+    private final AtomicReference<Question> last = new AtomicReference<>();
+    /** The repositories that were served without a token, and not refused since. */
+    private final Cache<RepositoryName, Boolean> served = Caffeine.newBuilder().maximumSize(MOST_SERVED).executor(Runnable::run).build();
+
+    AccountCheck(Account account, Authorizer authorizer, VersionCall version) {
+        this.account = account;
+        this.authorizer = authorizer;
+        this.version = version;
+    }
+
+    /**
+     * Sets the header {@link RegistryAnswers#ACCEPTED} of a response 401 or 403.
+     *
+     * @param response the last response to a call, whose body was read if it is an error
+     * @param began the {@link System#nanoTime} at which the call began
+     * @param end the one by which it has to end
+     */
+    void judge(ClassicHttpResponse response, ApiPath path, long began, long end) {
+        if (path.kind() == ApiPath.Kind.API_VERSION) {
+            note(response);
+        } else if (response.getCode() == 401 || response.getCode() == 403) {
+            response.setHeader(RegistryAnswers.ACCEPTED, String.valueOf(isAccepted(response, path.repository(), began, end)));
+        } else if (response.getCode() < 400 && !isBearer(response)) {
+            served.put(path.repository(), true);
+            if (RegistryAnswers.BASIC.equals(value(response, RegistryAnswers.AUTHORIZED))) {
+                authorizer.accepted();
+            }
+        }
+    }
+
+    private boolean isAccepted(ClassicHttpResponse response, RepositoryName repository, long began, long end) {
+        if (isPage(response) || "false".equals(value(response, RegistryAnswers.RECOGNIZED))) {
+            return false;
+        }
+        if (isBearer(response)) {
+            return true;
+        }
+        Credentials now = account.current();
+        if (now == null && wantsBasic(response)) {
+            authorizer.refused();
+            return false;
+        }
+        boolean wasServed = served.getIfPresent(repository) != null;
+        boolean accepted = ask(now, wasServed ? Long.valueOf(began) : null, end);
+        if (accepted && wasServed) {
+            served.invalidate(repository);
+        }
+        return accepted;
+    }
+
+    private boolean ask(Credentials now, Long notBefore, long end) {
+        Question own = new Question(now);
+        Question question = last.updateAndGet(held -> held != null && held.serves(now, notBefore) ? held : own);
+        if (question == own) {
+            boolean accepted = false;
+            try {
+                accepted = accepts(end);
+            } finally {
+                own.answer(accepted);
+            }
+        }
+        try {
+            return question.answer.get(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (ExecutionException | TimeoutException e) {
+            return false;
+        }
+    }
+
+    private boolean accepts(long end) {
+        try (ClassicHttpResponse response = version.ask(end)) {
+            note(response);
+            return isBearer(response) || response.getCode() / 100 == 2 && !isPage(response);
+        } catch (IOException e) {
+            LOG.debug("no answer to the question whether our account is accepted", e);
+            return false;
+        }
+    }
+
+    /** Logs, once, that a response to {@code GET /v2/} refuses us. */
+    private void note(ClassicHttpResponse response) {
+        boolean refuses = (response.getCode() == 401 || response.getCode() == 403) && !isBearer(response) && !isPage(response);
+        if (refuses) {
+            authorizer.refused();
+        } else if (response.getCode() / 100 == 2 && RegistryAnswers.BASIC.equals(value(response, RegistryAnswers.AUTHORIZED))) {
+            authorizer.accepted();
+        }
+    }
+
+    private static boolean wantsBasic(ClassicHttpResponse response) {
+        return Challenge.parse(Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList()).stream()
+                .anyMatch(challenge -> challenge.scheme().equals("basic"));
+    }
+
+    private static boolean isBearer(ClassicHttpResponse response) {
+        return RegistryAnswers.BEARER.equals(value(response, RegistryAnswers.AUTHORIZED));
+    }
+
+    private static boolean isPage(ClassicHttpResponse response) {
+        return RegistryAnswers.isWebPage(value(response, HttpHeaders.CONTENT_TYPE));
+    }
+
+    private static String value(ClassicHttpResponse response, String name) {
+        Header header = response.getFirstHeader(name);
+        return header == null ? null : header.getValue();
+    }
+}
