@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.TestMirror.Reply;
+import io.mirrorregistry.testing.Fault;
+import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
@@ -11,6 +13,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the one who watches sees on the management port. */
 class HealthTest {
@@ -107,6 +111,53 @@ class HealthTest {
         try (TestRegistry hot = TestRegistry.start("hot").requireBasic("a", "b");
                 TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {
             await(() -> check(mirror.management("/observe/health"), "registry-hot").getString("message").startsWith("up: "));
+        }
+    }
+
+    private static String hot(TestMirror mirror) {
+        return check(mirror.management("/observe/health"), "registry-hot").getString("message");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {200, 401, 403, 404})
+    void aWebPageInPlaceOfARegistryIsDown(int status) throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            await(() -> hot(mirror).startsWith("up: "));
+            hot.fault(Fault.html(status, "text/html; charset=utf-8"));
+            await(() -> hot(mirror).startsWith("down: " + hot.host() + " answered " + status));
+            hot.heal();
+            await(() -> hot(mirror).startsWith("up: "));
+        }
+    }
+
+    @Test
+    void aBare404InPlaceOfARegistryIsDown() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            await(() -> hot(mirror).startsWith("up: "));
+            hot.fault(Fault.defaultBackend());
+            await(() -> hot(mirror).startsWith("down: " + hot.host() + " answered 404"));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {400, 404, 405, 429, 501})
+    void aRegistryWithoutAVersionIsUpWhileItServesImages(int status) throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms", "MIRROR_BREAKER_CALLS", "4",
+                        "MIRROR_BREAKER_MINIMUM_CALLS", "2", "MIRROR_BREAKER_PROBE_INTERVAL", "1h")) {
+            Image image = hot.image("library/app", "1.0");
+            hot.fault(Fault.status(status).on(Kind.PING));
+            await(() -> hot(mirror).startsWith("down: " + hot.host() + " answered " + status));
+            assertEquals(200, mirror.get(image.path()).status());
+            // At once, and after probes between which nobody asked for anything.
+            assertTrue(hot(mirror).startsWith("up: " + hot.host() + " answered " + status + ", but serves images"), hot(mirror));
+            hot.awaitCalls(hot.calls().size() + 5);
+            assertTrue(hot(mirror).startsWith("up: "), hot(mirror));
+
+            hot.fault(Fault.status(500).on(Kind.MANIFEST));
+            await(() -> mirror.get(image.path()).status() == 503 && hot(mirror).startsWith("down: "));
         }
     }
 

@@ -82,6 +82,41 @@ class OutageTest {
         await(() -> !mirror.management("/observe/health").text().contains("not asked for images"));
     }
 
+    /** Probes do not tell: the registry has no {@code /v2/}, in whatever words. */
+    @ParameterizedTest
+    @ValueSource(ints = {400, 404, 405, 429, 501, 200, -404})
+    void aRegistryOfWhichProbesDoNotTellIsTriedAllTheSame(int version) throws Exception {
+        start(BREAKER);
+        Image image = hot.image("library/app", "1.0");
+        hot.fault((version == 200 ? Fault.html() : version < 0 ? Fault.defaultBackend() : Fault.status(version)).on(Kind.PING),
+                Fault.status(500).on(Kind.MANIFEST));
+        for (int i = 0; i < 10; i++) {
+            assertEquals(503, mirror.get(image.path()).status());
+        }
+        assertTrue(hot.calls("GET", Kind.MANIFEST).size() < 10);
+        hot.heal();
+        hot.fault((version == 200 ? Fault.html() : version < 0 ? Fault.defaultBackend() : Fault.status(version)).on(Kind.PING));
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (mirror.get(image.path()).status() != 200) {
+            assertTrue(System.nanoTime() < end, "not asked again in 20 s");
+            Thread.sleep(20);
+        }
+    }
+
+    /** Such a trial costs clients' calls, and is not begun with each probe. */
+    @Test
+    void aRegistryOfWhichProbesDoNotTellIsTriedRarely() throws Exception {
+        start(BREAKER);
+        Image image = cold.image("library/app", "1.0");
+        hot.fault(Fault.status(404).on(Kind.PING), Fault.status(500).on(Kind.MANIFEST));
+        int probed = hot.calls("GET", Kind.PING).size();
+        await(() -> {
+            assertEquals(200, mirror.get(image.path()).status());
+            return hot.calls("GET", Kind.PING).size() >= probed + 20;
+        });
+        assertTrue(hot.calls("GET", Kind.MANIFEST).size() <= 5, hot.calls("GET", Kind.MANIFEST).size() + " calls");
+    }
+
     @Test
     void eachChangeOfTheBreakerIsLoggedOnceAndShownInHealth() throws Exception {
         try (LogLines log = LogLines.of("io.mirrorregistry.registry.Breakers")) {
@@ -112,7 +147,7 @@ class OutageTest {
             for (int i = 0; i < 20; i++) {
                 assertEquals(200, mirror.get(image.path()).status());
             }
-            assertEquals(List.of("hot fails too often and is not asked until a probe finds it up", "hot was found up and is tried again",
+            assertEquals(List.of("hot fails too often and is not asked until a probe finds it up", "hot responds to probes and is tried again",
                     "hot is asked as usual again"), log.lines());
             assertEquals("CLOSED", breakerInHealth());
         }
@@ -194,7 +229,7 @@ class OutageTest {
     void aRegistryThatSeldomFailsIsAlwaysAsked() {
         start("MIRROR_BREAKER_CALLS", "100", "MIRROR_BREAKER_MINIMUM_CALLS", "5", "MIRROR_BREAKER_PROBE_INTERVAL", "1h");
         AtomicInteger number = new AtomicInteger();
-        hot.fault(Fault.instead((call, answer) -> Answer.of(number.incrementAndGet() % 20 == 0 ? 500 : 404)).on(Kind.MANIFEST));
+        hot.fault(Fault.instead((call, answer) -> number.incrementAndGet() % 20 == 0 ? Answer.of(500) : answer).on(Kind.MANIFEST));
         for (int i = 0; i < 200; i++) {
             int status = mirror.get("/v2/library/none/manifests/" + i).status();
             assertEquals(number.get() % 20 == 0 ? 503 : 404, status);

@@ -4,6 +4,7 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.folder.ImageLayout;
 import io.mirrorregistry.work.FatalErrors;
@@ -16,7 +17,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpHeaders;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,10 +28,18 @@ import org.slf4j.LoggerFactory;
 public final class RegistryProbes implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(RegistryProbes.class);
+    /** How often a registry is tried whose probes do not tell whether it serves images. The trial calls are clients' calls, and may fail. */
+    private static final Duration BLIND_TRIALS = Duration.ofSeconds(10);
     private static final Call VERSION = Call.get(new ApiPath(ApiPath.Kind.API_VERSION, null, null), null);
 
+    private static final String FOLDER = "the folder of images";
+    private static final String READ = "read index.json";
+    private static final int NOT_IMPLEMENTED = 501;
+
+    /** What the last probes found. */
     private final Map<String, Probe> last = new ConcurrentHashMap<>();
     private final List<Registry> registries;
+    private final Map<String, Registry> byName;
     private final Map<String, ImageLayout> folders;
     /** The names of the registries with which the mirror can serve. */
     private final List<String> serving;
@@ -39,6 +51,7 @@ public final class RegistryProbes implements AutoCloseable {
      */
     public RegistryProbes(Collection<Registry> registries, Map<String, ImageLayout> folders, List<String> plan) {
         this.registries = List.copyOf(registries);
+        this.byName = registries.stream().collect(Collectors.toMap(Registry::name, registry -> registry));
         this.folders = Map.copyOf(folders);
         this.serving = serving(plan);
     }
@@ -52,7 +65,7 @@ public final class RegistryProbes implements AutoCloseable {
     public void start(Duration interval, Duration whileNotAsked) {
         for (int i = 0; i < registries.size(); i++) {
             Registry registry = registries.get(i);
-            AtomicBoolean trial = new AtomicBoolean();
+            Trials trial = new Trials();
             Runnable probe = threads.oneAtATime(new Guarded("probe " + registry.name(), () -> probe(registry, trial)));
             probe.run();
             // Spread over the interval, so that registries that respond share a thread.
@@ -61,7 +74,7 @@ public final class RegistryProbes implements AutoCloseable {
             threads.every("try " + registry.name() + " again", whileNotAsked, whileNotAsked, () -> {
                 if (isNotAsked(registry)) {
                     // Also for a probe that runs already.
-                    trial.set(true);
+                    trial.due.set(true);
                     probe.run();
                 }
             });
@@ -72,26 +85,58 @@ public final class RegistryProbes implements AutoCloseable {
         return registry.breaker().getState() == CircuitBreaker.State.OPEN;
     }
 
-    /**
-     * Asks a registry.
-     *
-     * @param trial whether the registry gets some calls again if its circuit breaker is open and it is found up; false afterwards
-     */
-    private void probe(Registry registry, AtomicBoolean trial) {
-        remember(registry);
-        if (trial.getAndSet(false) && isNotAsked(registry) && isUp(registry.name())) {
-            registry.breaker().transitionToHalfOpenState();
+    /** When a registry whose circuit breaker is open gets some calls again. */
+    private static final class Trials {
+
+        /** Whether the next probe may begin a trial. */
+        private final AtomicBoolean due = new AtomicBoolean();
+        /** The {@link System#nanoTime} of the last trial that was begun without knowing the registry up; null before. One probe at a time uses it. */
+        private volatile Long lastBlind;
+
+        private boolean isBlindTrialDue() {
+            long now = System.nanoTime();
+            if (lastBlind != null && now - lastBlind < BLIND_TRIALS.toNanos()) {
+                return false;
+            }
+            lastBlind = now;
+            return true;
         }
     }
 
-    /** Returns the last answer of a registry; null before the first. */
+    /** Asks a registry, and has its open circuit breaker let some calls through if a trial is due and the response allows it. */
+    private void probe(Registry registry, Trials trial) {
+        RuntimeException failure = null;
+        Probe now;
+        try {
+            now = registry.settings().isFolder() ? lookAt(folders.get(registry.name())) : ask(registry);
+        } catch (RuntimeException e) {
+            // A fault of the mirror itself, which says nothing of the registry.
+            failure = e;
+            now = new Probe(whom(registry), asked(registry), Probe.Finding.UNCLEAR, "could not be probed: " + e.getClass().getSimpleName(), Instant.now());
+        }
+        remember(registry, now);
+        if (trial.due.getAndSet(false) && isNotAsked(registry)
+                && (now.finding() == Probe.Finding.UP || now.finding().isWorthATrial() && trial.isBlindTrialDue())) {
+            registry.breaker().transitionToHalfOpenState();
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** Returns the last answer of a registry, which is up also if it has served images since; null before the first. */
     public Probe last(String registry) {
-        return last.get(registry);
+        Probe probe = last.get(registry);
+        return probe == null || probe.up() || !hasServedSince(byName.get(registry), probe) ? probe : probe.servingImages();
+    }
+
+    private static boolean hasServedSince(Registry registry, Probe probe) {
+        return registry.servedAtMillis() > probe.at().toEpochMilli() && !isNotAsked(registry);
     }
 
     /** Returns whether a registry was up when it was last asked. */
     public boolean isUp(String registry) {
-        Probe probe = last.get(registry);
+        Probe probe = last(registry);
         return probe != null && probe.up();
     }
 
@@ -107,37 +152,70 @@ public final class RegistryProbes implements AutoCloseable {
         return names.isEmpty() ? registries.stream().map(Registry::name).toList() : names;
     }
 
-    private void remember(Registry registry) {
-        Probe now = registry.settings().isFolder() ? lookAt(folders.get(registry.name())) : ask(registry);
-        Probe before = last.put(registry.name(), now);
+    /**
+     * A registry whose probes do not tell is up if it has served images since the last probe, and stays so until its circuit breaker opens. If
+     * somebody else responds to probes, it has to serve images between any two of them.
+     */
+    private void remember(Registry registry, Probe found) {
+        Probe before = last(registry.name());
+        Probe earlier = last.get(registry.name());
+        boolean stillServing = earlier != null && earlier.finding() == Probe.Finding.UNCLEAR && earlier.up() && found.finding() == Probe.Finding.UNCLEAR;
+        boolean serves = earlier != null && found.finding().isWorthATrial() && (stillServing || hasServedSince(registry, earlier)) && !isNotAsked(registry);
+        Probe now = serves && !found.up() ? found.servingImages() : found;
+        last.put(registry.name(), now);
         if (before == null ? !now.up() : before.up() != now.up()) {
             LOG.atLevel(now.up() ? org.slf4j.event.Level.INFO : org.slf4j.event.Level.WARN)
                     .log("{} is {}: {} {}", registry.name(), now.up() ? "up" : "down", now.whom(), now.status());
         }
     }
 
-    /** Many registries want a token even for this, and give it for repositories only. */
+    private static String whom(Registry registry) {
+        return registry.settings().isFolder() ? FOLDER : registry.settings().url().getRawAuthority();
+    }
+
+    private static String asked(Registry registry) {
+        return registry.settings().isFolder() ? READ : "GET " + registry.settings().url() + VERSION.path();
+    }
+
     private static Probe ask(Registry registry) {
-        String whom = registry.settings().url().getRawAuthority();
-        String asked = "GET " + registry.settings().url() + VERSION.path();
+        String whom = whom(registry);
+        String asked = asked(registry);
         try (ClassicHttpResponse response = registry.client().ask(VERSION)) {
-            int status = response.getCode();
-            boolean up = status < 400 || status == 401 || status == 403;
-            return new Probe(whom, asked, up, "answered " + status, Instant.now());
+            return new Probe(whom, asked, finding(response), "answered " + response.getCode(), Instant.now());
         } catch (RegistryTroubleException e) {
             FatalErrors.check(e);
-            return new Probe(whom, asked, false, e.getMessage().replace(VERSION + ": ", ""), Instant.now());
+            Probe.Finding finding = e.kind() == RegistryTroubleException.Kind.OUTAGE ? Probe.Finding.DOWN : Probe.Finding.UNCLEAR;
+            return new Probe(whom, asked, finding, e.getMessage().replace(VERSION + ": ", ""), Instant.now());
         } catch (IOException e) {
             FatalErrors.check(e);
-            return new Probe(whom, asked, false, e.getClass().getSimpleName(), Instant.now());
+            return new Probe(whom, asked, Probe.Finding.DOWN, e.getClass().getSimpleName(), Instant.now());
         }
+    }
+
+    /** Many registries want a token even for this, and give it for repositories only. */
+    private static Probe.Finding finding(ClassicHttpResponse response) {
+        int status = response.getCode();
+        boolean page = RegistryAnswers.isWebPage(value(response, HttpHeaders.CONTENT_TYPE));
+        if (page && (status == 200 || status == 401 || status == 403) || "false".equals(value(response, RegistryAnswers.RECOGNIZED))) {
+            return Probe.Finding.FOREIGN;
+        }
+        if (status < 400 || status == 401 || status == 403) {
+            return Probe.Finding.UP;
+        }
+        boolean outage = status != NOT_IMPLEMENTED && RegistryAnswers.kind(status) == RegistryTroubleException.Kind.OUTAGE;
+        return outage ? Probe.Finding.DOWN : Probe.Finding.UNCLEAR;
+    }
+
+    private static String value(ClassicHttpResponse response, String name) {
+        Header header = response.getFirstHeader(name);
+        return header == null ? null : header.getValue();
     }
 
     private static Probe lookAt(ImageLayout images) {
         String problem = images.problem().orElse(null);
         boolean up = problem == null || images.size() > 0;
         String status = problem == null ? "has " + images.size() + (images.size() == 1 ? " name" : " names") : problem;
-        return new Probe("the folder of images", "read index.json", up, status, Instant.now());
+        return new Probe(FOLDER, READ, up ? Probe.Finding.UP : Probe.Finding.DOWN, status, Instant.now());
     }
 
     /** Stops asking. */

@@ -52,7 +52,7 @@ public final class Breakers {
                 case OPEN -> LOG.warn("{} fails too often and is not asked until a probe finds it up", registry);
                 case HALF_OPEN -> {
                     trialBegan.set(nanos.getAsLong());
-                    LOG.info("{} was found up and is tried again", registry);
+                    LOG.info("{} responds to probes and is tried again", registry);
                 }
                 default -> LOG.info("{} is asked as usual again", registry);
             }

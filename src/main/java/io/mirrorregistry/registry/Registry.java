@@ -33,6 +33,7 @@ public final class Registry {
     private final CircuitBreaker breaker;
     private final Executor workers;
     private final MirrorIdentity self;
+    private volatile long servedAtMillis = Long.MIN_VALUE;
 
     /**
      * @param client calls the registry; null for a folder of images
@@ -68,6 +69,11 @@ public final class Registry {
     /** Returns what keeps calls from this registry while it fails. */
     public CircuitBreaker breaker() {
         return breaker;
+    }
+
+    /** Returns when a response was last received that was no error, as {@link System#currentTimeMillis} gives it; far in the past before the first. */
+    public long servedAtMillis() {
+        return servedAtMillis;
     }
 
     /** Returns a moving average of the milliseconds from a call to the head of its response; NaN while nothing was measured. */
@@ -214,20 +220,22 @@ public final class Registry {
     @Step(needs = {"call", "response"}, sets = "response")
     public void receive(Exchange exchange) throws RegistryTroubleException {
         Message message = exchange.getMessage();
-        if (!(message.getBody() instanceof InputStream stream)) {
-            return;
+        if (message.getBody() instanceof InputStream stream) {
+            receive(CallContext.of(exchange), message, stream);
         }
-        Call call = CallContext.of(exchange).call();
-        if (call.path().kind() == ApiPath.Kind.BLOB) {
+        servedAtMillis = System.currentTimeMillis();
+    }
+
+    private void receive(CallContext context, Message message, InputStream stream) throws RegistryTroubleException {
+        Call call = context.call();
+        if (call.path().kind() != ApiPath.Kind.BLOB) {
+            message.setBody(read(call, stream, RegistryAnswers.contentLength(message), context.share()));
+        } else if (stream instanceof CutOffEntity.CutOffStream body) {
             // The circuit breaker works on a copy of the exchange, at the end of which Camel closes what has not been read.
-            if (stream instanceof CutOffEntity.CutOffStream body) {
-                InputStream detached = body.detach();
-                CallContext.of(exchange).bodies().add(detached);
-                message.setBody(detached);
-            }
-            return;
+            InputStream detached = body.detach();
+            context.bodies().add(detached);
+            message.setBody(detached);
         }
-        message.setBody(read(call, stream, RegistryAnswers.contentLength(message), CallContext.of(exchange).share()));
     }
 
     private byte[] read(Call call, InputStream stream, long length, MemoryBudget.Share share) throws RegistryTroubleException {

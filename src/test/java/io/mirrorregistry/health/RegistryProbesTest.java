@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker.State;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
@@ -12,6 +16,7 @@ import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Caller;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.work.Guarded;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +32,7 @@ import org.apache.hc.core5.http.message.BasicClassicHttpResponse;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /** When registries are probed, and on how many threads, with callers that answer or hang as the test wants. */
 class RegistryProbesTest {
@@ -38,6 +44,7 @@ class RegistryProbesTest {
 
         private final CountDownLatch letGo = new CountDownLatch(1);
         private final List<Long> asked = new CopyOnWriteArrayList<>();
+        private volatile RuntimeException failure;
 
         @Override
         public ClassicHttpResponse askUncounted(Call call) {
@@ -51,6 +58,10 @@ class RegistryProbesTest {
                 letGo.await();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+            }
+            RuntimeException thrown = failure;
+            if (thrown != null) {
+                throw thrown;
             }
             return new BasicClassicHttpResponse(200);
         }
@@ -166,5 +177,27 @@ class RegistryProbesTest {
         await(() -> probes.isUp("r1") && probes.isUp("r2") && probed.get(0).asked.size() == 1);
         assertFalse(probes.isUp("r0"));
         assertTrue(probes.anyUp());
+    }
+
+    @Test
+    void aProbeThatFailsByAFaultOfTheMirrorEndsNeitherProbesNorTrials() throws Exception {
+        start(1, 1, Duration.ofMillis(20), Duration.ofMillis(20));
+        Logger logger = (Logger) LoggerFactory.getLogger(Guarded.class);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        logger.addAppender(log);
+        try {
+            probed.get(0).failure = new IllegalArgumentException("for this test");
+            probed.get(0).letGo.countDown();
+            registries.get(0).breaker().transitionToOpenState();
+            await(() -> registries.get(0).breaker().getState() == State.HALF_OPEN);
+            await(() -> probed.get(0).asked.size() >= 10);
+            assertFalse(probes.isUp("r0"));
+            assertEquals(1, log.list.stream().filter(line -> line.getLevel() == Level.ERROR).count(), log.list.toString());
+            probed.get(0).failure = null;
+            await(() -> probes.isUp("r0"));
+        } finally {
+            logger.detachAppender(log);
+        }
     }
 }
