@@ -142,8 +142,9 @@ final class Parts implements AutoCloseable {
         beans.bind("failures", new FailuresStep());
         beans.bind("answer", new AnswerStep());
         MemoryBudget memory = MemoryBudget.beside(settings.cache().size());
-        beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
-                new ClientsEngine(settings.server().port(), workers, memory, new EventLoopFastPath(cache::guess), live));
+        EventLoopFastPath fastPath = new EventLoopFastPath(cache::guess);
+        metrics.fastPath(fastPath::isOn);
+        beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, new ClientsEngine(settings.server().port(), workers, memory, fastPath, live));
         Map<String, FolderRegistry> folderSteps = new LinkedHashMap<>();
         folders.keySet().forEach(name -> folderSteps.put(name, beans.lookupByNameAndType(name + ".folder", FolderRegistry.class)));
         return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps, memory), namespaces);

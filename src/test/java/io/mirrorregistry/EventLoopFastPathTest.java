@@ -66,6 +66,7 @@ class EventLoopFastPathTest {
                 TestMirror mirror = TestMirror.startIn(directory, "MIRROR_REGISTRY_HOT_URL", hot.url(), "MIRROR_REGISTRY_COLD_URL",
                         cold.url(), "MIRROR_CACHE_SIZE", "1MB")) {
             Image image = hot.image("library/app", "1.0");
+            assertTrue(mirror.management("/observe/metrics").text().contains("mirror_fast_path_on 1.0\n"));
             for (int i = 0; i < 2; i++) {
                 assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
             }
@@ -74,6 +75,7 @@ class EventLoopFastPathTest {
             long start = System.nanoTime();
             assertEquals(200, mirror.get("/v2/").status());
             assertTrue(System.nanoTime() - start < TimeUnit.MILLISECONDS.toNanos(700), "held up");
+            assertTrue(mirror.management("/observe/metrics").text().contains("mirror_fast_path_on 0.0\n"));
             assertArrayEquals(image.manifest(), waits.get(20, TimeUnit.SECONDS));
         }
     }

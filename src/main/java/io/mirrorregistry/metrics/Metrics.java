@@ -126,6 +126,14 @@ public final class Metrics implements AutoCloseable {
         Gauge.builder("mirror.requests.waiting", waiting::getAsInt).description("Requests that wait for a worker now").register(meters);
     }
 
+    /** Tells whether the event loop answers from memory. */
+    public void fastPath(BooleanSupplier on) {
+        Gauge.builder("mirror.fast.path.on", on, now -> now.getAsBoolean() ? 1 : 0)
+                .description("1 while the event loop answers from memory; 0 while every request gets a worker, since a step held the event loop")
+                // Nothing else keeps it.
+                .strongReference(true).register(meters);
+    }
+
     /** Tells how a registry is. */
     public void registry(String registry, BooleanSupplier up, CircuitBreaker breaker) {
         Gauge.builder("mirror.registry.up", up, found -> found.getAsBoolean() ? 1 : 0)
