@@ -36,11 +36,11 @@ final class GoConfig {
             root = new Load(yaml).loadFromString(text);
         } catch (YamlBounds.Exceeded e) {
             throw new InvalidSettingException(file + e.getProblemMark().map(mark -> " line " + (mark.getLine() + 1)).orElse("")
-                    + e.getProblem().replaceFirst("^it", ""));
+                    + InvalidSettingException.beginning(e.getProblem().replaceFirst("^it", "")));
         } catch (MarkedYamlEngineException e) {
             String place = e.getProblemMark().map(mark -> " line " + (mark.getLine() + 1) + ", column " + (mark.getColumn() + 1))
                     .orElse("");
-            throw new InvalidSettingException(file + place + " is not YAML: " + e.getProblem());
+            throw new InvalidSettingException(file + place + " is not YAML: " + InvalidSettingException.beginning(e.getProblem()));
         } catch (IOException e) {
             throw new InvalidSettingException(file + " cannot be read as YAML: " + firstLine(BoundedFile.reason(e)));
         } catch (YamlEngineException e) {
@@ -69,9 +69,9 @@ final class GoConfig {
                     flatten(file, key + ".", value, settings, warnings);
                 }
             } else if (!isKnown(key)) {
-                warnings.add(file + ": " + key + " is not a setting of this mirror and is ignored");
+                warnings.add(file + ": " + InvalidSettingException.beginning(key) + " is not a setting of this mirror and is ignored");
             } else if (value instanceof Map || value instanceof Iterable) {
-                throw new InvalidSettingException(file + ": " + key + " is to be a single value");
+                throw new InvalidSettingException(file + ": " + InvalidSettingException.beginning(key) + " is to be a single value");
             } else {
                 settings.put("mirror." + key, value == null ? "" : value.toString());
             }
@@ -100,6 +100,6 @@ final class GoConfig {
     }
 
     private static String firstLine(String message) {
-        return message == null ? "unknown cause" : message.lines().findFirst().orElse("");
+        return message == null ? "unknown cause" : InvalidSettingException.beginning(message.lines().findFirst().orElse(""));
     }
 }

@@ -3,6 +3,8 @@ package io.mirrorregistry.config;
 /** A setting that cannot work; its message is the one line that the person who starts the mirror reads. */
 public final class InvalidSettingException extends Exception {
 
+    private static final int LONGEST_QUOTE = 200;
+
     private final String setting;
 
     /**
@@ -11,7 +13,7 @@ public final class InvalidSettingException extends Exception {
      * @param expected what would be right, as a clause: "a port is a number from 1 to 65535"
      */
     public InvalidSettingException(String name, String value, String expected) {
-        super(name + "=" + value + " cannot work: " + expected);
+        super(beginning(name) + "=" + beginning(value) + " cannot work: " + expected);
         this.setting = name;
     }
 
@@ -34,5 +36,10 @@ public final class InvalidSettingException extends Exception {
     /** Returns the setting that cannot work; null where it is no single one. {@code mirror.registry.NAME.*} stands for all settings of a registry. */
     public String setting() {
         return setting;
+    }
+
+    /** Returns the text, or its beginning where it is too long for a line. */
+    static String beginning(String text) {
+        return text.length() <= LONGEST_QUOTE ? text : text.substring(0, LONGEST_QUOTE) + "…";
     }
 }

@@ -11,12 +11,21 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** Single settings with their types; each method throws {@link InvalidSettingException} for what is none of the type. */
 final class SettingValues {
 
     static final long MEGABYTE = 1024 * 1024;
+
+    /**
+     * The longest time, ten years: nobody waits longer, and sums and small multiples of it in nanoseconds stay within a long, as does the number of
+     * seconds within an int.
+     */
+    static final Duration LONGEST = Duration.ofHours(87_600);
+    private static final Pattern QUANTITY = Pattern.compile("([0-9]+)([A-Za-z]*)");
 
     private final Map<String, String> text;
     private final Set<String> broken;
@@ -63,19 +72,19 @@ final class SettingValues {
 
     /** Reads a size in bytes. */
     long bytes(String name) throws InvalidSettingException {
-        String value = value(name);
-        int digits = digits(value);
-        long unit = switch (value.substring(digits)) {
+        Matcher size = QUANTITY.matcher(value(name));
+        long unit = !size.matches() ? 0 : switch (size.group(2)) {
             case "KB" -> 1024;
             case "MB" -> MEGABYTE;
             case "GB" -> 1024 * MEGABYTE;
-            case "" -> value.equals("0") ? 1 : 0;
+            case "" -> size.group(1).equals("0") ? 1 : 0;
             default -> 0;
         };
-        if (digits == 0 || unit == 0) {
+        if (unit == 0) {
             throw invalid(name, "a size is a number with KB, MB or GB, such as " + SettingsSource.carried().get(name) + ", or 0");
         }
-        return Long.parseLong(value.substring(0, digits)) * unit;
+        long count = count(size);
+        return count > Long.MAX_VALUE / unit ? Long.MAX_VALUE : count * unit;
     }
 
     /** Reads a time that may be 0. */
@@ -90,19 +99,21 @@ final class SettingValues {
 
     /** @param otherwise the default of a setting that the jar does not carry */
     Duration duration(String name, String otherwise) throws InvalidSettingException {
-        String value = text.getOrDefault(name, otherwise);
-        int digits = digits(value);
-        TimeUnit unit = switch (value.substring(digits)) {
+        Matcher time = QUANTITY.matcher(text.getOrDefault(name, otherwise));
+        TimeUnit unit = !time.matches() ? null : switch (time.group(2)) {
             case "ms" -> TimeUnit.MILLISECONDS;
             case "s" -> TimeUnit.SECONDS;
             case "m" -> TimeUnit.MINUTES;
             case "h" -> TimeUnit.HOURS;
             default -> null;
         };
-        if (digits == 0 || unit == null || Long.parseLong(value.substring(0, digits)) == 0) {
+        if (unit == null || count(time) == 0) {
             throw invalid(name, "a time is a number above 0 with ms, s, m or h, such as " + otherwise);
         }
-        return Duration.of(Long.parseLong(value.substring(0, digits)), unit.toChronoUnit());
+        if (count(time) > unit.convert(LONGEST)) {
+            throw invalid(name, "a time is at most " + LONGEST.toHours() + "h, which is ten years");
+        }
+        return Duration.of(count(time), unit.toChronoUnit());
     }
 
     String oneOf(String name, Set<String> choices) throws InvalidSettingException {
@@ -166,11 +177,12 @@ final class SettingValues {
         return value.chars().anyMatch(c -> c < ' ' || c == 127);
     }
 
-    private static int digits(String value) {
-        int digits = 0;
-        while (digits < value.length() && Character.isDigit(value.charAt(digits)) && digits < 9) {
-            digits++;
+    /** Returns the number, or the largest one where it is larger. */
+    private static long count(Matcher quantity) {
+        try {
+            return Long.parseLong(quantity.group(1));
+        } catch (NumberFormatException e) {
+            return Long.MAX_VALUE;
         }
-        return digits;
     }
 }

@@ -171,7 +171,7 @@ public final class SettingsReader {
             RegistryKey key = RegistryKey.of(name);
             boolean meant = known.contains(name) || key != null && key.isKnown() || StrategyKeys.isKey(name);
             if (name.startsWith("mirror.") && !meant) {
-                warnings.add(name + " is not a setting of this mirror and is ignored");
+                warnings.add(InvalidSettingException.beginning(name) + " is not a setting of this mirror and is ignored");
             }
         }
     }

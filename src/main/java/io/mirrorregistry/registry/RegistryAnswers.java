@@ -36,7 +36,7 @@ public final class RegistryAnswers {
     /** The most digits of which every number is a long. */
     private static final int MOST_DIGITS = 18;
     private static final int LONGEST_RETRY_AFTER = 40;
-    private static final Pattern SECONDS = Pattern.compile("[0-9]{1,10}");
+    private static final Pattern SECONDS = Pattern.compile("[0-9]{1,9}");
     private static final int LONGEST_VALUE = 255;
 
     private RegistryAnswers() {
@@ -86,7 +86,10 @@ public final class RegistryAnswers {
         return header == null ? null : retryAfter(header.getValue());
     }
 
-    /** Returns the value as it may be handed on as Retry-After: seconds, or a date in the one form that may be sent; null for anything else. */
+    /**
+     * Returns the value as it may be handed on as Retry-After: seconds that fit into 32 bits, or a date in the future in the one form that may be sent.
+     * Returns null for anything else: with a date in the past, such as that of a registry whose clock is slow, clients would ask again at once.
+     */
     public static String retryAfter(String value) {
         if (value == null || value.length() > LONGEST_RETRY_AFTER) {
             return null;
@@ -96,6 +99,6 @@ public final class RegistryAnswers {
             return stripped;
         }
         Instant date = DateUtils.parseStandardDate(stripped);
-        return date == null ? null : DateUtils.formatStandardDate(date);
+        return date == null || date.isBefore(Instant.now()) ? null : DateUtils.formatStandardDate(date);
     }
 }

@@ -191,6 +191,14 @@ class SettingsReaderTest {
         "mirror.cache.size | 32 | a number with KB, MB or GB",
         "mirror.cache.size | MB | a number with KB, MB or GB",
         "mirror.cache.size | 999999999GB | more than half of the memory",
+        "mirror.cache.size | 9007199254740993KB | more than half of the memory",
+        "mirror.cache.size | 9223372036854775807MB | more than half of the memory",
+        "mirror.cache.size | 99999999999999999999999999GB | more than half of the memory",
+        "mirror.cache.size | 99999999999999999999999999 | a number with KB, MB or GB",
+        "mirror.cache.size | -1MB | a number with KB, MB or GB",
+        "mirror.cache.size | 1.5MB | a number with KB, MB or GB",
+        "mirror.cache.size | \u0661MB | a number with KB, MB or GB",
+        "mirror.server.workers | 99999999999999999999 | number from 1 to 10000",
         "mirror.cache.tag-ttl | 10 | a number above 0 with ms, s, m or h",
         "mirror.registry.hot.url | '' | only cold may be without",
         "mirror.registry.hot.url | registry.example.com | no URL of a registry",
@@ -237,6 +245,39 @@ class SettingsReaderTest {
         assertTrue(message.contains("mirror."), message);
         assertTrue(message.contains(expected), message);
         assertEquals(1, message.lines().count(), message);
+    }
+
+    /** All settings that are a time, by their defaults, and those of a registry that the jar does not carry. */
+    static Stream<String> times() {
+        return Stream.concat(Stream.of("mirror.registry.quay.connect-timeout", "mirror.registry.quay.response-timeout"),
+                SettingsSource.carried().entrySet().stream().filter(setting -> setting.getKey().startsWith("mirror.")
+                        && setting.getValue().matches("[0-9]+(ms|s|m|h)")).map(Map.Entry::getKey));
+    }
+
+    @ParameterizedTest
+    @MethodSource("times")
+    void stopsAtATimeThatOverflows(String name) throws Exception {
+        for (String time : List.of("87601h", "5256001m", "315360001s", "315360000001ms", "999999999h", "9223372036854775807ms", "9223372036854775808s", "9".repeat(1000) + "m")) {
+            properties("mirror.registry.quay.url=https://quay.io", name + "=" + time);
+            String message = assertThrows(InvalidSettingException.class, this::read, time).getMessage();
+            assertTrue(message.startsWith(name + "=" + time.substring(0, Math.min(time.length(), 200))), message);
+            assertTrue(message.endsWith(" cannot work: a time is at most 87600h, which is ten years"), message);
+        }
+        for (String time : List.of("87600h", "5256000m", "315360000s", "315360000000ms", "0000000000001h")) {
+            properties("mirror.registry.quay.url=https://quay.io", name + "=" + time);
+            read();
+        }
+        for (String time : List.of("-1s", "+1s", "1.5s", "1e3s", "1 s", "1S", "1d", "\u0661s", "s", "0ms", "00h", "1s1s", "PT1S", "{{x}}", "9".repeat(1000))) {
+            properties("mirror.registry.quay.url=https://quay.io", name + "=" + time);
+            String message = assertThrows(InvalidSettingException.class, this::read, time).getMessage();
+            assertTrue(message.startsWith(name + "="), message);
+            assertTrue(message.contains(" cannot work: a time is a number above 0 with ms, s, m or h"), message);
+        }
+    }
+
+    @Test
+    void knowsAllTimes() {
+        assertEquals(17, times().count(), () -> times().toList().toString());
     }
 
     @Test
@@ -295,6 +336,25 @@ class SettingsReaderTest {
             words.append("a").append(i).append(": &a").append(i).append(" {x: ").append(alias).append(", y: ").append(alias).append("}\n");
         }
         return Stream.of(
+                "[".repeat(20_000),
+                "[".repeat(20_000) + "]".repeat(20_000),
+                "server: {port: " + "[".repeat(20_000) + "]".repeat(20_000) + "}",
+                "server:\n  port: " + "[{a: ".repeat(20_000),
+                "{? ".repeat(20_000),
+                "- - ? [".repeat(20_000),
+                "? - ".repeat(20_000),
+                "!!map ".repeat(20_000) + "x",
+                "&a ".repeat(20_000) + "x",
+                "*a ".repeat(20_000),
+                "--- [\n".repeat(20_000),
+                "---\n- a\n".repeat(20_000),
+                "[".repeat(20_000) + "*a" + "]".repeat(20_000),
+                "a: &" + "b".repeat(500_000) + " [*" + "b".repeat(500_000) + "]",
+                "a: *" + "b".repeat(500_000),
+                "%TAG ! " + "x".repeat(500_000) + "\n--- !a b",
+                "a: !" + "x".repeat(500_000) + " b",
+                "b".repeat(500_000) + ": {x",
+                blocks(1300),
                 "[".repeat(100_000),
                 "[".repeat(100_000) + "]".repeat(100_000),
                 "server: " + "{a: ".repeat(100_000) + "}".repeat(100_000),
@@ -308,6 +368,15 @@ class SettingsReaderTest {
                 "? &a [[*a]]\n: x",
                 "&a {? {x: *a} : y}",
                 "a: " + "x".repeat(4_000_000));
+    }
+
+    /** Returns maps in maps, each on a line of its own; the indentation takes most of what a file may have. */
+    private static String blocks(int levels) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < levels; i++) {
+            text.append(" ".repeat(i)).append("a:\n");
+        }
+        return text + " ".repeat(levels) + "x";
     }
 
     @ParameterizedTest
