@@ -136,6 +136,9 @@ final class FaultTable {
                 "77"));
         rows.add(new Row("429 with a senseless Retry-After", () -> Fault.instead((call, answer) ->
                 Answer.of(429).with("Retry-After", "later today")), null, ALWAYS_THROTTLED, "5"));
+        rows.add(new Row("503 with a Retry-After of too many digits", () -> Fault.status(503, Duration.ofSeconds(9_999_999_999L)), null, ALWAYS_TROUBLE, "5"));
+        rows.add(new Row("429 with Retry-After as a date that is over", () -> Fault.status(429, Instant.parse("2015-10-21T07:28:00Z")), null,
+                ALWAYS_THROTTLED, "5"));
         rows.add(new Row("429 with Retry-After as a date", () -> Fault.status(429, Instant.parse("2037-10-21T07:28:00Z")), null,
                 ALWAYS_THROTTLED, DATE));
     }
@@ -184,6 +187,8 @@ final class FaultTable {
         registry("HTML", (asked, head) -> TROUBLE, Fault::html);
         registry("JSON that is something else", HEAD_AND_BODY, () -> Fault.instead((call, answer) ->
                 Answer.of(200, "application/json", "{\"message\":\"Please sign in.\"}")));
+        registry("JSON that is nested 100,000 levels deep", HEAD_AND_BODY, () -> Fault.instead((call, answer) ->
+                Answer.of(200, "application/json", "[".repeat(100_000) + "]".repeat(100_000))));
         registry("an empty body", HEAD_AND_BODY, () -> Fault.instead((call, answer) -> Answer.of(200)));
         registry("204", (asked, head) -> TROUBLE,
                 () -> Fault.instead((call, answer) -> Answer.of(204)));
@@ -220,6 +225,9 @@ final class FaultTable {
         tokens("HTML", ALWAYS_TROUBLE, Fault::html);
         tokens("no token", ALWAYS_TROUBLE, () -> Fault.body("{}"));
         tokens("token of several lines", ALWAYS_TROUBLE, () -> Fault.body("{\"token\":\"a\\r\\nX-Y: z\"}"));
+        tokens("JSON that is nested 16,000 levels deep", ALWAYS_TROUBLE, () -> Fault.body("[".repeat(16_000)));
+        rows.add(new Row("token service 429 with a senseless Retry-After", null, () -> Fault.instead((call, answer) ->
+                Answer.of(429).with("Retry-After", "soon")), ALWAYS_THROTTLED, "5"));
         tokens("redirecting", ALWAYS_TROUBLE, Fault::redirectLoop);
         for (String lie : List.of("0", "-1", "1e400", "99999999999999999999999", "\"soon\"", "null", "{}")) {
             tokens("expires_in " + lie, ALWAYS_HARMLESS, () -> Fault.spoil(answer -> answer.with(

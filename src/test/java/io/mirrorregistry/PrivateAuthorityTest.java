@@ -11,6 +11,7 @@ import io.mirrorregistry.testing.TestStorage;
 import io.mirrorregistry.testing.TestTls;
 import io.mirrorregistry.testing.TokenService;
 import java.nio.file.Path;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,6 +41,25 @@ class PrivateAuthorityTest {
             assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
             assertEquals(200, mirror.get(image.path(image.layers().get(0))).status());
             assertTrue(tokens.issued() > 0);
+        }
+    }
+
+    /** harbor#3114: a registry behind a proxy that ends TLS writes http into its challenges. */
+    @Test
+    void aTokenServiceOnHttpIsAskedAnonymouslyAndTheLogSaysWhy() {
+        try (TokenService tokens = TokenService.start(); TokenService secure = TokenService.startTls(); LogLines lines = LogLines.of("io.mirrorregistry.registry.auth");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.requireBearer(tokens).url(), "HOT_CA_CERTIFICATE", authority(TestTls.certificate()),
+                        "HOT_USERNAME", "reader", "HOT_PASSWORD", "hunter2", "HOT_TOKEN_HOSTS", "127.0.0.1", "MIRROR_LOGGING_LEVEL", "warn")) {
+            assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+            assertTrue(tokens.issued() > 0);
+            assertTrue(tokens.calls().stream().allMatch(call -> call.header("Authorization") == null));
+            assertEquals(Set.of("hot: the token service 127.0.0.1 is asked anonymously because its address is http while the registry is https; "
+                    + "correct the realm in the registry's own settings"), Set.copyOf(lines.lines()));
+            // On another domain, and https.
+            secure.calledAs("localhost");
+            hot.requireBearer(secure);
+            assertArrayEquals(image.manifest(), mirror.get("/v2/library/app/manifests/" + image.digest()).body());
+            assertTrue(lines.lines().get(lines.lines().size() - 1).contains("localhost is not on the registry's domain"), lines.lines().toString());
         }
     }
 

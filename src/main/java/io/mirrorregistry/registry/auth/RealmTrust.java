@@ -20,8 +20,13 @@ final class RealmTrust {
         this.registry = registry;
     }
 
+    /** Returns whether the realm is on http while the registry is on https, as where a proxy before the registry ends TLS. */
+    boolean isDowngrade(URI realm) {
+        return "https".equals(registry.url().getScheme()) && !"https".equalsIgnoreCase(realm.getScheme());
+    }
+
     boolean mayHaveCredentials(URI realm) {
-        if ("https".equals(registry.url().getScheme()) && !"https".equalsIgnoreCase(realm.getScheme())) {
+        if (isDowngrade(realm)) {
             return false;
         }
         if (realm.getHost() == null) {

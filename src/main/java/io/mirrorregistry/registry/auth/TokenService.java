@@ -59,6 +59,9 @@ public final class TokenService {
         if (credentials != null) {
             if (trust.mayHaveCredentials(uri)) {
                 request.setHeader(HttpHeaders.AUTHORIZATION, credentials.basic());
+            } else if (trust.isDowngrade(uri)) {
+                LOG.warn("{}: the token service {} is asked anonymously because its address is http while the registry is https; "
+                        + "correct the realm in the registry's own settings", registry.name(), uri.getHost());
             } else {
                 LOG.warn("{}: its token service {} is not on the registry's domain and is asked anonymously; if it may see the "
                         + "account, name it in mirror.registry.{}.token-hosts", registry.name(), uri.getHost(), registry.name());
