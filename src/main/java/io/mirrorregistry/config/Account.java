@@ -13,6 +13,14 @@ public interface Account {
      */
     Credentials current();
 
+    /**
+     * Returns the same after the registry has refused the account: a password that has changed within the last second is found too.
+     * The call may read a file.
+     */
+    default Credentials renewed() {
+        return current();
+    }
+
     /** Returns an account whose password does not change. */
     static Account of(Credentials credentials) {
         return () -> credentials;

@@ -86,6 +86,24 @@ final class PasswordFile implements Account {
         return credentials;
     }
 
+    @Override
+    public Credentials renewed() {
+        try {
+            // Another thread may be looking just now. A file system that hangs holds up no more than this.
+            if (looking.tryLock(LOOK_NANOS, TimeUnit.NANOSECONDS)) {
+                try {
+                    looked = nanos.getAsLong();
+                    look();
+                } finally {
+                    looking.unlock();
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return credentials;
+    }
+
     private void look() {
         Stamp now = stamp();
         boolean changed = !now.text().equals(stamp.text());

@@ -16,8 +16,9 @@ import java.util.regex.Pattern;
  * @param path the target up to its question mark, not decoded
  * @param query what follows the question mark, not decoded; null where there is none
  * @param headers every header line in the order it came, names as sent
+ * @param form the body of a POST, not decoded; empty for any other call
  */
-public record Call(String method, String path, String query, List<Map.Entry<String, String>> headers) {
+public record Call(String method, String path, String query, List<Map.Entry<String, String>> headers, String form) {
 
     private static final Pattern ASKED =
             Pattern.compile(".*?/v2/(?<name>.+)/(?<kind>manifests|blobs|tags|referrers)/(?<reference>[^/]+)");
@@ -43,8 +44,12 @@ public record Call(String method, String path, String query, List<Map.Entry<Stri
         }
         int question = words[1].indexOf('?');
         Call call = new Call(words[0], question < 0 ? words[1] : words[1].substring(0, question),
-                question < 0 ? null : words[1].substring(question + 1), List.copyOf(headers));
+                question < 0 ? null : words[1].substring(question + 1), List.copyOf(headers), "");
         String length = call.header("Content-Length");
+        if (call.method().equals("POST") && length != null) {
+            return new Call(call.method(), call.path(), call.query(), call.headers(),
+                    new String(in.readNBytes(Integer.parseInt(length)), StandardCharsets.UTF_8));
+        }
         in.skipNBytes(length == null ? 0 : Long.parseLong(length));
         return call;
     }
@@ -80,10 +85,19 @@ public record Call(String method, String path, String query, List<Map.Entry<Stri
 
     /** Returns the decoded values of every query parameter of this name. */
     public List<String> parameters(String name) {
-        if (query == null) {
+        return values(query, name);
+    }
+
+    /** Returns the decoded field of a POST's form, or null. */
+    public String field(String name) {
+        return values(form, name).stream().findFirst().orElse(null);
+    }
+
+    private static List<String> values(String pairs, String name) {
+        if (pairs == null) {
             return List.of();
         }
-        return Pattern.compile("&").splitAsStream(query)
+        return Pattern.compile("&").splitAsStream(pairs)
                 .filter(pair -> pair.startsWith(name + "="))
                 .map(pair -> URLDecoder.decode(pair.substring(name.length() + 1), StandardCharsets.UTF_8))
                 .toList();

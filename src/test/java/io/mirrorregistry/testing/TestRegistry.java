@@ -17,6 +17,10 @@ public final class TestRegistry extends RegistryContent {
     private volatile int missing = 404;
     private volatile int unauthorized = 401;
     private volatile boolean staticFiles;
+    private volatile int silent;
+    private volatile int silentToTokens;
+    private volatile String challengeToTokens;
+    private volatile String scopeElsewhere;
     private volatile boolean referrersApi = true;
     private volatile boolean filtersReferrers = true;
     private volatile boolean strictAccept;
@@ -74,6 +78,30 @@ public final class TestRegistry extends RegistryContent {
     /** Challenges literally so, one header line each; {@code {realm}}, {@code {service}}, {@code {scope}} are filled in. */
     public TestRegistry challenges(String... lines) {
         challenges = List.of(lines);
+        return this;
+    }
+
+    /** Challenges at {@code /v2/} only: everything else answers this status to who may not have it, 401 without a challenge. */
+    public TestRegistry challengesAtVersionOnly(int status) {
+        silent = status;
+        return this;
+    }
+
+    /** Answers a token that it does not accept with this status and no challenge. */
+    public TestRegistry refusesTokensWith(int status) {
+        silentToTokens = status;
+        return this;
+    }
+
+    /** Answers a token that it does not accept with 401 and this challenge, as Harbor does. */
+    public TestRegistry refusesTokensWithChallenge(String challenge) {
+        challengeToTokens = challenge;
+        return this;
+    }
+
+    /** Wants, and challenges for, this scope whatever repository is asked for. */
+    public TestRegistry wantsScope(String scope) {
+        scopeElsewhere = scope;
         return this;
     }
 
@@ -172,9 +200,14 @@ public final class TestRegistry extends RegistryContent {
         if (!call.path().startsWith(prefix + "/v2/") || call.kind() == Kind.OTHER) {
             return Answer.error(404, "NOT_FOUND");
         }
-        String scope = call.name() == null ? null : "repository:" + call.name() + ":pull";
+        String scope = call.name() == null ? null : scopeElsewhere != null ? scopeElsewhere : "repository:" + call.name() + ":pull";
         if (!access.allows(call, scope)) {
-            return unauthorized(scope);
+            boolean token = String.valueOf(call.header("Authorization")).startsWith("Bearer");
+            if (token && challengeToTokens != null) {
+                return Answer.error(401, "UNAUTHORIZED").with("WWW-Authenticate", challengeToTokens);
+            }
+            int status = token && silentToTokens > 0 ? silentToTokens : call.kind() == Kind.PING ? 0 : silent;
+            return status == 0 ? unauthorized(scope) : Answer.error(status, "UNKNOWN");
         }
         if (!call.method().equals("GET") && !call.isHead()) {
             return Answer.error(405, "UNSUPPORTED");

@@ -1,6 +1,7 @@
 package io.mirrorregistry.testing;
 
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.StringJoiner;
@@ -26,7 +27,13 @@ public final class TokenService extends TestServer {
     private volatile String field = "token";
     private volatile String expiresIn = "300";
     private volatile int uses = Integer.MAX_VALUE;
-    private volatile String credentials;
+    private volatile String user;
+    private volatile String password;
+    private volatile boolean postOnly;
+    private volatile boolean firstScopeOnly;
+    private volatile String moved;
+    private volatile int movedStatus;
+    private volatile String movedTo;
 
     private TokenService(boolean tls) {
         super(tls);
@@ -41,8 +48,33 @@ public final class TokenService extends TestServer {
     }
 
     /** Gives tokens to this account only, and 401 to everybody else. */
-    public TokenService requireAccount(String user, String password) {
-        credentials = Access.credentials(user, password);
+    public TokenService requireAccount(String name, String secret) {
+        password = secret;
+        user = name;
+        return this;
+    }
+
+    /** Gives tokens to a POST with the account in its form, and 404 to GET. */
+    public TokenService postOnly() {
+        postOnly = true;
+        return this;
+    }
+
+    /** Reads the first scope parameter only. */
+    public TokenService firstScopeOnly() {
+        firstScopeOnly = true;
+        return this;
+    }
+
+    /**
+     * Has the realm redirect to where tokens are, which is {@code /tokens}.
+     *
+     * @param location {@code {url}} is filled in with this service's address, and {@code {query}} with a question mark and the query
+     */
+    public TokenService redirectsRealm(int status, String location) {
+        moved = realmPath;
+        movedStatus = status;
+        movedTo = location;
         return this;
     }
 
@@ -100,15 +132,21 @@ public final class TokenService extends TestServer {
 
     @Override
     Answer answer(Call call) {
-        if (!call.method().equals("GET") || !call.path().equals(realmPath.split("\\?")[0])) {
+        if (moved != null && call.path().equals(moved)) {
+            return Answer.of(movedStatus).with("Location", movedTo.replace("{url}", url()).replace("{query}", call.query() == null ? "" : "?" + call.query()));
+        }
+        boolean post = call.method().equals("POST");
+        if (postOnly != post || !call.path().equals(moved == null ? realmPath.split("\\?")[0] : "/tokens")) {
             return Answer.error(404, "NOT_FOUND");
         }
-        String authorization = call.header("Authorization");
-        if (credentials != null && !credentials.equals(authorization)) {
+        boolean let = post ? user.equals(call.field("username")) && password.equals(call.field("password")) && "password".equals(call.field("grant_type"))
+                && call.field("client_id") != null : user == null || Access.credentials(user, password).equals(call.header("Authorization"));
+        if (!let) {
             return Answer.error(401, "UNAUTHORIZED").with("WWW-Authenticate", "Basic realm=\"accounts\"");
         }
+        List<String> asked = post ? List.of(call.field("scope")) : call.parameters("scope");
         Set<String> scopes = new HashSet<>();
-        call.parameters("scope").forEach(scope -> scopes.addAll(Set.of(scope.split(" "))));
+        asked.stream().limit(firstScopeOnly ? 1 : asked.size()).forEach(scope -> scopes.addAll(Set.of(scope.split(" "))));
         scopes.removeAll(denied);
         String value = "test-token-" + issued.incrementAndGet();
         tokens.put(value, new Token(scopes, new AtomicInteger(uses)));

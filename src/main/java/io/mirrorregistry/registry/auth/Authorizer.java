@@ -10,6 +10,7 @@ import io.mirrorregistry.registry.CallFailures;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -26,9 +27,11 @@ public final class Authorizer {
     /** The bound for tokens and their scopes. Clients choose the scopes, and a repository need not exist to get a token. */
     private static final int TOKENS_BYTES = 4 * 1024 * 1024;
     /** The objects of an entry without their characters, rounded up. */
-    private static final int ENTRY_BYTES = 500;
+    private static final int ENTRY_BYTES = 800;
     /** Stands for no account. */
     private static final Credentials ANONYMOUS = new Credentials("", "");
+    /** So long the refusal of a fresh token is believed, rather than another token fetched. */
+    private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final String registry;
     private final Account account;
@@ -45,9 +48,17 @@ public final class Authorizer {
     /** The account whose refusal was logged last; null if it was accepted since, or none was refused. */
     private final AtomicReference<Credentials> warned = new AtomicReference<>();
     private volatile boolean wantsBasic;
+    /** The last challenge that brought a token, without its scope; null for none. */
+    private volatile Challenge lastAnswered;
 
-    /** A token, or why there is none; the latter is told to those who wait for it and then forgotten. */
-    private record Outcome(Token token, RegistryTroubleException failure) {
+    /**
+     * A token, or why there is none; the latter is told to those who wait for it and then forgotten.
+     *
+     * @param challenge the answered challenge, by which the token can be renewed
+     * @param credentials the account for which the token was given; null for none
+     * @param refusal guarded by itself
+     */
+    private record Outcome(Token token, Challenge challenge, Credentials credentials, Refusal refusal, RegistryTroubleException failure) {
 
         Duration lifetime() {
             return token == null ? Duration.ZERO : token.lifetime();
@@ -55,7 +66,7 @@ public final class Authorizer {
 
         /** Returns the number of characters, each of which takes one byte. */
         int length() {
-            return token == null ? failure.getMessage().length() : token.value().length();
+            return token == null ? failure.getMessage().length() : token.value().length() + challenge.length();
         }
 
         String header() throws RegistryTroubleException {
@@ -63,6 +74,23 @@ public final class Authorizer {
                 throw failure;
             }
             return token.header();
+        }
+    }
+
+    /** The status with which the registry refused a token that had just been fetched, and when. */
+    private static final class Refusal {
+
+        private int status;
+        private long at;
+
+        synchronized void set(int refused) {
+            status = refused;
+            at = System.nanoTime();
+        }
+
+        /** Returns whether another token would be refused alike: one was, not long ago. */
+        synchronized boolean isBelieved(int refused) {
+            return status == refused && System.nanoTime() - at < REFUSAL_NANOS;
         }
     }
 
@@ -82,8 +110,22 @@ public final class Authorizer {
         if (wantsBasic) {
             return account.current().basic();
         }
-        Outcome outcome = settled(tokens.getIfPresent(scope(repository)));
+        String scope = scope(repository);
+        dropIfOfAnotherAccount(scope);
+        Outcome outcome = settled(tokens.getIfPresent(scope));
         return outcome == null ? null : outcome.token().header();
+    }
+
+    /**
+     * Returns whether one of the challenges can be answered.
+     *
+     * @param refused the Authorization that the registry has just refused, or null. While a token is refused, only a Bearer challenge is
+     *     answered: Harbor answers an expired token with a challenge for Basic, although it gives tokens
+     */
+    public boolean canAnswer(List<Challenge> challenges, String refused) {
+        boolean tokenRefused = refused != null && refused.startsWith(Token.SCHEME);
+        return challenges.stream().anyMatch(challenge -> challenge.isForToken()
+                || !tokenRefused && challenge.scheme().equals("basic") && account.current() != null);
     }
 
     /**
@@ -94,20 +136,79 @@ public final class Authorizer {
      * @throws RegistryTroubleException when a token service cannot be used
      */
     public String answer(List<Challenge> challenges, RepositoryName repository, String rejected) throws RegistryTroubleException {
-        for (Challenge challenge : challenges) {
-            if (challenge.scheme().equals("bearer")) {
-                wantsBasic = false;
-                return token(challenge, scope(repository), rejected);
-            }
+        Challenge bearer = bearer(challenges);
+        if (bearer != null) {
+            wantsBasic = false;
+            return token(bearer, scope(repository), rejected);
         }
-        Credentials credentials = account.current();
-        for (Challenge challenge : challenges) {
-            if (challenge.scheme().equals("basic") && credentials != null && !credentials.basic().equals(rejected)) {
-                wantsBasic = true;
-                return credentials.basic();
-            }
+        String basic = basic(challenges, rejected);
+        wantsBasic |= basic != null;
+        return basic;
+    }
+
+    /**
+     * Returns our account as Basic, if a challenge asks for that, and the account is not the one that was rejected; null otherwise. It
+     * helps where a registry names a token service that cannot be used, and Basic beside it.
+     */
+    public String basic(List<Challenge> challenges, String rejected) {
+        boolean asked = challenges.stream().anyMatch(challenge -> challenge.scheme().equals("basic"));
+        Credentials credentials = asked ? account.current() : null;
+        if (credentials != null && credentials.basic().equals(rejected)) {
+            credentials = account.renewed();
         }
-        return null;
+        return credentials == null || credentials.basic().equals(rejected) ? null : credentials.basic();
+    }
+
+    /**
+     * Renews an Authorization that {@link #known} returned, and that the registry refused without a challenge that can be answered.
+     *
+     * @param status the status of the refusal
+     * @return the Authorization to try next, or null if the refusal is to be believed
+     * @throws RegistryTroubleException when the token service cannot be used
+     */
+    public String renew(RepositoryName repository, String refused, int status) throws RegistryTroubleException {
+        if (!refused.startsWith(Token.SCHEME)) {
+            Credentials credentials = account.renewed();
+            return credentials == null || credentials.basic().equals(refused) ? null : credentials.basic();
+        }
+        String scope = scope(repository);
+        Outcome held = settled(tokens.getIfPresent(scope));
+        if (held == null) {
+            // It has ended meanwhile, or another call is renewing it.
+            return lastAnswered == null ? null : token(lastAnswered, scope, refused);
+        }
+        if (!held.token().header().equals(refused)) {
+            return held.token().header();
+        }
+        return held.refusal().isBelieved(status) ? null : token(held.challenge(), scope, refused);
+    }
+
+    /**
+     * Hears that the registry refused a token that had just been fetched: for some seconds, the same status to the same token is no reason
+     * to fetch another one.
+     */
+    public void refusedFresh(RepositoryName repository, String authorization, int status) {
+        Outcome held = settled(tokens.getIfPresent(scope(repository)));
+        if (held != null && held.token().header().equals(authorization)) {
+            held.refusal().set(status);
+        }
+    }
+
+    /** Hears that the registry accepted Basic although it also names a token service, which cannot be used. */
+    public void prefersBasic() {
+        wantsBasic = true;
+    }
+
+    /** Returns the first challenge that names a token service, or else the first for a token; null for none. */
+    private static Challenge bearer(List<Challenge> challenges) {
+        Challenge first = null;
+        for (Challenge challenge : challenges) {
+            if (challenge.isForToken()) {
+                return challenge;
+            }
+            first = first == null && challenge.scheme().equals("bearer") ? challenge : first;
+        }
+        return first;
     }
 
     /**
@@ -139,6 +240,7 @@ public final class Authorizer {
     /** Fetches the token, or waits for the one that another call is fetching for the same scope. */
     private String token(Challenge challenge, String scope, String rejected) throws RegistryTroubleException {
         dropRejected(scope, rejected);
+        dropIfOfAnotherAccount(scope);
         CompletableFuture<Outcome> ours = new CompletableFuture<>();
         CompletableFuture<Outcome> pending = tokens.get(scope, (key, executor) -> ours);
         if (pending == ours) {
@@ -160,12 +262,40 @@ public final class Authorizer {
     }
 
     private Outcome fetch(Challenge challenge, String scope) {
+        Credentials credentials = account.current();
         try {
-            return new Outcome(tokenService.fetch(challenge, scope.isEmpty() ? null : scope), null);
+            try {
+                return fetch(challenge, scope, credentials);
+            } catch (RegistryTroubleException e) {
+                Credentials renewed = e.kind() == RegistryTroubleException.Kind.REFUSED ? account.renewed() : credentials;
+                if (Objects.equals(renewed, credentials)) {
+                    throw e;
+                }
+                return fetch(challenge, scope, renewed);
+            }
         } catch (RegistryTroubleException e) {
-            return new Outcome(null, e);
+            return failed(e);
         } catch (RuntimeException e) {
-            return new Outcome(null, new RegistryTroubleException(registry, "token service: " + CallFailures.describe(e)));
+            return failed(new RegistryTroubleException(registry, "token service: " + CallFailures.describe(e)));
+        }
+    }
+
+    private Outcome fetch(Challenge challenge, String scope, Credentials credentials) throws RegistryTroubleException {
+        Token token = tokenService.fetch(challenge, scope.isEmpty() ? null : scope, credentials);
+        lastAnswered = challenge.with("realm", "service");
+        return new Outcome(token, challenge.with("realm", "service", "scope"), credentials, new Refusal(), null);
+    }
+
+    private static Outcome failed(RegistryTroubleException failure) {
+        return new Outcome(null, null, null, null, failure);
+    }
+
+    /** A token of an account whose password has changed since may be one that the registry no longer accepts. */
+    private void dropIfOfAnotherAccount(String scope) {
+        CompletableFuture<Outcome> held = tokens.getIfPresent(scope);
+        Outcome outcome = settled(held);
+        if (outcome != null && !Objects.equals(outcome.credentials(), account.current())) {
+            tokens.asMap().remove(scope, held);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry.auth;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -35,6 +36,28 @@ public record Challenge(String scheme, Map<String, String> parameters) {
         if (parameters.size() < MOST_PARAMETERS) {
             parameters.putIfAbsent(name, value);
         }
+    }
+
+    /** Returns the same with these parameters only. */
+    public Challenge with(String... names) {
+        Map<String, String> needed = new HashMap<>();
+        for (String name : names) {
+            if (parameter(name) != null) {
+                needed.put(name, parameter(name));
+            }
+        }
+        return new Challenge(scheme, Map.copyOf(needed));
+    }
+
+    /** Returns the number of characters of all parameters' values. */
+    int length() {
+        return parameters.values().stream().mapToInt(String::length).sum();
+    }
+
+    /** Returns whether it names a token service to ask. */
+    boolean isForToken() {
+        String realm = parameter("realm");
+        return scheme.equals("bearer") && realm != null && !realm.isBlank();
     }
 
     /** Returns a parameter, or null where the challenge has none of that name. */

@@ -20,15 +20,12 @@ final class RealmTrust {
         this.registry = registry;
     }
 
-    /** Returns whether the realm is on http while the registry is on https, as where a proxy before the registry ends TLS. */
-    boolean isDowngrade(URI realm) {
-        return "https".equals(registry.url().getScheme()) && !"https".equalsIgnoreCase(realm.getScheme());
+    boolean mayHaveCredentials(URI realm) {
+        return isTrustedHost(realm) && ("https".equalsIgnoreCase(realm.getScheme()) || !"https".equals(registry.url().getScheme()));
     }
 
-    boolean mayHaveCredentials(URI realm) {
-        if (isDowngrade(realm)) {
-            return false;
-        }
+    /** Returns whether the host may see our credentials over https. */
+    boolean isTrustedHost(URI realm) {
         if (realm.getHost() == null) {
             return false;
         }

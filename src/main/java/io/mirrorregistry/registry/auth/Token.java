@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry.auth;
 
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
 import java.time.Duration;
@@ -13,6 +14,8 @@ import java.time.Duration;
  */
 record Token(String value, Duration lifetime) {
 
+    /** How an Authorization with a token begins. */
+    static final String SCHEME = "Bearer ";
     /** The specification's, for an answer without {@code expires_in}. */
     private static final int DEFAULT_SECONDS = 60;
     /** A rejected token is dropped, so a longer life gains little and a false one costs little. */
@@ -30,11 +33,15 @@ record Token(String value, Duration lifetime) {
         } catch (DecodeException e) {
             throw new IllegalArgumentException("the answer is no JSON object");
         }
-        Object value = answer.getValue("token") != null ? answer.getValue("token") : answer.getValue("access_token");
-        if (!(value instanceof String token) || token.isEmpty() || !token.chars().allMatch(c -> c > ' ' && c < 127)) {
+        String token = token(answer, "token");
+        if (token == null) {
+            token = token(answer, "access_token");
+        }
+        if (token == null) {
             throw new IllegalArgumentException("the answer has no usable token or access_token");
         }
-        long seconds = answer.getValue("expires_in") instanceof Number number ? number.longValue() : DEFAULT_SECONDS;
+        Object expires = field(answer, "expires_in");
+        long seconds = expires instanceof Number number ? number.longValue() : expires instanceof String text ? RegistryAnswers.digits(text) : 0;
         if (seconds <= 0) {
             seconds = DEFAULT_SECONDS;
         }
@@ -44,8 +51,23 @@ record Token(String value, Duration lifetime) {
         return new Token(token, Duration.ofMillis(seconds * 1000 - margin));
     }
 
+    /** Returns the value of a field; null if there is none that could be sent as a token. */
+    private static String token(JsonObject answer, String name) {
+        return field(answer, name) instanceof String text && !text.isEmpty() && text.chars().allMatch(c -> c > ' ' && c < 127) ? text : null;
+    }
+
+    /** Returns the value of a field whatever the case of its name, as clients written in Go do; null for none. */
+    private static Object field(JsonObject answer, String name) {
+        for (String spelling : answer.fieldNames()) {
+            if (spelling.equalsIgnoreCase(name) && answer.getValue(spelling) != null) {
+                return answer.getValue(spelling);
+            }
+        }
+        return null;
+    }
+
     String header() {
-        return "Bearer " + value;
+        return SCHEME + value;
     }
 
     @Override

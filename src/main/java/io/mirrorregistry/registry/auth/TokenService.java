@@ -4,21 +4,21 @@ import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.registry.CallFailures;
-import io.mirrorregistry.registry.CutOffEntity;
-import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.HttpClient;
-import org.apache.hc.client5.http.classic.methods.HttpGet;
-import org.apache.hc.core5.http.ClassicHttpResponse;
-import org.apache.hc.core5.http.HttpHeaders;
+import org.apache.hc.core5.http.NameValuePair;
+import org.apache.hc.core5.http.message.BasicNameValuePair;
 import org.apache.hc.core5.net.URIBuilder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,13 +27,18 @@ import org.slf4j.LoggerFactory;
 public final class TokenService {
 
     private static final Logger LOG = LoggerFactory.getLogger(TokenService.class);
-    /** In bytes. Tokens have some kilobytes. The objects of a longer answer could take twenty times as much memory, for each repository. */
-    private static final int MAX_ANSWER = 16 * 1024;
+    /** With these, services that know only POST answer GET; containerd asks with POST first. */
+    private static final Set<Integer> PERHAPS_POST = Set.of(400, 401, 404, 405, 501);
+    /** With these, services that know only GET answer POST. */
+    private static final Set<Integer> NO_POST = Set.of(400, 401, 404, 405, 501);
+    private static final Set<Integer> REFUSALS = Set.of(400, 401, 403);
 
     private final RegistrySettings registry;
     private final Metrics metrics;
     private final RealmTrust trust;
     private final HttpClient http;
+    /** Whether GET with our account has brought a token. Then 401 is about the account, and a second try might lock it. */
+    private volatile boolean knowsGet;
 
     public TokenService(RegistrySettings registry, HttpClient http, Metrics metrics) {
         this.metrics = metrics;
@@ -46,94 +51,99 @@ public final class TokenService {
      * Fetches a token: with our account where the service may see it, anonymously elsewhere.
      *
      * @param challenge a Bearer challenge
-     * @param scope what the token is to allow; null for none
+     * @param scope what the token is to allow, beside what the challenge says; null for none
+     * @param credentials our account; null for none
      * @throws RegistryTroubleException when the service cannot be reached, rejects us, or answers something else
      */
-    Token fetch(Challenge challenge, String scope) throws RegistryTroubleException {
-        URI uri = address(challenge, scope);
-        HttpGet request = new HttpGet(uri);
-        request.setHeader(HttpHeaders.ACCEPT, "application/json");
-        request.setHeader(HttpHeaders.ACCEPT_ENCODING, "identity");
-        request.setHeader(HttpHeaders.USER_AGENT, registry.headers().get(HttpHeaders.USER_AGENT));
-        Credentials credentials = registry.account().current();
-        if (credentials != null) {
-            if (trust.mayHaveCredentials(uri)) {
-                request.setHeader(HttpHeaders.AUTHORIZATION, credentials.basic());
-            } else if (trust.isDowngrade(uri)) {
-                LOG.warn("{}: the token service {} is asked anonymously because its address is http while the registry is https; "
-                        + "correct the realm in the registry's own settings", registry.name(), uri.getHost());
-            } else {
-                LOG.warn("{}: its token service {} is not on the registry's domain and is asked anonymously; if it may see the "
-                        + "account, name it in mirror.registry.{}.token-hosts", registry.name(), uri.getHost(), registry.name());
-            }
-        }
-        Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
+    Token fetch(Challenge challenge, String scope, Credentials credentials) throws RegistryTroubleException {
+        URI realm = realm(challenge);
         long start = System.nanoTime();
-        Runnable answered = Deadlines.set(request, registry.connectTimeout().plus(registry.responseTimeout()));
-        try (ClassicHttpResponse response = http.executeOpen(null, request, null)) {
-            if (response.getEntity() != null) {
-                response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, answered));
+        TokenExchange exchange = new TokenExchange(registry, http, trust, credentials,
+                start + registry.connectTimeout().plus(registry.responseTimeout()).toNanos());
+        Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
+        try {
+            TokenExchange.Reply reply = ask(exchange, realm, challenge, scope, credentials);
+            if (!reply.isSuccess()) {
+                came = reply.status() == 401 || reply.status() == 403 ? Metrics.TokenAnswer.REFUSED : came;
+                throw rejected(reply, credentials);
             }
-            if (response.getCode() != 200) {
-                came = response.getCode() == 401 || response.getCode() == 403 ? Metrics.TokenAnswer.REFUSED : came;
-                throw rejected(uri, response);
-            }
-            Token token = Token.parse(body(uri, response));
+            Token token = Token.parse(reply.body());
             came = Metrics.TokenAnswer.GIVEN;
             return token;
         } catch (IllegalArgumentException e) {
-            throw trouble(uri, e.getMessage());
+            throw exchange.trouble(exchange.last(), e.getMessage());
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), "token service " + uri.getHost() + ": " + CallFailures.describe(e, registry.proxy()),
+            URI at = exchange.last() == null ? realm : exchange.last();
+            throw new RegistryTroubleException(registry.name(), "token service " + at.getHost() + ": " + CallFailures.describe(e, registry.proxy()),
                     CallFailures.kind(e), null);
         } finally {
-            answered.run();
             metrics.askedForToken(registry.name(), came);
             // Without a request's id: one token is for all that wait for it.
-            LOG.debug("{}: token service {} for {}: {} in {} ms", registry.name(), uri.getHost(), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
+            LOG.debug("{}: token service {} for {}: {} in {} ms", registry.name(), realm.getHost(), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
                     TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
         }
     }
 
-    private String body(URI uri, ClassicHttpResponse response) throws IOException {
-        InputStream body = response.getEntity() == null ? InputStream.nullInputStream() : response.getEntity().getContent();
-        byte[] answer = body.readNBytes(MAX_ANSWER + 1);
-        if (answer.length > MAX_ANSWER) {
-            throw trouble(uri, "its answer is longer than " + MAX_ANSWER + " bytes");
+    /**
+     * A registry may want another scope than the repository's, such as that of the repository behind a proxy. It goes first: some services
+     * read one scope only. Others refuse a scope that they do not know, and are then asked for ours only.
+     */
+    private TokenExchange.Reply ask(TokenExchange exchange, URI realm, Challenge challenge, String scope, Credentials credentials) throws IOException {
+        Set<String> scopes = new LinkedHashSet<>();
+        if (challenge.parameter("scope") != null) {
+            scopes.addAll(List.of(challenge.parameter("scope").strip().split("\\s+")));
+            scopes.remove("");
         }
-        return new String(answer, StandardCharsets.UTF_8);
+        if (scope != null) {
+            scopes.add(scope);
+        }
+        TokenExchange.Reply reply = ask(exchange, realm, challenge, scopes, credentials);
+        boolean others = scope != null && scopes.size() > 1;
+        return others && REFUSALS.contains(reply.status()) ? ask(exchange, realm, challenge, Set.of(scope), credentials) : reply;
     }
 
-    private URI address(Challenge challenge, String scope) throws RegistryTroubleException {
+    private TokenExchange.Reply ask(TokenExchange exchange, URI realm, Challenge challenge, Collection<String> scopes, Credentials credentials)
+            throws IOException {
+        List<NameValuePair> query = new ArrayList<>();
+        List<NameValuePair> form = new ArrayList<>();
+        String service = challenge.parameter("service");
+        if (service != null) {
+            query.add(new BasicNameValuePair("service", service));
+            form.add(new BasicNameValuePair("service", service));
+        }
+        if (!scopes.isEmpty()) {
+            form.add(new BasicNameValuePair("scope", String.join(" ", scopes)));
+        }
+        scopes.forEach(one -> query.add(new BasicNameValuePair("scope", one)));
+        TokenExchange.Reply got = exchange.get(realm, query);
+        if (credentials == null || knowsGet || !PERHAPS_POST.contains(got.status())) {
+            knowsGet |= credentials != null && got.isSuccess();
+            return got;
+        }
+        TokenExchange.Reply posted = exchange.post(realm, form);
+        return posted == null || NO_POST.contains(posted.status()) ? got : posted;
+    }
+
+    /** Returns the address of the service; one without a host is the registry's. */
+    private URI realm(Challenge challenge) throws RegistryTroubleException {
         String realm = challenge.parameter("realm");
         try {
-            URIBuilder address = new URIBuilder(realm == null ? "" : realm);
-            if (!"http".equalsIgnoreCase(address.getScheme()) && !"https".equalsIgnoreCase(address.getScheme())
-                    || address.getHost() == null || address.getHost().isEmpty()) {
-                throw new RegistryTroubleException(registry.name(), "its challenge names no token service to ask");
+            URI address = realm == null || realm.isBlank() ? null : registry.url().resolve(new URIBuilder(realm.strip()).build());
+            boolean http = address != null && ("http".equalsIgnoreCase(address.getScheme()) || "https".equalsIgnoreCase(address.getScheme()));
+            if (http && address.getHost() != null && !address.getHost().isEmpty()) {
+                return new URIBuilder(address).setUserInfo((String) null).setFragment(null).build();
             }
-            if (challenge.parameter("service") != null) {
-                address.addParameter("service", challenge.parameter("service"));
-            }
-            if (scope != null) {
-                address.addParameter("scope", scope);
-            }
-            return address.setUserInfo((String) null).setFragment(null).build();
         } catch (URISyntaxException e) {
-            throw new RegistryTroubleException(registry.name(), "its challenge names no token service to ask");
+            // told below, without the realm
         }
+        throw new RegistryTroubleException(registry.name(), "its challenge names no token service to ask");
     }
 
-    private RegistryTroubleException rejected(URI uri, ClassicHttpResponse response) {
-        String retryAfter = RegistryAnswers.retryAfter(response.getFirstHeader(HttpHeaders.RETRY_AFTER));
-        return new RegistryTroubleException(registry.name(), "token service " + uri.getHost() + " answered "
-                + response.getCode() + (response.getCode() == 401 && registry.account().current() != null
-                        ? "; check the username and password" : ""), RegistryAnswers.kind(response.getCode()), retryAfter);
-    }
-
-    private RegistryTroubleException trouble(URI uri, String what) {
-        return new RegistryTroubleException(registry.name(), "token service " + uri.getHost() + ": " + what);
+    private RegistryTroubleException rejected(TokenExchange.Reply reply, Credentials credentials) {
+        return new RegistryTroubleException(registry.name(), "token service " + reply.from().getHost() + " answered " + reply.status()
+                + (reply.status() == 401 && credentials != null ? "; check the username and password" : ""),
+                RegistryAnswers.kind(reply.status()), reply.retryAfter());
     }
 }

@@ -19,6 +19,8 @@ class TokenTest {
         assertEquals("Bearer a", Token.parse("{\"token\":\"a\"}").header());
         assertEquals("Bearer b", Token.parse("{\"access_token\":\"b\"}").header());
         assertEquals("Bearer a", Token.parse("{\"access_token\":\"b\",\"token\":\"a\"}").header());
+        assertEquals("Bearer b", Token.parse("{\"access_token\":\"b\",\"token\":\"\"}").header());
+        assertEquals("Bearer b", Token.parse("{\"Access_Token\":\"b\",\"token\":5}").header());
     }
 
     @ParameterizedTest
@@ -28,6 +30,9 @@ class TokenTest {
         "{\"token\":\"a\",\"expires_in\":0} | 60",
         "{\"token\":\"a\",\"expires_in\":-5} | 60",
         "{\"token\":\"a\",\"expires_in\":\"soon\"} | 60",
+        "{\"token\":\"a\",\"expires_in\":\"300\"} | 300",
+        "{\"token\":\"a\",\"expires_in\":\"-300\"} | 60",
+        "{\"token\":\"a\",\"Expires_In\":300} | 300",
         "{\"token\":\"a\",\"expires_in\":99999999999} | 3600"})
     void livesAsLongAsToldWithinReasonAndIsRenewedEarlier(String json, int seconds) {
         long millis = Token.parse(json).lifetime().toMillis();
