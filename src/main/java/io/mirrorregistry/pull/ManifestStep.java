@@ -9,6 +9,7 @@ import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
+import java.util.Locale;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 
@@ -57,17 +58,19 @@ public final class ManifestStep {
         if (Registry.status(exchange) != 200) {
             throw Pull.of(exchange).trouble("with " + Registry.status(exchange) + " instead of a manifest");
         }
-        String type = message.getHeader("Content-Type", String.class);
-        if (type != null && !RegistryAnswers.isPrintable(type)) {
-            throw Pull.of(exchange).trouble("with a Content-Type that is none");
-        }
-        Answer answer = new Answer(type, message.getHeader(DIGEST, String.class));
+        Answer answer = new Answer(manifestType(message.getHeader("Content-Type", String.class)), message.getHeader(DIGEST, String.class));
         KeptManifest manifest = Pull.of(exchange).call().head() ? told(exchange, answer) : read(exchange, answer);
         exchange.setVariable(WHOLE, manifest != null);
         if (manifest != null) {
             manifest.answer(exchange);
             Pull.of(exchange).servedBy(manifest.registry());
         }
+    }
+
+    /** Returns the media type without parameters; null for none, and for one that is no manifest's: what the body is decides then. */
+    private static String manifestType(String header) {
+        String type = header == null ? "" : header.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+        return MediaTypes.isManifest(type) ? type : null;
     }
 
     /** Returns the body of the last response. */
@@ -106,11 +109,11 @@ public final class ManifestStep {
         return new KeptManifest(digest, answer.type, length, null, registry);
     }
 
-    /** What the registry says of a manifest. */
+    /** What the registry says of a manifest: the type, null for none, and the digest. */
     private static final class Answer {
 
         private String type;
-        private String digest;
+        private final String digest;
 
         Answer(String type, String digest) {
             this.type = type;
@@ -127,30 +130,39 @@ public final class ManifestStep {
             return asked == null ? claimed : asked;
         }
 
-        /** Returns the digest of the manifest's bytes, if it is the one asked for and the one that the registry tells. */
+        /**
+         * Returns the digest of the manifest, if it is the one asked for and the one that the registry tells, and makes the type what the
+         * body says: clients compare the two.
+         */
         Digest verified(Exchange exchange, byte[] bytes) throws RegistryTroubleException {
             Digest asked = asked(exchange);
-            if (asked != null && !asked.matches(bytes)) {
+            ManifestFields fields = ManifestFields.read(bytes);
+            boolean signed = fields != null && MediaTypes.DOCKER_SCHEMA_1_SIGNED.equals(fields.type());
+            byte[] payload = signed ? SignedManifest.payload(bytes) : null;
+            if (asked != null && !matches(asked, bytes, payload)) {
                 throw Pull.of(exchange).trouble("with bytes of another digest");
             }
             Digest told = digest != null && Digest.isValid(digest) ? new Digest(digest) : null;
-            if (told != null && !told.equals(asked) && !told.matches(bytes)) {
+            if (told != null && !told.equals(asked) && !matches(told, bytes, payload)) {
                 throw Pull.of(exchange).trouble("with a false Docker-Content-Digest");
             }
-            if (type == null || asked == null) {
-                ManifestFields fields = ManifestFields.read(bytes);
-                if (fields == null) {
-                    throw Pull.of(exchange).trouble("with what is no manifest");
-                }
-                if (type == null) {
-                    String own = fields.mediaType();
-                    type = own != null && RegistryAnswers.isPrintable(own) ? own : MediaTypes.OCI_MANIFEST;
-                }
+            if (fields == null && (type == null || asked == null)) {
+                throw Pull.of(exchange).trouble("with what is no manifest");
+            }
+            if (fields != null && fields.type() != null) {
+                type = fields.type();
+            } else if (type == null) {
+                type = MediaTypes.OCI_MANIFEST;
             }
             if (asked != null) {
                 return asked;
             }
-            return told != null ? told : Digest.ofSha256(bytes);
+            return told != null ? told : Digest.ofSha256(payload != null ? payload : bytes);
+        }
+
+        /** @param payload what was signed of the bytes; null where they are no signed manifest */
+        private static boolean matches(Digest digest, byte[] bytes, byte[] payload) {
+            return digest.matches(bytes) || payload != null && digest.matches(payload);
         }
 
         private static Digest asked(Exchange exchange) {
