@@ -260,7 +260,7 @@ class ManifestTest {
         Set<String> names = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
         names.addAll(reply.response().headers().map().keySet());
         assertEquals(new TreeSet<>(Set.of("content-length", "content-type", "docker-content-digest",
-                "docker-distribution-api-version", "x-request-id")), new TreeSet<>(names.stream().map(String::toLowerCase).toList()));
+                "docker-distribution-api-version", "etag", "x-request-id")), new TreeSet<>(names.stream().map(String::toLowerCase).toList()));
     }
 
     @Test

@@ -93,7 +93,7 @@ final class ManifestMemory {
     }
 
     private static int text(KeptManifest kept) {
-        return kept.digest().value().length() + (kept.type() == null ? 0 : kept.type().length());
+        return kept.digest().value().length() + kept.etag().length() + (kept.type() == null ? 0 : kept.type().length());
     }
 
     /** Has it measured how much is kept. */
@@ -175,7 +175,7 @@ final class ManifestMemory {
             manifests.put(new ByDigest(key.plan(), manifest.digest()), manifest);
         }
         if (!(key.reference() instanceof Digest)) {
-            KeptManifest withoutBytes = new KeptManifest(manifest.digest(), manifest.type(), manifest.length(), null, manifest.registry());
+            KeptManifest withoutBytes = new KeptManifest(manifest.digest(), manifest.type(), manifest.length(), null, manifest.registry(), manifest.etag());
             tags.put(ByTag.of(key), new Tagged(withoutBytes, ticker.read()));
         }
     }

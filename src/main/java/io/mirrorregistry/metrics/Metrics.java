@@ -212,6 +212,8 @@ public final class Metrics implements AutoCloseable {
             return "cut";
         } else if (status < 300) {
             return "served";
+        } else if (status == 304) {
+            return "unchanged";
         } else if (status < 400) {
             return "redirected";
         }

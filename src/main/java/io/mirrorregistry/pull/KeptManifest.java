@@ -13,8 +13,17 @@ import org.apache.camel.Message;
  * @param length how many bytes it has
  * @param bytes the bytes, never to be changed; null where only a HEAD told of it
  * @param registry the name of the registry it came from
+ * @param etag the digest in quotes, made once for all the responses
  */
-public record KeptManifest(Digest digest, String type, long length, byte[] bytes, String registry) {
+public record KeptManifest(Digest digest, String type, long length, byte[] bytes, String registry, String etag) {
+
+    /** The response header whose value a client may send back as If-None-Match. */
+    public static final String ETAG = "ETag";
+
+    /** Makes one with the etag that belongs to the digest. */
+    public KeptManifest(Digest digest, String type, long length, byte[] bytes, String registry) {
+        this(digest, type, length, bytes, registry, '"' + digest.value() + '"');
+    }
 
     /** Returns the manifest that is the exchange's answer. */
     public static KeptManifest answered(Exchange exchange) {
@@ -39,6 +48,7 @@ public record KeptManifest(Digest digest, String type, long length, byte[] bytes
         message.setHeader(Exchange.HTTP_RESPONSE_CODE, 200);
         message.setHeader(Exchange.CONTENT_TYPE, type);
         message.setHeader(ManifestStep.DIGEST, digest.value());
+        message.setHeader(ETAG, etag);
         if (Pull.of(exchange).head()) {
             message.setHeader(Exchange.CONTENT_LENGTH, length);
             message.setBody(null);

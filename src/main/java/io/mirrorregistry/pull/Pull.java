@@ -98,6 +98,16 @@ public final class Pull extends CallContext {
         return head;
     }
 
+    /** Returns whether the client has sent this header, in any case. */
+    public boolean sent(CharSequence header) {
+        return client != null && client.headers().contains(header);
+    }
+
+    /** Returns the lines of a header that the client has sent. */
+    public List<String> lines(CharSequence header) {
+        return client.headers().getAll(header);
+    }
+
     public HttpServerResponse response() {
         return response;
     }

@@ -4,10 +4,12 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.FatalErrors;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -26,6 +28,7 @@ public final class AnswerStep {
 
     private static final Logger LOG = LoggerFactory.getLogger(AnswerStep.class);
     private static final String API_VERSION = "Docker-Distribution-Api-Version";
+    private static final int NOT_MODIFIED = 304;
     private static final String RETRY_AFTER = "Retry-After";
     /** Seconds after which another try is worth it, where no registry told. */
     private static final String RETRY_SOON = "5";
@@ -58,10 +61,22 @@ public final class AnswerStep {
         return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)).asReadOnlyBuffer();
     }
 
-    /** Gives the answer what every answer has; to HEAD it keeps all of GET's headers without the body. */
+    /**
+     * Gives the answer what every answer has; to HEAD it keeps all of GET's headers without the body. A manifest that the client has
+     * already, as its If-None-Match says, becomes 304. A Warning stays: a client may not take for new what is known to be stale.
+     */
     @Step(needs = "answer", sets = "answer")
     public void finish(Exchange exchange) {
-        exchange.getMessage().setHeader(API_VERSION, "registry/2.0");
+        Message message = exchange.getMessage();
+        message.setHeader(API_VERSION, "registry/2.0");
+        Pull pull = Pull.of(exchange);
+        if (pull != null && pull.sent(HttpHeaderNames.IF_NONE_MATCH) && message.getHeader(KeptManifest.ETAG) instanceof String etag
+                && EntityTags.match(pull.lines(HttpHeaderNames.IF_NONE_MATCH), etag)) {
+            message.setHeader(Exchange.HTTP_RESPONSE_CODE, NOT_MODIFIED);
+            message.removeHeader(Exchange.CONTENT_TYPE);
+            message.removeHeader(Exchange.CONTENT_LENGTH);
+            message.setBody(null);
+        }
         withoutBodyToHead(exchange);
     }
 

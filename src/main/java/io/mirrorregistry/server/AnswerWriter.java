@@ -25,6 +25,9 @@ final class AnswerWriter {
     private static final long LONGEST_MILLIS = 60_000;
     private static final int LEAST_BYTES_A_MILLISECOND = 100;
 
+    /** Has no body, and no length either, which would be that of the manifest. */
+    private static final Integer NOT_MODIFIED = 304;
+
     private AnswerWriter() {
     }
 
@@ -53,7 +56,7 @@ final class AnswerWriter {
         if (status == null && message.getBody() == null && message.getHeader(Exchange.CONTENT_LENGTH) == null) {
             throw new NoAnswerException();
         }
-        ByteBuffer body = request.request().method() == HttpMethod.HEAD ? null : body(message);
+        ByteBuffer body = request.request().method() == HttpMethod.HEAD || NOT_MODIFIED.equals(status) ? null : body(message);
         if (body != null && body.remaining() > PART && !hasMemory(exchange, body)) {
             response.putHeader("Retry-After", "5");
             EdgeHandlers.unavailable(request.request(), "Other answers have the memory that this one needs; try again.");
