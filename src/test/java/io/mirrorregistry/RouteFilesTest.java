@@ -50,6 +50,6 @@ class RouteFilesTest {
                 });
             }
         }
-        assertEquals(18, ids.size(), ids.toString());
+        assertEquals(19, ids.size(), ids.toString());
     }
 }

@@ -133,7 +133,7 @@ class TokenServiceTest {
                 mirror.get("/v2/library/other/manifests/1.0");
                 assertFalse(tokens.calls("GET", "/tokens").isEmpty());
                 assertTrue(tokens.calls().stream().allMatch(call -> call.header("Authorization") == null));
-                assertTrue(log.lines().stream().anyMatch(line -> line.contains("over http; the mirror does not send the account there")), log.lines().toString());
+                assertTrue(log.lines().stream().anyMatch(line -> line.contains("because its address is http while the registry is https")), log.lines().toString());
             }
         }
     }

@@ -10,7 +10,6 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.json.DecodeException;
-import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -39,18 +38,13 @@ abstract class ListStep {
     /** What has been gathered: entries by what makes them the same, and who gave them. */
     static final class Gathered {
         private final Map<String, Object> entries = new LinkedHashMap<>();
+        /** Of referrers only: entries of the registry that is asked which may be parts of the subject. */
+        final Map<String, Object> doubtful = new LinkedHashMap<>();
         private final List<String> registries = new ArrayList<>(2);
         private final Set<String> asked = new HashSet<>();
         private int pages;
         private long start;
         private long bytes;
-    }
-
-    private final String field;
-
-    /** @param field the member of the registries' JSON objects that is the list */
-    ListStep(String field) {
-        this.field = field;
     }
 
     /** Prepares the call for the first page. */
@@ -63,35 +57,24 @@ abstract class ListStep {
         next(exchange, Pull.of(exchange).pathThere(), null);
     }
 
-    /** Adds the page that the registry has just answered with, and prepares the call for the next where there is one. */
+    /**
+     * Adds the page that the registry has just answered with, and prepares the call for the next where there is one.
+     *
+     * @throws NotHereException when the response shows that the registry has no such API
+     */
     @Step(needs = {"call", "response"}, sets = {"list", "call", "more", "page"})
-    public void gather(Exchange exchange) throws RegistryTroubleException {
+    public void gather(Exchange exchange) throws NotHereException, RegistryTroubleException {
         Gathered gathered = gathered(exchange);
         if (Registry.status(exchange) != 200) {
             throw Pull.of(exchange).trouble("with " + Registry.status(exchange) + " instead of a list");
         }
-        byte[] body = ManifestStep.body(exchange);
+        byte[] body = exchange.getMessage().getBody() instanceof byte[] bytes ? bytes : new byte[0];
         gathered.pages++;
         gathered.bytes += body.length;
         if (gathered.pages > MOST_PAGES || gathered.bytes > MOST_BYTES) {
             throw Pull.of(exchange).trouble("with a list that does not end");
         }
-        Object list;
-        try {
-            JsonObject page = new JsonObject(new String(body, StandardCharsets.UTF_8));
-            if (!page.containsKey(field)) {
-                throw Pull.of(exchange).trouble("without a list of " + field);
-            }
-            list = page.getValue(field);
-        } catch (DecodeException e) {
-            throw Pull.of(exchange).trouble("with what is no JSON object");
-        }
-        if (list != null && !(list instanceof JsonArray)) {
-            throw Pull.of(exchange).trouble("without a list of " + field);
-        }
-        if (list != null) {
-            add((JsonArray) list, gathered.entries);
-        }
+        add(exchange, body);
         String next = nextQuery(exchange.getMessage().getHeader("Link"));
         if (next != null && (next.isEmpty() || !gathered.asked.add(next))) {
             throw Pull.of(exchange).trouble("with a link to a next page that leads nowhere");
@@ -100,10 +83,24 @@ abstract class ListStep {
             throw Pull.of(exchange).trouble("with a list that takes too long");
         }
         if (next == null) {
-            gathered.registries.add(Pull.of(exchange).registry().name());
-            exchange.setVariable(MORE, false);
+            end(exchange);
         } else {
             next(exchange, Pull.of(exchange).call().path(), next);
+        }
+    }
+
+    /** Notes that the registry has given its whole list. */
+    final void end(Exchange exchange) {
+        gathered(exchange).registries.add(Pull.of(exchange).registry().name());
+        exchange.setVariable(MORE, false);
+    }
+
+    /** Returns the JSON object that a page is; null where it is none. */
+    static JsonObject object(byte[] body) {
+        try {
+            return new JsonObject(new String(body, StandardCharsets.UTF_8));
+        } catch (DecodeException e) {
+            return null;
         }
     }
 
@@ -118,8 +115,13 @@ abstract class ListStep {
         throw Pull.of(exchange).trouble("on page " + exchange.getVariable(PAGE) + " as if there were no such list");
     }
 
-    /** Adds a page to the entries; of entries that are the same the first one stays. */
-    abstract void add(JsonArray page, Map<String, Object> entries);
+    /**
+     * Adds a page to the entries; of entries that are the same the first one stays.
+     *
+     * @throws NotHereException when it shows that the registry has no such API
+     * @throws RegistryTroubleException when it is no page of a list
+     */
+    abstract void add(Exchange exchange, byte[] page) throws NotHereException, RegistryTroubleException;
 
     /** Prepares a call whose answer is a page, the last one unless it tells otherwise. */
     final void next(Exchange exchange, ApiPath path, String query) {
@@ -171,7 +173,7 @@ abstract class ListStep {
         pull.servedBy(registries.isEmpty() ? null : String.join(",", registries));
     }
 
-    private static Gathered gathered(Exchange exchange) {
+    static Gathered gathered(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         if (pull.gathered() == null) {
             pull.gathered(new Gathered());

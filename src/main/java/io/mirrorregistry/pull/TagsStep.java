@@ -9,7 +9,6 @@ import io.mirrorregistry.registry.Step;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 import org.apache.camel.Exchange;
 
@@ -21,15 +20,16 @@ import org.apache.camel.Exchange;
  */
 public final class TagsStep extends ListStep {
 
-    public TagsStep() {
-        super("tags");
-    }
-
     @Override
-    void add(JsonArray page, Map<String, Object> entries) {
-        for (Object tag : page) {
+    void add(Exchange exchange, byte[] page) throws RegistryTroubleException {
+        JsonObject object = object(page);
+        Object list = object == null ? null : object.getValue("tags");
+        if (object == null || !object.containsKey("tags") || list != null && !(list instanceof JsonArray)) {
+            throw Pull.of(exchange).trouble("with what is no list of tags");
+        }
+        for (Object tag : list == null ? new JsonArray() : (JsonArray) list) {
             if (tag instanceof String text && Tag.isValid(text)) {
-                entries.putIfAbsent(text, text);
+                entries(exchange).putIfAbsent(text, text);
             }
         }
     }

@@ -1,6 +1,7 @@
 package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.MediaTypes;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -10,18 +11,24 @@ import java.util.stream.Collectors;
  * @param most entries on a page, whatever is asked for
  * @param linkBase what stands before the path in {@code Link}
  * @param filters whether {@code artifactType} is heeded
+ * @param order the order of tags
+ * @param links whether a list of tags that is cut has a {@code Link}
+ * @param heedsN whether {@code n} is heeded
+ * @param heedsLast whether {@code last} is heeded; Links have a parameter {@code token} where it is not
  */
-record Listing(int most, String linkBase, boolean filters) {
+record Listing(int most, String linkBase, boolean filters, Comparator<String> order, boolean links, boolean heedsN, boolean heedsLast) {
 
     /** @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-tags">Tags</a> */
     Answer tags(Call call, Repository repository) {
-        List<String> left = repository.tagsAfter(call.parameter("last"));
-        int size = Math.min(most, number(call, "n", Integer.MAX_VALUE));
+        int size = Math.min(most, heedsN ? number(call, "n", Integer.MAX_VALUE) : Integer.MAX_VALUE);
+        String last = heedsLast ? "last" : "token";
+        // One more shows whether there is another page.
+        List<String> left = repository.tagsAfter(call.parameter(last), order, size == Integer.MAX_VALUE ? size : size + 1);
         List<String> page = left.subList(0, Math.min(size, left.size()));
         String json = page.stream().map(tag -> "\"" + tag + "\"").collect(Collectors.joining(",", "[", "]"));
         Answer answer = Answer.of(200, MediaTypes.JSON, "{\"name\":\"" + call.name() + "\",\"tags\":" + json + "}");
-        boolean more = !page.isEmpty() && page.size() < left.size();
-        return more ? linked(answer, call, "n=" + size + "&last=" + page.get(page.size() - 1)) : answer;
+        boolean more = links && !page.isEmpty() && page.size() < left.size();
+        return more ? linked(answer, call, "n=" + size + "&" + last + "=" + page.get(page.size() - 1)) : answer;
     }
 
     /** @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-referrers">Referrers</a> */

@@ -2,9 +2,11 @@ package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.MediaTypes;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -63,8 +65,13 @@ final class Repository {
         return Digest.isValid(subject) ? List.copyOf(referrers.getOrDefault(new Digest(subject), List.of())) : List.of();
     }
 
-    /** Returns the tags after the given one, or all of them for null, in the order of the spec. */
-    List<String> tagsAfter(String last) {
-        return List.copyOf(last == null ? tags : tags.tailSet(last, false));
+    /** Returns at most so many tags after the given one, or from the first on for null, in this order. */
+    List<String> tagsAfter(String last, Comparator<String> order, int most) {
+        NavigableSet<String> ordered = tags;
+        if (order != Comparator.<String>naturalOrder()) {
+            ordered = new TreeSet<>(order);
+            ordered.addAll(tags);
+        }
+        return (last == null ? ordered : ordered.tailSet(last, false)).stream().limit(most).toList();
     }
 }

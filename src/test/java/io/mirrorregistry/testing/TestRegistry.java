@@ -1,6 +1,7 @@
 package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.Digest;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -21,11 +22,16 @@ public final class TestRegistry extends RegistryContent {
     private volatile int silentToTokens;
     private volatile String challengeToTokens;
     private volatile String scopeElsewhere;
-    private volatile boolean referrersApi = true;
+    /** What it answers instead of a list of referrers; null where it has that API. */
+    private volatile Answer noReferrersApi;
     private volatile boolean filtersReferrers = true;
     private volatile boolean strictAccept;
     private volatile boolean absoluteLinks;
     private volatile int pageSize = Integer.MAX_VALUE;
+    private volatile Comparator<String> tagOrder = Comparator.naturalOrder();
+    private volatile boolean links = true;
+    private volatile boolean heedsN = true;
+    private volatile boolean heedsLast = true;
     private volatile BlobRedirect redirect;
     private volatile boolean redirectsHeads = true;
 
@@ -125,7 +131,12 @@ public final class TestRegistry extends RegistryContent {
 
     /** Answers 404 for referrers, as registries of OCI 1.0; they are under the tag {@code sha256-<hex>} instead. */
     public TestRegistry noReferrersApi() {
-        referrersApi = false;
+        return noReferrersApi(Answer.of(404, "text/plain; charset=utf-8", "404 page not found\n"));
+    }
+
+    /** Answers so for referrers; they are under the tag {@code sha256-<hex>} instead. */
+    public TestRegistry noReferrersApi(Answer instead) {
+        noReferrersApi = instead;
         return this;
     }
 
@@ -144,6 +155,30 @@ public final class TestRegistry extends RegistryContent {
     /** Caps the pages of tags and referrers, whatever the client asks for. */
     public TestRegistry pageSize(int most) {
         pageSize = most;
+        return this;
+    }
+
+    /** Lists tags in this order; {@code last} begins after the last one that is not greater by it. */
+    public TestRegistry tagOrder(Comparator<String> order) {
+        tagOrder = order;
+        return this;
+    }
+
+    /** Cuts its lists without telling so by Link. */
+    public TestRegistry noLinks() {
+        links = false;
+        return this;
+    }
+
+    /** Lists all tags at once, whatever {@code n} says. */
+    public TestRegistry ignoreN() {
+        heedsN = false;
+        return this;
+    }
+
+    /** Begins each list of tags at its beginning, whatever {@code last} says; its Links have a token instead. */
+    public TestRegistry ignoreLast() {
+        heedsLast = false;
         return this;
     }
 
@@ -223,8 +258,7 @@ public final class TestRegistry extends RegistryContent {
             case MANIFEST -> manifest(call, repository, scope);
             case BLOB -> blob(call, repository, scope);
             case TAGS -> listing().tags(call, repository);
-            default -> referrersApi ? listing().referrers(call, repository)
-                    : Answer.of(404, "text/plain; charset=utf-8", "404 page not found\n");
+            default -> noReferrersApi == null ? listing().referrers(call, repository) : noReferrersApi;
         };
     }
 
@@ -252,11 +286,11 @@ public final class TestRegistry extends RegistryContent {
     }
 
     private Listing listing() {
-        return new Listing(pageSize, absoluteLinks ? super.url() : "", filtersReferrers);
+        return new Listing(pageSize, absoluteLinks ? super.url() : "", filtersReferrers, tagOrder, links, heedsN, heedsLast);
     }
 
     private Answer manifest(Call call, Repository repository, String scope) {
-        Repository.Manifest manifest = referrersApi ? repository.manifest(call.reference())
+        Repository.Manifest manifest = noReferrersApi == null ? repository.manifest(call.reference())
                 : repository.manifestOrReferrers(call.reference());
         if (manifest == null || strictAccept && !String.join(",", call.headers("Accept")).contains(manifest.mediaType())) {
             return missing(scope, "MANIFEST_UNKNOWN");
