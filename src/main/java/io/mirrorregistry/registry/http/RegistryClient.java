@@ -48,7 +48,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The HTTP client of one registry, as camel-http uses it: authorizes calls, follows redirects of everything but blobs (whose
- * {@code Location} is the answer), asks a registry that knows no HEAD with GET, and turns every failure into a
+ * {@code Location} is the answer), believes a "no" to a HEAD only after a GET, and turns every failure into a
  * {@link RegistryTroubleException} that names the registry.
  *
  * <p>The body of an answer from 300 on is read and dropped here, since nobody wants it.
@@ -107,12 +107,12 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         long end = began + headTime.toNanos();
         try {
             ApiPath path = path(uri);
-            ClassicHttpResponse response = answer(uri, path, request, end);
-            boolean knowsNoHead = response.getCode() == 405 || response.getCode() == 501;
-            if (knowsNoHead && request.getMethod().equals("HEAD")) {
+            Tried tried = new Tried();
+            ClassicHttpResponse response = answer(uri, path, request, tried, end);
+            if (request.getMethod().equals("HEAD") && isNo(response.getCode())) {
                 HttpUriRequestBase get = request("GET", uri, isCounted(request));
                 get.setHeaders(request.getHeaders());
-                response = headOnly(answer(uri, path, get, end), path);
+                response = headOnly(answer(uri, path, get, tried, end), path);
             }
             accountCheck.judge(response, path, began, end);
             return CloseableHttpResponse.adapt(response);
@@ -126,13 +126,30 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
 
     private ClassicHttpResponse askVersion(long end) throws IOException {
         URI uri = URI.create(base + VERSION.toString());
-        return answer(uri, VERSION, request("GET", uri, false), end);
+        return answer(uri, VERSION, request("GET", uri, false), new Tried(), end);
+    }
+
+    /** What a call has been told already. */
+    private static final class Tried {
+
+        /** The Authorization that was obtained during the call; a registry that refuses it means it. Null for none. */
+        private String fresh;
+    }
+
+    /**
+     * Returns whether a response to HEAD is a "no" that only a GET proves. Registries refuse a HEAD of what they have: some know no HEAD, some
+     * check other rights, and some fetch what is asked for from elsewhere, but only for a GET.
+     *
+     * @see <a href="https://github.com/goharbor/harbor/issues/22609">goharbor/harbor#22609</a>
+     */
+    private static boolean isNo(int status) {
+        return status >= 400 && status < 500 && status != 408 && status != 429 || status == 501;
     }
 
     /** @param end by when its head has to be there, whatever redirects and tokens it takes */
-    private ClassicHttpResponse answer(URI uri, ApiPath path, ClassicHttpRequest request, long end) throws IOException {
-        ClassicHttpResponse response = askRegistry(uri, path, request, end);
-        return path.kind() == ApiPath.Kind.BLOB ? response : follow(uri, path, request, response, end);
+    private ClassicHttpResponse answer(URI uri, ApiPath path, ClassicHttpRequest request, Tried tried, long end) throws IOException {
+        ClassicHttpResponse response = askRegistry(uri, path, request, tried, end);
+        return path.kind() == ApiPath.Kind.BLOB ? response : follow(uri, path, request, response, tried, end);
     }
 
     /** Takes the body away; that of a blob is not read, at the price of the connection. */
@@ -196,7 +213,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         headers.forEach(request::setHeader);
         long end = System.nanoTime() + headTime.toNanos();
         try {
-            return follow(location, null, request, send(request, location, ApiPath.Kind.BLOB, null, end), end);
+            return follow(location, null, request, send(request, location, ApiPath.Kind.BLOB, null, end), new Tried(), end);
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -205,14 +222,15 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         }
     }
 
-    private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request, long end) throws IOException {
+    private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request, Tried tried, long end) throws IOException {
         RepositoryName repository = path.repository();
         String authorization = authorizer.known(repository);
         ClassicHttpResponse response = send(request, uri, path.kind(), authorization, end);
-        if (response.getCode() == 401) {
+        if (response.getCode() == 401 && (authorization == null || !authorization.equals(tried.fresh))) {
             List<String> lines = Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList();
             String next = authorizer.answer(Challenge.parse(lines), repository, authorization);
             if (next != null) {
+                tried.fresh = next;
                 authorization = next;
                 response = send(request, uri, path.kind(), authorization, end);
             }
@@ -223,7 +241,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         return response;
     }
 
-    private ClassicHttpResponse follow(URI from, ApiPath path, ClassicHttpRequest request, ClassicHttpResponse first, long end)
+    private ClassicHttpResponse follow(URI from, ApiPath path, ClassicHttpRequest request, ClassicHttpResponse first, Tried tried, long end)
             throws IOException {
         ClassicHttpResponse response = first;
         URI uri = from;
@@ -233,7 +251,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
                 throw new RegistryTroubleException(registry.name(), "redirects more than " + MOST_REDIRECTS + " times");
             }
             response.close();
-            response = path != null && isOwn(uri) ? askRegistry(uri, path, request, end)
+            response = path != null && isOwn(uri) ? askRegistry(uri, path, request, tried, end)
                     : send(request, uri, path == null ? ApiPath.Kind.BLOB : path.kind(), null, end);
         }
         return response;
