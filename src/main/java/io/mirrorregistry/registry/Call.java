@@ -10,8 +10,14 @@ import io.mirrorregistry.protocol.ApiPath;
  * @param query the raw query; null for none
  * @param accept the Accept header; null for none
  * @param range the Range header; null for none
+ * @param redirects which redirects of a blob the call follows
  */
-public record Call(boolean head, ApiPath path, String query, String accept, String range) {
+public record Call(boolean head, ApiPath path, String query, String accept, String range, Redirects redirects) {
+
+    /** Makes a call that follows all redirects. */
+    public Call(boolean head, ApiPath path, String query, String accept, String range) {
+        this(head, path, query, accept, range, Redirects.ALL);
+    }
 
     /** Makes a GET without query or range. */
     public static Call get(ApiPath path, String accept) {

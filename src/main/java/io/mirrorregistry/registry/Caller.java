@@ -1,7 +1,5 @@
 package io.mirrorregistry.registry;
 
-import java.net.URI;
-import java.util.Map;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 
 /** Calls one registry over HTTP, outside a route: with tokens and accounts, within the registry's timeouts. Thread-safe; every call blocks. */
@@ -23,16 +21,6 @@ public interface Caller {
      * @throws RegistryTroubleException when the registry cannot be reached, or not in time
      */
     ClassicHttpResponse askUncounted(Call call) throws RegistryTroubleException;
-
-    /**
-     * Calls a place that the registry redirects to: without credentials, following further redirects.
-     *
-     * @param location where to
-     * @param headers what to send: of Accept, Accept-Encoding, Range, User-Agent, Via
-     * @return the response, which the caller has to close
-     * @throws RegistryTroubleException when it cannot be called
-     */
-    ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers) throws RegistryTroubleException;
 
     /**
      * Returns a moving average of the milliseconds from a call of the registry itself to the head of its response; NaN while nothing was

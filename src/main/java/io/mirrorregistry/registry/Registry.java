@@ -137,6 +137,7 @@ public final class Registry {
         if (call.range() != null) {
             message.setHeader("Range", call.range());
         }
+        message.setHeader(RegistryAnswers.REDIRECTS, call.redirects().name());
         if (context.requestId() != null) {
             message.setHeader(REQUEST_ID, context.requestId());
             context.register(self);

@@ -31,6 +31,12 @@ public final class RegistryAnswers {
     /** The header, of the mirror's own, that a response 401 or 403 has: {@code true} if the registry accepts us all the same. */
     public static final String ACCEPTED = "MirrorAccepted";
 
+    /** The header, likewise, by which {@code RegistryClient} tells the routes that the response came from where the registry redirects. */
+    public static final String REDIRECTED = "MirrorRedirected";
+
+    /** The header, which never leaves the mirror, by which a route tells {@code RegistryClient} the {@link Redirects} of a call. */
+    public static final String REDIRECTS = "MirrorRedirects";
+
     private static final int LOOP_DETECTED = ErrorCode.LOOP_DETECTED.status();
     private static final String CONTENT_LENGTH = "Content-Length";
     /** The most digits of which every number is a long. */

@@ -76,11 +76,6 @@ class RegistryProbesTest {
         }
 
         @Override
-        public ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers) {
-            throw new IllegalStateException("a probe calls no stranger");
-        }
-
-        @Override
         public double millisToFirstByte() {
             return Double.NaN;
         }

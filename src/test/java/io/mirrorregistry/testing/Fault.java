@@ -121,6 +121,17 @@ public final class Fault {
         return instead((call, answer) -> Answer.of(status).with("Location", location));
     }
 
+    /** Answers each call for an image with a redirect to the same path at another server, as vanity hosts do. */
+    public static Fault redirectTo(int status, TestServer other) {
+        return instead((call, answer) -> Answer.of(status).with("Location", other.url() + call.target())).where(call -> call.kind() != Kind.PING && call.kind() != Kind.OTHER);
+    }
+
+    /** Answers each call for a blob that would be served with a redirect to the same path with {@code node=2}; that one is served. */
+    public static Fault redirectToNode() {
+        return instead((call, answer) -> answer.status() == 200 && call.query() == null
+                ? Answer.of(307).with("Location", call.path().substring(call.path().lastIndexOf('/') + 1) + "?node=2") : answer).on(Kind.BLOB);
+    }
+
     /** Answers every call with a redirect to the same place. */
     public static Fault redirectLoop() {
         return instead((call, answer) -> Answer.of(307).with("Location", call.target()));

@@ -37,14 +37,9 @@ public final class Authorizer {
     private final Account account;
     private final TokenService tokenService;
     private final long patienceMillis;
-    private final AsyncCache<String, Outcome> tokens = Caffeine.newBuilder()
-            // An entry that is still being fetched weighs nothing. Each holds a worker, so there are at most as many as workers.
-            .maximumWeight(TOKENS_BYTES)
-            .weigher((String scope, Outcome outcome) -> ENTRY_BYTES + scope.length() + outcome.length())
-            // Evicts at once; another thread might evict later than new tokens arrive.
-            .executor(Runnable::run)
-            .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
-            .buildAsync();
+    private final AsyncCache<String, Outcome> tokens;
+    /** Whether a challenge decides on the scope: a repository may have another name at a registry that another one redirects to. */
+    private final boolean scopeOfChallenge;
     /** The account whose refusal was logged last; null if it was accepted since, or none was refused. */
     private final AtomicReference<Credentials> warned = new AtomicReference<>();
     private volatile boolean wantsBasic;
@@ -99,10 +94,34 @@ public final class Authorizer {
      * @param patienceMillis how long a call waits for a token that another call is fetching
      */
     public Authorizer(String registry, Account account, TokenService tokenService, long patienceMillis) {
+        this(registry, account, tokenService, patienceMillis, TOKENS_BYTES, false);
+    }
+
+    private Authorizer(String registry, Account account, TokenService tokenService, long patienceMillis, int bytes, boolean scopeOfChallenge) {
         this.registry = registry;
         this.account = account;
         this.tokenService = tokenService;
         this.patienceMillis = patienceMillis;
+        this.scopeOfChallenge = scopeOfChallenge;
+        this.tokens = Caffeine.newBuilder()
+                // An entry that is still being fetched weighs nothing. Each holds a worker, so there are at most as many as workers.
+                .maximumWeight(bytes)
+                .weigher((String scope, Outcome outcome) -> ENTRY_BYTES + scope.length() + outcome.length())
+                // Evicts at once; another thread might evict later than new tokens arrive.
+                .executor(Runnable::run)
+                .expireAfter(Expiry.<String, Outcome>creating((scope, outcome) -> outcome.lifetime()))
+                .buildAsync();
+    }
+
+    /**
+     * Returns what authorizes us, without an account, at a host that a registry redirects to.
+     *
+     * @param registry the one that redirects
+     * @param tokenService asks without an account
+     * @param bytes the bound for tokens and their scopes
+     */
+    public static Authorizer anonymous(String registry, TokenService tokenService, long patienceMillis, int bytes) {
+        return new Authorizer(registry, Account.NONE, tokenService, patienceMillis, bytes, true);
     }
 
     /** Returns the Authorization that the registry is known to want for a repository, or null where it has not asked for any. */
@@ -281,7 +300,9 @@ public final class Authorizer {
     }
 
     private Outcome fetch(Challenge challenge, String scope, Credentials credentials) throws RegistryTroubleException {
-        Token token = tokenService.fetch(challenge, scope.isEmpty() ? null : scope, credentials);
+        String stated = scopeOfChallenge ? challenge.parameter("scope") : null;
+        boolean ours = !scope.isEmpty() && (stated == null || stated.isBlank());
+        Token token = tokenService.fetch(challenge, ours ? scope : null, credentials);
         lastAnswered = challenge.with("realm", "service");
         return new Outcome(token, challenge.with("realm", "service", "scope"), credentials, new Refusal(), null);
     }

@@ -6,7 +6,6 @@ import io.mirrorregistry.registry.CutOffEntity;
 import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
-import io.mirrorregistry.registry.http.Locations;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.SocketTimeoutException;
@@ -146,9 +145,21 @@ final class TokenExchange {
             if (hop == MOST_REDIRECTS) {
                 throw trouble(uri, "redirects more than " + MOST_REDIRECTS + " times");
             }
-            URI next = Locations.resolve(registry.name(), uri, location);
+            URI next = resolve(uri, location);
             uri = post || next.getRawQuery() != null ? withQuery(next, List.of()) : withQuery(next, parameters);
         }
+    }
+
+    private URI resolve(URI from, String location) throws RegistryTroubleException {
+        try {
+            URI next = from.resolve(new URI(location));
+            if (next.getHost() != null && ("http".equalsIgnoreCase(next.getScheme()) || "https".equalsIgnoreCase(next.getScheme()))) {
+                return next;
+            }
+        } catch (URISyntaxException e) {
+            // The message below is without the location: it may carry a signature.
+        }
+        throw trouble(from, "redirects to nowhere");
     }
 
     private HttpUriRequestBase request(String method, URI uri) throws IOException {

@@ -1,20 +1,22 @@
 package io.mirrorregistry.registry.http;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ProtocolException;
-import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.CallFailures;
 import io.mirrorregistry.registry.Caller;
 import io.mirrorregistry.registry.CutOffEntity;
 import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.Redirects;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.auth.Authorizer;
-import io.mirrorregistry.registry.auth.Challenge;
 import io.mirrorregistry.registry.auth.TokenService;
 import java.io.IOException;
 import java.io.InputStream;
@@ -23,7 +25,6 @@ import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -43,12 +44,12 @@ import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.NoHttpResponseException;
 import org.apache.hc.core5.http.protocol.HttpContext;
 import org.apache.hc.core5.io.CloseMode;
+import org.apache.hc.core5.net.URIAuthority;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP client of one registry, as camel-http uses it: authorizes calls, follows redirects of everything but blobs (whose
- * {@code Location} is the answer), believes a "no" to a HEAD only after a GET, and turns every failure into a
+ * The HTTP client of one registry, as camel-http uses it: makes a {@link RegistryCall} of each request, and turns every failure into a
  * {@link RegistryTroubleException} that names the registry.
  *
  * <p>The body of an answer from 300 on is read and dropped here, since nobody wants it.
@@ -57,10 +58,12 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
 
     private static final Logger LOG = LoggerFactory.getLogger(RegistryClient.class);
     private static final ApiPath VERSION = new ApiPath(ApiPath.Kind.API_VERSION, null, null);
-    private static final int MOST_REDIRECTS = 5;
     /** So many kept connections may be found closed in a row. */
     private static final int MOST_STALE = 3;
     private static final int MOST_DISCARDED = 64 * 1024;
+    /** Of so many hosts that the registry redirects to, the tokens are kept. */
+    private static final int MOST_STRANGERS = 16;
+    private static final int STRANGERS_TOKENS_BYTES = 256 * 1024;
     /** What the newest call counts in the average of times; about the last ten calls make it. */
     private static final double SHARE_OF_NEWEST = 0.2;
     /**
@@ -75,7 +78,12 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private final Authorizer authorizer;
     private final AnswerOrigin origin = new AnswerOrigin();
     private final AccountCheck accountCheck;
+    /** By scheme, host and port. */
+    private final Cache<String, Authorizer> strangers = Caffeine.newBuilder().maximumSize(MOST_STRANGERS).executor(Runnable::run).build();
+    /** The registry without what is for itself only. */
+    private final RegistrySettings anonymous;
     private final URI base;
+    private final Location own;
     /** The longest time from the call to the end of the answer's head. */
     private final Duration headTime;
     private volatile double millisToFirstByte = Double.NaN;
@@ -89,6 +97,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.registry = registry;
         this.metrics = metrics;
         this.base = registry.url();
+        this.own = Location.of(base);
+        this.anonymous = anonymous(registry);
         AddressGuard guard = new AddressGuard(registry.url(), self, SystemDefaultDnsResolver.INSTANCE);
         PoolingHttpClientConnectionManager pool = HttpClients.pool(registry, connections, guard);
         this.http = HttpClients.create(registry, pool, guard, self);
@@ -99,68 +109,48 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.accountCheck = new AccountCheck(registry.account(), authorizer, this::askVersion);
     }
 
+    private static RegistrySettings anonymous(RegistrySettings of) {
+        return new RegistrySettings(of.name(), of.url(), Account.NONE, Map.of(HttpHeaders.USER_AGENT, of.headers().get(HttpHeaders.USER_AGENT)), of.blobs(),
+                of.publicUrl(), of.connectTimeout(), of.responseTimeout(), List.of(), of.caCertificates(), of.proxy(), of.serves(), of.prefix(),
+                of.library(), of.folder());
+    }
+
     @Override
     protected CloseableHttpResponse doExecute(HttpHost target, ClassicHttpRequest request, HttpContext context)
             throws IOException {
         URI uri = uri(request);
         long began = System.nanoTime();
         long end = began + headTime.toNanos();
+        ApiPath path = path(uri);
+        RegistryCall call = new RegistryCall(this, Location.of(uri), path, redirects(request), end);
         try {
-            ApiPath path = path(uri);
-            Tried tried = new Tried();
-            ClassicHttpResponse response = answer(uri, path, request, tried, end);
-            if (request.getMethod().equals("HEAD") && isNo(response.getCode())) {
-                HttpUriRequestBase get = request("GET", uri, isCounted(request));
-                get.setHeaders(request.getHeaders());
-                response = headOnly(answer(uri, path, get, tried, end), path);
-            }
+            ClassicHttpResponse response = call.run(request);
             accountCheck.judge(response, path, began, end);
             return CloseableHttpResponse.adapt(response);
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath() + ": " + CallFailures.describe(e, registry.proxy()),
-                    CallFailures.kind(e), null);
+            throw new RegistryTroubleException(registry.name(), call.describe(request.getMethod(), e), CallFailures.kind(e), null);
         }
     }
 
     private ClassicHttpResponse askVersion(long end) throws IOException {
         URI uri = URI.create(base + VERSION.toString());
-        return answer(uri, VERSION, request("GET", uri, false), new Tried(), end);
+        return new RegistryCall(this, Location.of(uri), VERSION, Redirects.ALL, end).run(request("GET", uri, false));
     }
 
-    /** What a call has been told already. */
-    private static final class Tried {
-
-        /** The Authorization that was obtained during the call; a registry that refuses it means it. Null for none. */
-        private String fresh;
+    /** A call that does not say leaves the redirects of a blob to its caller. */
+    private static Redirects redirects(ClassicHttpRequest request) {
+        Header redirects = request.getFirstHeader(RegistryAnswers.REDIRECTS);
+        return redirects == null ? Redirects.NONE : Redirects.valueOf(redirects.getValue());
     }
 
-    /**
-     * Returns whether a response to HEAD is a "no" that only a GET proves. Registries refuse a HEAD of what they have: some know no HEAD, some
-     * check other rights, and some fetch what is asked for from elsewhere, but only for a GET.
-     *
-     * @see <a href="https://github.com/goharbor/harbor/issues/22609">goharbor/harbor#22609</a>
-     */
-    private static boolean isNo(int status) {
-        return status >= 400 && status < 500 && status != 408 && status != 429 || status == 501;
+    String name() {
+        return registry.name();
     }
 
-    /** @param end by when its head has to be there, whatever redirects and tokens it takes */
-    private ClassicHttpResponse answer(URI uri, ApiPath path, ClassicHttpRequest request, Tried tried, long end) throws IOException {
-        ClassicHttpResponse response = askRegistry(uri, path, request, tried, end);
-        return path.kind() == ApiPath.Kind.BLOB ? response : follow(uri, path, request, response, tried, end);
-    }
-
-    /** Takes the body away; that of a blob is not read, at the price of the connection. */
-    private static ClassicHttpResponse headOnly(ClassicHttpResponse response, ApiPath path) throws IOException {
-        if (response.getEntity() != null && path.kind() == ApiPath.Kind.BLOB) {
-            response.getEntity().close();
-            response.setEntity(null);
-        } else if (response.getEntity() != null) {
-            discard(response);
-        }
-        return response;
+    String describe(IOException e) {
+        return CallFailures.describe(e, registry.proxy());
     }
 
     @Override
@@ -189,6 +179,17 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         return !(request instanceof UncountedRequest);
     }
 
+    /** Returns the same request with another method, and with this Range; null for none. */
+    ClassicHttpRequest copy(String method, ClassicHttpRequest request, String range) {
+        HttpUriRequestBase copy = request(method, base, isCounted(request));
+        copy.setHeaders(request.getHeaders());
+        copy.removeHeaders(HttpHeaders.RANGE);
+        if (range != null) {
+            copy.setHeader(HttpHeaders.RANGE, range);
+        }
+        return copy;
+    }
+
     private ClassicHttpResponse ask(Call call, boolean counted) throws RegistryTroubleException {
         HttpUriRequestBase request = request(call.head() ? "HEAD" : "GET", URI.create(base + call.path().toString()), counted);
         if (call.accept() != null) {
@@ -206,57 +207,6 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         }
     }
 
-    @Override
-    public ClassicHttpResponse askStranger(String method, URI location, Map<String, String> headers)
-            throws RegistryTroubleException {
-        ClassicHttpRequest request = new HttpUriRequestBase(method, location);
-        headers.forEach(request::setHeader);
-        long end = System.nanoTime() + headTime.toNanos();
-        try {
-            return follow(location, null, request, send(request, location, ApiPath.Kind.BLOB, null, end), new Tried(), end);
-        } catch (RegistryTroubleException e) {
-            throw e;
-        } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), method + " at " + location.getHost() + ", where it redirects: "
-                    + CallFailures.describe(e, registry.proxy()), CallFailures.kind(e), null);
-        }
-    }
-
-    private ClassicHttpResponse askRegistry(URI uri, ApiPath path, ClassicHttpRequest request, Tried tried, long end) throws IOException {
-        RepositoryName repository = path.repository();
-        String authorization = authorizer.known(repository);
-        ClassicHttpResponse response = send(request, uri, path.kind(), authorization, end);
-        if (response.getCode() == 401 && (authorization == null || !authorization.equals(tried.fresh))) {
-            List<String> lines = Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList();
-            String next = authorizer.answer(Challenge.parse(lines), repository, authorization);
-            if (next != null) {
-                tried.fresh = next;
-                authorization = next;
-                response = send(request, uri, path.kind(), authorization, end);
-            }
-        }
-        if (authorization != null) {
-            response.setHeader(RegistryAnswers.AUTHORIZED, authorization.startsWith("Bearer ") ? RegistryAnswers.BEARER : RegistryAnswers.BASIC);
-        }
-        return response;
-    }
-
-    private ClassicHttpResponse follow(URI from, ApiPath path, ClassicHttpRequest request, ClassicHttpResponse first, Tried tried, long end)
-            throws IOException {
-        ClassicHttpResponse response = first;
-        URI uri = from;
-        for (int hop = 0; isRedirect(response); hop++) {
-            uri = location(uri, response);
-            if (hop == MOST_REDIRECTS) {
-                throw new RegistryTroubleException(registry.name(), "redirects more than " + MOST_REDIRECTS + " times");
-            }
-            response.close();
-            response = path != null && isOwn(uri) ? askRegistry(uri, path, request, tried, end)
-                    : send(request, uri, path == null ? ApiPath.Kind.BLOB : path.kind(), null, end);
-        }
-        return response;
-    }
-
     /**
      * Sends one request; with an answer from 300 on, its body is dropped and the connection is free again. A kept connection that
      * the registry has closed in the meantime, or on which something is left, says nothing of what is asked for: the request goes
@@ -264,7 +214,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
      *
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1">RFC 9112, Retrying Requests</a>
      */
-    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, ApiPath.Kind kind, String authorization, long end)
+    ClassicHttpResponse send(ClassicHttpRequest template, Location place, ApiPath.Kind kind, String authorization, long end)
             throws IOException {
         int stale = 0;
         while (true) {
@@ -273,7 +223,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
                 throw new SocketTimeoutException("what came before took all the time");
             }
             try {
-                return send(template, uri, kind, authorization, context, Duration.ofNanos(end - System.nanoTime()));
+                return send(template, place, kind, authorization, context, Duration.ofNanos(end - System.nanoTime()));
             } catch (DesyncGuard.LeftoverException e) {
                 LOG.debug("{} has sent more than it said; its connection is dropped", registry.name());
                 if (System.nanoTime() > end) {
@@ -289,10 +239,13 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         }
     }
 
-    private ClassicHttpResponse send(ClassicHttpRequest template, URI uri, ApiPath.Kind kind, String authorization,
+    private ClassicHttpResponse send(ClassicHttpRequest template, Location place, ApiPath.Kind kind, String authorization,
             HttpClientContext context, Duration time) throws IOException {
-        HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), uri);
-        boolean own = isOwn(uri);
+        HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), base);
+        request.setScheme(place.scheme());
+        request.setAuthority(new URIAuthority(place.host(), place.port()));
+        request.setPath(place.requestTarget());
+        boolean own = isOwn(place);
         if (own) {
             registry.headers().forEach(request::setHeader);
         } else {
@@ -305,7 +258,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             }
         }
         request.setHeader(HttpHeaders.ACCEPT_ENCODING, "identity");
-        if (own && authorization != null) {
+        if (authorization != null) {
             request.setHeader(HttpHeaders.AUTHORIZATION, authorization);
         }
         Runnable answered = Deadlines.set(request, time);
@@ -321,7 +274,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             throw e;
         } finally {
             answered.run();
-            tell(template, uri, own, kind, response == null ? 0 : response.getCode(), System.nanoTime() - start);
+            tell(template, place, own, kind, response == null ? 0 : response.getCode(), System.nanoTime() - start);
         }
         byte[] dropped = {};
         if (response.getEntity() != null) {
@@ -334,8 +287,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             }
         }
         origin.mark(response, own, template.getMethod().equals("HEAD"), dropped);
-        checkLength(response, own ? template.getMethod() + " " + uri.getPath()
-                : template.getMethod() + " at " + uri.getHost() + ", where it redirects");
+        checkLength(response, own ? template.getMethod() + " " + place.path()
+                : template.getMethod() + " at " + place.host() + ", where it redirects");
         return response;
     }
 
@@ -385,7 +338,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     }
 
     /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, and an account, so only the host is told. */
-    private void tell(ClassicHttpRequest template, URI uri, boolean own, ApiPath.Kind kind, int status, long nanos) {
+    private void tell(ClassicHttpRequest template, Location place, boolean own, ApiPath.Kind kind, int status, long nanos) {
         if (isCounted(template)) {
             metrics.called(registry.name(), kind.asked(), status, nanos);
         }
@@ -395,9 +348,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         if (LOG.isDebugEnabled()) {
             Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);
             LOG.atDebug().addKeyValue("request_id", id == null ? "none" : id.getValue())
-                    .log("{}: {} {}://{}{} {} in {} ms", registry.name(), template.getMethod(), uri.getScheme(),
-                            uri.getPort() < 0 ? uri.getHost() : uri.getHost() + ":" + uri.getPort(),
-                            own ? uri.getPath() : "/…", status == 0 ? "failed" : status, TimeUnit.NANOSECONDS.toMillis(nanos));
+                    .log("{}: {} {}{} {} in {} ms", registry.name(), template.getMethod(), place.server(), own ? place.path() : "/…", status == 0 ? "failed" : status, TimeUnit.NANOSECONDS.toMillis(nanos));
         }
     }
 
@@ -405,7 +356,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
      * Reads a short body to its end, so that the connection can be used again. Returns its beginning, nothing of one that is broken: no client
      * gets it.
      */
-    private static byte[] discard(ClassicHttpResponse response) {
+    static byte[] discard(ClassicHttpResponse response) {
         try (InputStream body = response.getEntity().getContent()) {
             byte[] beginning = body.readNBytes(MOST_DISCARDED);
             body.read();
@@ -418,20 +369,14 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         }
     }
 
-    private static boolean isRedirect(ClassicHttpResponse response) {
-        int code = response.getCode();
-        return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+    boolean isOwn(Location place) {
+        return place.isSameServer(own);
     }
 
-    /** Returns where an answer redirects, made absolute. */
-    private URI location(URI from, ClassicHttpResponse response) throws RegistryTroubleException {
-        Header location = response.getFirstHeader(HttpHeaders.LOCATION);
-        return Locations.resolve(registry.name(), from, location == null ? null : location.getValue());
-    }
-
-    private boolean isOwn(URI uri) {
-        return base.getScheme().equalsIgnoreCase(uri.getScheme()) && base.getHost().equalsIgnoreCase(uri.getHost())
-                && port(base) == port(uri);
+    /** Returns what authorizes us at a place: our account and its tokens at the registry itself, and elsewhere what anybody gets. */
+    Authorizer authorizer(Location place) {
+        return isOwn(place) ? authorizer : strangers.get(place.server().toLowerCase(Locale.ROOT), server -> Authorizer.anonymous(registry.name(),
+                new TokenService(anonymous, http, metrics), headTime.plus(registry.responseTimeout()).toMillis(), STRANGERS_TOKENS_BYTES));
     }
 
     static int port(URI uri) {
