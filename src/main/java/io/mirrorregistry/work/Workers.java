@@ -54,9 +54,11 @@ public final class Workers implements Executor, AutoCloseable {
         this.most = settings.workers();
         this.mostRequests = settings.requests();
         this.queueNanos = settings.queueTime().toNanos();
-        // A task is given to the thread that was idle last, whose memory is still at hand.
-        this.threads = new ThreadPoolExecutor(0, most, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), named("worker-"),
-                new ThreadPoolExecutor.CallerRunsPolicy());
+        // A task is given to the thread that was idle last, whose memory is still at hand. The field "working" is the bound, not the pool: a
+        // thread counts as free a moment before it takes tasks again, and the task of that moment gets another thread. After the end of
+        // the pool tasks are dropped; none ever runs on the caller's thread, which may be an event loop.
+        this.threads = new ThreadPoolExecutor(0, Integer.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), named("worker-"),
+                new ThreadPoolExecutor.DiscardPolicy());
         this.reserve = new ThreadPoolExecutor(IN_RESERVE, IN_RESERVE, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(),
                 named("reserve-"));
         this.reserve.allowCoreThreadTimeOut(true);

@@ -17,9 +17,12 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
@@ -190,5 +193,26 @@ class WorkersTest {
             assertEquals("failed", ask(path).get(20, TimeUnit.SECONDS).body());
         }
         assertEquals("done", ask("/after").get(20, TimeUnit.SECONDS).body());
+    }
+
+    /** A worker gives its place back a moment before it takes tasks again; a task that arrives in that moment needs a thread all the same. */
+    @Test
+    void noTaskEverRunsOnTheThreadThatHandsItOver() throws Exception {
+        start(1, 100, Duration.ofSeconds(30));
+        Semaphore done = new Semaphore(0);
+        Set<String> threads = ConcurrentHashMap.newKeySet();
+        for (int i = 0; i < 30_000; i++) {
+            workers.execute(() -> {
+                threads.add(Thread.currentThread().getName());
+                done.release();
+            });
+            assertTrue(done.tryAcquire(30, TimeUnit.SECONDS));
+            while (workers.working() > 0) {
+                Thread.onSpinWait();
+            }
+        }
+        assertFalse(threads.contains(Thread.currentThread().getName()), threads.toString());
+        assertTrue(threads.stream().allMatch(name -> name.startsWith("worker-")), threads.toString());
+        assertTrue(threads.size() < 20, threads.size() + " threads for one worker");
     }
 }
