@@ -185,6 +185,14 @@ final class FaultTable {
         registry("more than 4 MiB in chunks", HEAD_AND_BODY, () -> Fault.spoil(answer ->
                 answer.with(Body.ofSize(TOO_LARGE, 7)).with(Manner.CHUNKED)));
         registry("HTML", (asked, head) -> TROUBLE, Fault::html);
+        for (int status : new int[] {401, 403, 404}) {
+            registry("HTML with " + status, ALWAYS_TROUBLE, () -> Fault.html(status, "Text/HTML; charset=utf-8"));
+        }
+        registry("XHTML", ALWAYS_TROUBLE, () -> Fault.html(200, "application/xhtml+xml"));
+        registry("the 404 of an ingress", ALWAYS_TROUBLE, Fault::defaultBackend);
+        registry("404 of nobody", ALWAYS_TROUBLE, () -> Fault.instead((call, answer) -> Answer.of(404)));
+        registry("404 with JSON that is no error", ALWAYS_TROUBLE, () -> Fault.instead((call, answer) ->
+                Answer.of(404, "application/problem+json", "{\"message\":\"no Route matched with those values\"}")));
         registry("JSON that is something else", HEAD_AND_BODY, () -> Fault.instead((call, answer) ->
                 Answer.of(200, "application/json", "{\"message\":\"Please sign in.\"}")));
         registry("JSON that is nested 100,000 levels deep", HEAD_AND_BODY, () -> Fault.instead((call, answer) ->

@@ -103,6 +103,27 @@ class OutageTest {
         }
     }
 
+    /** The token service wants a scope, which {@code /v2/} has not got. */
+    @Test
+    void soIsARegistryThatGivesTokensForRepositoriesOnly() throws Exception {
+        try (TokenService tokens = TokenService.start()) {
+            hot.requireBearer(tokens);
+            tokens.fault(Fault.status(400).where(call -> call.parameter("scope") == null));
+            start(BREAKER);
+            Image image = hot.image("library/app", "1.0");
+            hot.fault(Fault.status(500).on(Kind.MANIFEST));
+            for (int i = 0; i < 10; i++) {
+                assertEquals(503, mirror.get(image.path()).status());
+            }
+            hot.heal();
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+            while (mirror.get(image.path()).status() != 200) {
+                assertTrue(System.nanoTime() < end, "not asked again in 20 s");
+                Thread.sleep(20);
+            }
+        }
+    }
+
     /** Such a trial costs clients' calls, and is not begun with each probe. */
     @Test
     void aRegistryOfWhichProbesDoNotTellIsTriedRarely() throws Exception {

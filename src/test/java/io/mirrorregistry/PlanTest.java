@@ -147,7 +147,7 @@ class PlanTest {
         Image image = registries.get("fourth").image("library/app", "1.0");
         registries.get("first").fault(Fault.status(500));
         registries.get("second").fault(Fault.status(429));
-        registries.get("third").fault(Fault.status(403));
+        registries.get("third").fault(Fault.status(403).on(Kind.MANIFEST));
         served(image, mirror.get(image.path()));
         counts("mirror_fallbacks_total{reason=\"outage\",registry=\"first\"}", 1);
         counts("mirror_fallbacks_total{reason=\"throttled\",registry=\"second\"}", 1);
