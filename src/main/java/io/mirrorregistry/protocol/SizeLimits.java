@@ -7,8 +7,10 @@ package io.mirrorregistry.protocol;
  */
 public final class SizeLimits {
 
-    /** Bytes of a manifest that every registry has to accept, and so the most that the mirror expects of one; also of one page of a list. */
+    /** Bytes of a manifest that every registry has to accept, and so the most that the mirror expects of one; also of one page of referrers. */
     public static final int MANIFEST_BYTES = 4 * 1024 * 1024;
+    /** Bytes of a list of tags that one registry may give, whether in pages or all at once: some hundred thousand tags. */
+    public static final int TAG_LIST_BYTES = 16 * 1024 * 1024;
 
     private SizeLimits() {
     }

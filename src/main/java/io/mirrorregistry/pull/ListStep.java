@@ -3,6 +3,7 @@ package io.mirrorregistry.pull;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.protocol.SizeLimits;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -33,16 +34,16 @@ abstract class ListStep {
     private static final String PAGE = "page";
     /** No list that anybody can use is longer; a registry that goes on and on is in trouble. */
     private static final int MOST_PAGES = 200;
-    private static final int MOST_BYTES = 16 * 1024 * 1024;
+    private static final int MOST_BYTES = SizeLimits.TAG_LIST_BYTES;
 
     /** What has been gathered: entries by what makes them the same, and who gave them. */
-    static final class Gathered {
+    static class Gathered {
         private final Map<String, Object> entries = new LinkedHashMap<>();
         /** Of referrers only: entries of the registry that is asked which may be parts of the subject. */
         final Map<String, Object> doubtful = new LinkedHashMap<>();
         private final List<String> registries = new ArrayList<>(2);
-        private final Set<String> asked = new HashSet<>();
-        private int pages;
+        final Set<String> asked = new HashSet<>();
+        int pages;
         private long start;
         private long bytes;
     }
@@ -75,7 +76,7 @@ abstract class ListStep {
             throw Pull.of(exchange).trouble("with a list that does not end");
         }
         add(exchange, body);
-        String next = nextQuery(exchange.getMessage().getHeader("Link"));
+        String next = nextPage(exchange);
         if (next != null && (next.isEmpty() || !gathered.asked.add(next))) {
             throw Pull.of(exchange).trouble("with a link to a next page that leads nowhere");
         }
@@ -89,8 +90,13 @@ abstract class ListStep {
         }
     }
 
-    /** Notes that the registry has given its whole list. */
-    final void end(Exchange exchange) {
+    /** Returns the query of the page that is to be asked for next; empty where it cannot be followed, null for none. */
+    String nextPage(Exchange exchange) {
+        return nextQuery(exchange.getMessage().getHeader("Link"));
+    }
+
+    /** Notes that the registry has given its list as far as it is needed. */
+    void end(Exchange exchange) {
         gathered(exchange).registries.add(Pull.of(exchange).registry().name());
         exchange.setVariable(MORE, false);
     }
@@ -173,12 +179,17 @@ abstract class ListStep {
         pull.servedBy(registries.isEmpty() ? null : String.join(",", registries));
     }
 
-    static Gathered gathered(Exchange exchange) {
+    final Gathered gathered(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         if (pull.gathered() == null) {
-            pull.gathered(new Gathered());
+            pull.gathered(begin(pull));
         }
         return pull.gathered();
+    }
+
+    /** Makes the list of a request, which is empty at first. */
+    Gathered begin(Pull pull) {
+        return new Gathered();
     }
 
     /**

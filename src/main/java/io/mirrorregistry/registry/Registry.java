@@ -11,6 +11,7 @@ import io.mirrorregistry.work.OnWorker;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import org.apache.camel.Exchange;
@@ -196,7 +197,7 @@ public final class Registry {
             how = " and does not accept us";
         }
         throw new RegistryTroubleException(name(), answered(exchange, status) + how, kind,
-                RegistryAnswers.retryAfter(exchange.getMessage().getHeader("Retry-After", String.class)));
+                RegistryAnswers.retryAfter(exchange.getMessage().getHeader("Retry-After", String.class)), status);
     }
 
     /** Says that the registry has not got it, by the status it has just answered with. */
@@ -216,7 +217,7 @@ public final class Registry {
      * Receives the answer. A blob stays a stream; anything else is read whole, so that an answer that breaks off, takes too
      * long or is too large is the registry's trouble, whichever step comes next.
      *
-     * @throws RegistryTroubleException when the answer is not to be had, or has more than 4 MiB
+     * @throws RegistryTroubleException when the answer is not to be had, or has more than 4 MiB, or a list of tags more than 16 MiB
      */
     @Step(needs = {"call", "response"}, sets = "response")
     public void receive(Exchange exchange) throws RegistryTroubleException {
@@ -240,14 +241,15 @@ public final class Registry {
     }
 
     private byte[] read(Call call, InputStream stream, long length, MemoryBudget.Share share) throws RegistryTroubleException {
+        int most = call.path().kind() == ApiPath.Kind.TAGS ? SizeLimits.TAG_LIST_BYTES : SizeLimits.MANIFEST_BYTES;
         try (stream) {
-            if (length > SizeLimits.MANIFEST_BYTES) {
-                throw tooLarge(call);
+            if (length > most) {
+                throw tooLarge(call, most);
             }
             boolean list = call.path().kind() == ApiPath.Kind.TAGS || call.path().kind() == ApiPath.Kind.REFERRERS;
-            byte[] bytes = list ? readList(call, stream, length, share) : readWhole(call, stream, length, share);
-            if (bytes.length > SizeLimits.MANIFEST_BYTES) {
-                throw tooLarge(call);
+            byte[] bytes = list ? readList(call, stream, length, most, share) : readWhole(call, stream, length, share);
+            if (bytes.length > most) {
+                throw tooLarge(call, most);
             }
             // At its end the connection is free again.
             if (bytes.length < length || stream.read() >= 0) {
@@ -279,11 +281,21 @@ public final class Registry {
         return stream.readNBytes((int) length);
     }
 
-    private byte[] readList(Call call, InputStream stream, long length, MemoryBudget.Share share) throws IOException {
+    /** A list of unknown length takes the memory for a long one only once it is longer than others. */
+    private byte[] readList(Call call, InputStream stream, long length, int most, MemoryBudget.Share share) throws IOException {
         if (share != null && !share.takeForList(length < 0 ? SizeLimits.MANIFEST_BYTES : (int) length)) {
             throw noMemory(call);
         }
         byte[] bytes = stream.readNBytes(length < 0 ? SizeLimits.MANIFEST_BYTES + 1 : (int) length);
+        if (length < 0 && bytes.length > SizeLimits.MANIFEST_BYTES && most > bytes.length) {
+            if (share != null && !share.takeForList(most - SizeLimits.MANIFEST_BYTES)) {
+                throw noMemory(call);
+            }
+            byte[] rest = stream.readNBytes(most + 1 - bytes.length);
+            int read = bytes.length;
+            bytes = Arrays.copyOf(bytes, read + rest.length);
+            System.arraycopy(rest, 0, bytes, read, rest.length);
+        }
         if (share != null && !share.keepForList(bytes.length)) {
             throw new RegistryTroubleException(name(), call + " was answered with a list that is more than there is memory for",
                     RegistryTroubleException.Kind.REFUSED, null);
@@ -296,8 +308,8 @@ public final class Registry {
                 RegistryTroubleException.Kind.REFUSED, null);
     }
 
-    private RegistryTroubleException tooLarge(Call call) {
-        return new RegistryTroubleException(name(), call + " was answered with more than " + SizeLimits.MANIFEST_BYTES + " bytes");
+    private RegistryTroubleException tooLarge(Call call, int most) {
+        return new RegistryTroubleException(name(), call + " was answered with more than " + most + " bytes");
     }
 
     private RegistryTroubleException brokenOff(Call call) {

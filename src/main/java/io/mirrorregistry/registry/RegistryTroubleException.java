@@ -29,6 +29,7 @@ public final class RegistryTroubleException extends IOException {
     private final String registry;
     private final Kind kind;
     private final String retryAfter;
+    private final int status;
 
     /**
      * Makes an outage.
@@ -42,10 +43,16 @@ public final class RegistryTroubleException extends IOException {
 
     /** @param retryAfter what the registry sent as Retry-After, seconds or a date; null for none */
     public RegistryTroubleException(String registry, String message, Kind kind, String retryAfter) {
+        this(registry, message, kind, retryAfter, 0);
+    }
+
+    /** @param status the error status of the registry's response; 0 for any other reason */
+    public RegistryTroubleException(String registry, String message, Kind kind, String retryAfter, int status) {
         super(message.length() <= LONGEST_MESSAGE ? message : message.substring(0, LONGEST_MESSAGE) + "…");
         this.registry = registry;
         this.kind = kind;
         this.retryAfter = retryAfter;
+        this.status = status;
     }
 
     public String registry() {
@@ -63,6 +70,11 @@ public final class RegistryTroubleException extends IOException {
 
     public String retryAfter() {
         return retryAfter;
+    }
+
+    /** Returns the error status of the registry's response, for routes: {@code ${exception.status}}; 0 where the reason was another. */
+    public int status() {
+        return status;
     }
 
     /** No stack trace: these are ordinary at the edge of a network and thrown by the thousand in an outage. */

@@ -187,6 +187,12 @@ public final class MemoryBudget {
             return listed <= units + units / 2;
         }
 
+        /** Keeps of what lists took only what a list of so many bytes needs: the other entries are dropped. */
+        public synchronized void keepOfLists(int bytes) {
+            listed = 0;
+            keepForList(bytes);
+        }
+
         /** Gives back what lists took. */
         public synchronized void giveBackLists() {
             freeForLists.release(takenForLists);
