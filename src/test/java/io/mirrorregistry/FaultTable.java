@@ -237,6 +237,12 @@ final class FaultTable {
         rows.add(new Row("token service 429 with a senseless Retry-After", null, () -> Fault.instead((call, answer) ->
                 Answer.of(429).with("Retry-After", "soon")), ALWAYS_THROTTLED, "5"));
         tokens("redirecting", ALWAYS_TROUBLE, Fault::redirectLoop);
+        tokens("moved", ALWAYS_HARMLESS, () -> Fault.instead((call, answer) -> call.query().contains("moved") ? answer
+                : Answer.of(301).with("Location", call.target() + "&moved")));
+        tokens("201", ALWAYS_HARMLESS, () -> Fault.spoil(answer -> new Answer(201, answer.headers(), answer.body(), answer.manner())));
+        tokens("204", ALWAYS_TROUBLE, () -> Fault.instead((call, answer) -> Answer.of(204)));
+        tokens("access_token beside an empty token", ALWAYS_HARMLESS, () -> Fault.spoil(answer -> answer.with(
+                Body.of(text(answer).replace("\"token\":", "\"token\":\"\",\"access_token\":")))));
         for (String lie : List.of("0", "-1", "1e400", "99999999999999999999999", "\"soon\"", "null", "{}")) {
             tokens("expires_in " + lie, ALWAYS_HARMLESS, () -> Fault.spoil(answer -> answer.with(
                     Body.of(text(answer).replace("\"expires_in\":300", "\"expires_in\":" + lie)))));

@@ -55,11 +55,12 @@ class TokenServiceTest {
     }
 
     private TestMirror anonymous() {
-        return TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url());
+        return TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_RESPONSE_TIMEOUT", "5s");
     }
 
     private TestMirror withAccount(String... more) {
-        String[] settings = {"HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "hunter2"};
+        String[] settings = {"HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "hunter2",
+            "HOT_RESPONSE_TIMEOUT", "5s"};
         return TestMirror.start(Stream.of(settings, more).flatMap(Stream::of).toArray(String[]::new));
     }
 
@@ -123,7 +124,7 @@ class TokenServiceTest {
             tokens.redirectsRealm(301, there.realm() + "{query}");
             try (LogLines log = LogLines.of("io.mirrorregistry.registry");
                     TestMirror mirror = TestMirror.start("HOT_URL", secure.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader",
-                    "HOT_PASSWORD", "hunter2", "HOT_CA_CERTIFICATE", TestCertificate.write(directory, "ca.pem", TestTls.certificate().authorityPem()), "MIRROR_LOGGING_LEVEL", "warn")) {
+                            "HOT_PASSWORD", "hunter2", "HOT_RESPONSE_TIMEOUT", "5s", "HOT_CA_CERTIFICATE", TestCertificate.write(directory, "ca.pem", TestTls.certificate().authorityPem()), "MIRROR_LOGGING_LEVEL", "warn")) {
                 assertEquals(200, mirror.get(theirs.path()).status());
                 assertNull(tokens.calls().get(0).header("Authorization"));
                 assertEquals(ACCOUNT, there.calls().get(0).header("Authorization"));
@@ -304,6 +305,40 @@ class TokenServiceTest {
             assertEquals(200, mirror.get(image.path()).status());
             assertEquals(List.of("repository:library/app:pull", "repository:base/layers:pull"),
                     tokens.calls().stream().map(call -> call.parameters("scope")).filter(scopes -> scopes.size() > 1).findFirst().orElseThrow());
+        }
+    }
+
+    @Test
+    void answersTheChallengeForBasicWhereTheTokenServiceIsBroken() {
+        tokens.fault(Fault.status(500));
+        hot.requireBasic("reader", "hunter2").challenges("Bearer realm=\"" + tokens.realm() + "\",service=\"x\", Basic realm=\"y\"");
+        try (TestMirror mirror = withAccount()) {
+            assertEquals(200, mirror.get(image.path()).status());
+            assertEquals(404, mirror.get("/v2/library/app/manifests/none").status());
+            hot.forget();
+            assertEquals(200, mirror.get(image.path(image.layers().get(0))).status());
+            assertTrue(hot.calls().stream().allMatch(call -> ACCOUNT.equals(call.header("Authorization"))));
+        }
+        // Where Basic is refused too, the broken token service is what counts.
+        hot.requireBasic("reader", "other");
+        try (TestMirror mirror = withAccount()) {
+            assertEquals(503, mirror.get(image.path()).status());
+        }
+        try (TestMirror mirror = anonymous()) {
+            assertEquals(503, mirror.get(image.path()).status());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Bearer, Basic realm=\"y\"", "Bearer realm=\"\", Basic realm=\"y\"", "Bearer service=\"x\",realm=\"https://\",Basic"})
+    void answersTheChallengeForBasicWhereTheOtherNamesNoService(String challenge) {
+        hot.requireBasic("reader", "hunter2").challenges(challenge);
+        try (TestMirror mirror = withAccount()) {
+            assertEquals(200, mirror.get(image.path()).status());
+        }
+        hot.challenges("Bearer service=\"x\"");
+        try (TestMirror mirror = withAccount()) {
+            assertEquals(503, mirror.get(image.path()).status());
         }
     }
 

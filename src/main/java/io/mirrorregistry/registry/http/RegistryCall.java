@@ -12,7 +12,6 @@ import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.UnknownHostException;
-import java.util.Arrays;
 import java.util.List;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
@@ -258,16 +257,47 @@ final class RegistryCall {
         ApiPath api = at == asked ? path : at.api();
         RepositoryName repository = api == null ? path.repository() : api.repository();
         Authorizer authorizer = client.authorizer(at);
-        String authorization = api != null || known && own ? authorizer.known(repository) : null;
+        String kept = api != null || known && own ? authorizer.known(repository) : null;
+        SilentRefusals silent = own && api != null ? client.silentRefusals() : null;
+        String atOnce = silent == null || kept != null ? null : silent.atOnce(repository);
+        String authorization = kept == null ? atOnce : kept;
         ClassicHttpResponse response = client.send(request, at, path.kind(), authorization, end);
+        // What a HEAD refuses without a challenge, a GET has to refuse as well.
+        boolean provedLater = request.getMethod().equals("HEAD") && isNo(response.getCode());
+        boolean believed = silent == null || provedLater || authorization != null && authorization.equals(fresh);
+        String other = believed ? null : silent.other(response, repository, kept, atOnce, end);
+        if (other != null) {
+            fresh = other;
+            authorization = other;
+            response = client.send(request, at, path.kind(), authorization, end);
+        }
+        RegistryTroubleException noToken = null;
         if (response.getCode() == 401 && (authorization == null || !authorization.equals(fresh))) {
-            List<String> lines = Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList();
-            String next = authorizer.answer(Challenge.parse(lines), repository, authorization);
+            List<Challenge> challenges = VersionCheck.challenges(response);
+            String next;
+            try {
+                next = authorizer.answer(challenges, repository, authorization);
+            } catch (RegistryTroubleException e) {
+                noToken = e;
+                next = authorizer.basic(challenges, authorization);
+                if (next == null) {
+                    throw e;
+                }
+            }
             if (next != null) {
                 fresh = next;
                 authorization = next;
                 response = client.send(request, at, path.kind(), authorization, end);
             }
+        }
+        if (noToken != null) {
+            if (response.getCode() >= 400) {
+                throw noToken;
+            }
+            authorizer.prefersBasic();
+        }
+        if (silent != null) {
+            silent.learn(repository, kept, authorization, other != null, response.getCode());
         }
         String unasked = own && authorization == null && api == null && isNo(response.getCode()) ? authorizer.known(repository) : null;
         if (unasked != null) {

@@ -82,6 +82,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private final Cache<String, Authorizer> strangers = Caffeine.newBuilder().maximumSize(MOST_STRANGERS).executor(Runnable::run).build();
     /** The registry without what is for itself only. */
     private final RegistrySettings anonymous;
+    private final SilentRefusals silentRefusals;
     private final URI base;
     private final Location own;
     /** The longest time from the call to the end of the answer's head. */
@@ -107,6 +108,9 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics),
                 headTime.plus(registry.responseTimeout()).toMillis());
         this.accountCheck = new AccountCheck(registry.account(), authorizer, this::askVersion);
+        URI version = URI.create(base + VERSION.toString());
+        this.silentRefusals = new SilentRefusals(registry.name(), registry.account(), authorizer, new VersionCheck(end ->
+                send(request("GET", version, false), Location.of(version), ApiPath.Kind.API_VERSION, null, end)));
     }
 
     private static RegistrySettings anonymous(RegistrySettings of) {
@@ -377,6 +381,11 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     Authorizer authorizer(Location place) {
         return isOwn(place) ? authorizer : strangers.get(place.server().toLowerCase(Locale.ROOT), server -> Authorizer.anonymous(registry.name(),
                 new TokenService(anonymous, http, metrics), headTime.plus(registry.responseTimeout()).toMillis(), STRANGERS_TOKENS_BYTES));
+    }
+
+    /** Returns what the registry itself means by refusals without a challenge. */
+    SilentRefusals silentRefusals() {
+        return silentRefusals;
     }
 
     static int port(URI uri) {

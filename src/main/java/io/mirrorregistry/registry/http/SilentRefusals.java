@@ -1,0 +1,126 @@
+package io.mirrorregistry.registry.http;
+
+import io.mirrorregistry.config.Account;
+import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.auth.Authorizer;
+import io.mirrorregistry.registry.auth.Challenge;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+
+/**
+ * Finds out what to present where a registry refuses a call without a challenge that can be answered. Such a refusal is no proof that
+ * something is missing:
+ * <ul>
+ * <li>A kept token that has ended or was revoked is refused with 400, 403, 404 or 500 by some registries.
+ * <li>Some challenge at {@code /v2/} only, and answer 401, 403 or 404 elsewhere to callers that present nothing.
+ * </ul>
+ * Thread-safe.
+ */
+final class SilentRefusals {
+
+    private static final Set<Integer> OF_KEPT = Set.of(400, 401, 403, 404, 500);
+    private static final Set<Integer> OF_NOTHING = Set.of(401, 403, 404);
+    /** With an account the registry is expected to challenge, and may have changed since it last did not. */
+    private static final Duration KEPT_WITH_ACCOUNT = Duration.ofSeconds(10);
+    private static final Duration KEPT_WITHOUT_ACCOUNT = Duration.ofMinutes(5);
+
+    private final String registry;
+    private final Account account;
+    private final Authorizer authorizer;
+    private final VersionCheck versionCheck;
+    /** The challenges at /v2/ whose answer opened what was refused without a challenge; null for none. */
+    private volatile List<Challenge> hidden;
+
+    SilentRefusals(String registry, Account account, Authorizer authorizer, VersionCheck versionCheck) {
+        this.registry = registry;
+        this.account = account;
+        this.authorizer = authorizer;
+        this.versionCheck = versionCheck;
+    }
+
+    /**
+     * Returns a new Authorization if the registry is known to challenge at /v2/ only; null for any other.
+     *
+     * @throws RegistryTroubleException when the token service cannot be used
+     */
+    String atOnce(RepositoryName repository) throws RegistryTroubleException {
+        List<Challenge> challenges = hidden;
+        if (challenges == null || repository == null) {
+            return null;
+        }
+        try {
+            return authorizer.answer(challenges, repository, null);
+        } catch (RegistryTroubleException e) {
+            // The next call asks /v2/ anew: perhaps the registry has moved its token service.
+            hidden = null;
+            throw e;
+        }
+    }
+
+    /**
+     * Returns what to present instead.
+     *
+     * @param response to the first attempt of a call
+     * @param repository null for a call of /v2/ itself
+     * @param kept what the first attempt presented, as {@link Authorizer#known} returned it; null for nothing
+     * @param fresh what the first attempt presented, as {@link #atOnce} returned it; null for nothing
+     * @param end the {@link System#nanoTime} by which the call has to be over
+     * @return null if the answer is to be believed, or has a challenge that can be answered
+     * @throws RegistryTroubleException when the token service or /v2/ cannot be used, so that nothing is known
+     */
+    String other(ClassicHttpResponse response, RepositoryName repository, String kept, String fresh, long end) throws IOException {
+        int status = response.getCode();
+        if (repository == null || fresh != null || !(kept == null ? OF_NOTHING : OF_KEPT).contains(status)) {
+            return null;
+        }
+        List<Challenge> challenges = VersionCheck.challenges(response);
+        boolean challenged = authorizer.canAnswer(challenges, kept);
+        if (challenged && status == 401) {
+            return null;
+        }
+        if (kept != null) {
+            return authorizer.renew(repository, kept, status);
+        }
+        if (challenged) {
+            return authorizer.answer(challenges, repository, null);
+        }
+        boolean withAccount = account.current() != null;
+        VersionCheck.Result version = versionCheck.get(withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT, end);
+        if (authorizer.canAnswer(version.challenges(), null)) {
+            return authorizer.answer(own(version.challenges()), repository, null);
+        }
+        if (withAccount && version.isTrouble()) {
+            throw new RegistryTroubleException(registry, "answered " + status + " to a call without its account, and GET /v2/ "
+                    + (version.status() == 0 ? "failed" : "answered " + version.status()), RegistryTroubleException.Kind.REFUSED, null);
+        }
+        return null;
+    }
+
+    /**
+     * Learns from the last answer of a call.
+     *
+     * @param kept as for {@link #other}
+     * @param authorization what the last attempt presented
+     * @param found whether {@link #other} found it
+     */
+    void learn(RepositoryName repository, String kept, String authorization, boolean found, int status) {
+        if (authorization == null || authorization.equals(kept)) {
+            return;
+        }
+        if (status < 400 && kept == null && found) {
+            List<Challenge> challenges = versionCheck.lastChallenges();
+            hidden = authorizer.canAnswer(challenges, null) ? own(challenges) : hidden;
+        } else if (OF_KEPT.contains(status)) {
+            authorizer.refusedFresh(repository, authorization, status);
+        }
+    }
+
+    /** GHCR names a scope at /v2/ that stands for no repository. */
+    private static List<Challenge> own(List<Challenge> challenges) {
+        return challenges.stream().map(challenge -> challenge.with("realm", "service")).toList();
+    }
+}

@@ -1,0 +1,110 @@
+package io.mirrorregistry.registry.http;
+
+import io.mirrorregistry.registry.auth.Challenge;
+import java.io.IOException;
+import java.net.SocketTimeoutException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpHeaders;
+
+/**
+ * What a registry answers to {@code GET /v2/}, kept for a time. One call at a time asks; the others wait for its answer. Thread-safe.
+ *
+ * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#determining-support">Determining support</a>
+ */
+final class VersionCheck {
+
+    /** An answer that tells nothing is not asked for again before. */
+    private static final long TROUBLE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private final Question question;
+    /** Held by the call that asks. */
+    private final ReentrantLock asking = new ReentrantLock();
+    private volatile Result last;
+
+    /** Calls {@code GET /v2/}. */
+    interface Question {
+
+        /**
+         * @param end the {@link System#nanoTime} by which the head of the answer has to be there
+         * @return the response, which the caller closes
+         */
+        ClassicHttpResponse ask(long end) throws IOException;
+    }
+
+    /**
+     * An answer.
+     *
+     * @param status 0 where there was none
+     * @param nanos when it came
+     */
+    record Result(int status, List<Challenge> challenges, long nanos) {
+
+        /** Returns whether the registry could not say: no answer, or an error that is about the moment. */
+        boolean isTrouble() {
+            return status == 0 || status == 408 || status == 429 || status >= 500;
+        }
+
+        private boolean isYounger(long age) {
+            return System.nanoTime() - nanos < (isTrouble() ? Math.min(age, TROUBLE_NANOS) : age);
+        }
+    }
+
+    VersionCheck(Question question) {
+        this.question = question;
+    }
+
+    /**
+     * Returns an answer that is not older than this. An answer that is trouble is kept for at most five seconds.
+     *
+     * @param end the {@link System#nanoTime} by which the calling thread wants it
+     * @throws SocketTimeoutException when another call has been asking until then
+     */
+    Result get(Duration age, long end) throws SocketTimeoutException {
+        Result known = last;
+        if (known != null && known.isYounger(age.toNanos())) {
+            return known;
+        }
+        try {
+            if (!asking.tryLock(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                throw new SocketTimeoutException("GET /v2/ has been asked all the time");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new SocketTimeoutException("interrupted while waiting for GET /v2/");
+        }
+        try {
+            known = last;
+            if (known == null || !known.isYounger(age.toNanos())) {
+                known = ask(end);
+                last = known;
+            }
+            return known;
+        } finally {
+            asking.unlock();
+        }
+    }
+
+    /** Returns the challenges of the last answer; empty for none. */
+    List<Challenge> lastChallenges() {
+        return last == null ? List.of() : last.challenges();
+    }
+
+    private Result ask(long end) {
+        try (ClassicHttpResponse response = question.ask(end)) {
+            return new Result(response.getCode(), challenges(response), System.nanoTime());
+        } catch (IOException e) {
+            return new Result(0, List.of(), System.nanoTime());
+        }
+    }
+
+    /** Returns the challenges of a response. */
+    static List<Challenge> challenges(ClassicHttpResponse response) {
+        return Challenge.parse(Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList());
+    }
+}
