@@ -258,6 +258,21 @@ class RefusalTest {
         assertEquals(503, mirror.get("/v2/library/app/manifests/unknown").status());
     }
 
+    @Test
+    void anAccountThatHasEndedIsNotAskedAboutForEachPull() {
+        hot.requireBasic("reader", "hunter2");
+        start(ACCOUNT);
+        assertEquals(200, mirror.get(image.path()).status());
+        hot.requireBasic("reader", "another");
+        hot.forget();
+        long begin = System.nanoTime();
+        for (int i = 0; i < 20; i++) {
+            assertEquals(503, mirror.get(image.path()).status());
+        }
+        long most = 1 + TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begin) / 5;
+        assertTrue(hot.calls("GET", Kind.PING).size() <= most, hot.calls("GET", Kind.PING).size() + " questions");
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {401, 403})
     void refusalsOfAGoodAccountAreNotHere(int status) {
@@ -337,6 +352,9 @@ class RefusalTest {
                 await(() -> mirror.get(image.path()).status() == 200);
                 assertEquals(i - 1, log.lines().size(), log.lines().toString());
                 hot.requireBasic("reader", "another");
+                int ends = i;
+                // The second time, what was found the first time is believed for some seconds.
+                await(() -> mirror.get(image.path()).status() == 503 && log.lines().size() == ends);
                 for (int pull = 0; pull < 5; pull++) {
                     assertEquals(503, mirror.get(image.path()).status());
                 }

@@ -61,10 +61,13 @@ final class AccountCheck {
             this.account = account;
         }
 
-        /** @param notBefore the earliest time at which it may have been asked; null for any */
-        private boolean serves(Credentials now, Long notBefore) {
-            return Objects.equals(account, now) && (!answer.isDone()
-                    || System.nanoTime() - answered < TimeUnit.SECONDS.toNanos(BELIEVED_SECONDS) && (notBefore == null || asked - notBefore >= 0));
+        /** @param acceptedNotBefore the earliest time at which a question may have been asked that was answered in our favour; null for any */
+        private boolean serves(Credentials now, Long acceptedNotBefore) {
+            if (!Objects.equals(account, now)) {
+                return false;
+            }
+            return !answer.isDone() || System.nanoTime() - answered < TimeUnit.SECONDS.toNanos(BELIEVED_SECONDS)
+                    && (acceptedNotBefore == null || !answer.join() || asked - acceptedNotBefore >= 0);
         }
 
         private void answer(boolean accepted) {
@@ -126,9 +129,9 @@ final class AccountCheck {
         return accepted;
     }
 
-    private boolean ask(Credentials now, Long notBefore, long end) {
+    private boolean ask(Credentials now, Long acceptedNotBefore, long end) {
         Question own = new Question(now);
-        Question question = last.updateAndGet(held -> held != null && held.serves(now, notBefore) ? held : own);
+        Question question = last.updateAndGet(held -> held != null && held.serves(now, acceptedNotBefore) ? held : own);
         if (question == own) {
             boolean accepted = false;
             try {
