@@ -123,6 +123,9 @@ final class FaultTable {
         for (int status : new int[] {405, 408, 416, 451, 500, 501, 502, 503, 504, 505, 507, 511, 522, 599, 999}) {
             registry(String.valueOf(status), ALWAYS_TROUBLE, () -> Fault.status(status));
         }
+        for (int status : new int[] {400, 401, 403, 404, 405, 501}) {
+            registry(status + " to HEAD", ALWAYS_HARMLESS, () -> Fault.status(status).method("HEAD"));
+        }
         registry("416 to who wants the whole", GET, () -> Fault.status(416).method("GET"));
         for (int status : new int[] {201, 202, 203, 205, 207, 226, 299}) {
             registry(status + " with the right bytes", GET, () -> Fault.instead((call, answer) -> call.method().equals("GET")
@@ -159,7 +162,9 @@ final class FaultTable {
     }
 
     private void redirects() {
-        registry("redirect loop", REDIRECT, Fault::redirectLoop);
+        // A place of the registry's own is looked at before a client is sent there.
+        registry("redirect loop", ALWAYS_TROUBLE, Fault::redirectLoop);
+        registry("redirect of blobs to another path of its own", (asked, head) -> asked == AUTO_BLOB && !head ? PASSED_ON : HARMLESS, Fault::redirectToNode);
         registry("redirect to nowhere", REDIRECT, Fault::redirectToNowhere);
         registry("redirect to an unknown host", REDIRECT, () -> Fault.redirect(302, "http://no-such-host.invalid/x"));
         registry("redirect without a place", ALWAYS_TROUBLE, () -> Fault.redirect(307, ""));
@@ -208,6 +213,7 @@ final class FaultTable {
         for (String lie : List.of("-5", "+1001", "many", "0x10", "1, 1", "5 5", "1_001", "1001.0", "1e3", "0".repeat(16) + "1001", "")) {
             registry("Content-Length '" + lie + "'", ALWAYS_TROUBLE, () -> Fault.contentLength(lie));
         }
+        registry("no Content-Length to HEAD", ALWAYS_HARMLESS, () -> Fault.without("Content-Length").method("HEAD"));
         registry("two Content-Lengths", ALWAYS_TROUBLE, () -> Fault.spoil(answer -> answer.and("Content-Length", "5")));
         // Without a length the answer's bytes are as they should be, and its headers are not.
         registry("Content-Length beside chunks", (asked, head) -> asked == PROXIED_BLOB && !head ? UNKNOWABLE : HARMLESS, () -> Fault.spoil(answer -> answer.with(Manner.CHUNKED_WITH_LENGTH)));

@@ -89,6 +89,17 @@ class LocationHeaderTest {
     }
 
     @Test
+    void severalLocationsAreTrouble() {
+        hot.fault(Fault.instead((call, answer) -> Answer.of(307).and("Location", storage.url() + "/x").and("Location", storage.url() + "/y")).on(Kind.BLOB));
+        try (TestMirror redirect = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", hot.url(), "MIRROR_PLAN", "hot", "HOT_BLOBS", "redirect")) {
+            for (TestMirror mirror : List.of(auto, proxy, redirect)) {
+                assertEquals(503, mirror.get(path).status());
+                assertEquals(503, mirror.head(path).status());
+            }
+        }
+    }
+
+    @Test
     void aVeryLongOneIsHandedOnAndCalled() throws IOException {
         String target = "/x?sig=" + "s".repeat(15_000);
         redirectTo(storage.url() + target);

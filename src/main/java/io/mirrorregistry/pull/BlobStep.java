@@ -139,7 +139,9 @@ public final class BlobStep {
     public void redirectToStorage(Exchange exchange) throws RegistryTroubleException {
         RegistrySettings registry = Pull.of(exchange).registry().settings();
         String path = Pull.of(exchange).call().path().toString();
-        redirect(exchange, Locations.forClient(registry, path, exchange.getMessage().getHeader("Location", String.class)));
+        // Several of them are a list.
+        String location = exchange.getMessage().getHeader("Location") instanceof String one ? one : null;
+        redirect(exchange, Locations.forClient(registry, path, location));
         exchange.getMessage().setHeader("Cache-Control", "no-store");
     }
 

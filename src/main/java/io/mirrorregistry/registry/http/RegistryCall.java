@@ -210,8 +210,8 @@ final class RegistryCall {
     }
 
     private Location location(Location from, ClassicHttpResponse response) throws RegistryTroubleException {
-        Header location = response.getFirstHeader(HttpHeaders.LOCATION);
-        return Locations.resolve(client.name(), from, location == null ? null : location.getValue());
+        boolean one = response.countHeaders(HttpHeaders.LOCATION) == 1;
+        return Locations.resolve(client.name(), from, one ? response.getFirstHeader(HttpHeaders.LOCATION).getValue() : null);
     }
 
     /** Makes a redirect read as if the registry itself had sent it. */
