@@ -21,7 +21,12 @@ final class Wire implements AutoCloseable {
     private final InputStream in;
 
     Wire(int port) throws IOException {
-        socket = new Socket("127.0.0.1", port);
+        this(new Socket("127.0.0.1", port));
+    }
+
+    /** @param connected for example with TLS */
+    Wire(Socket connected) throws IOException {
+        socket = connected;
         socket.setSoTimeout(PATIENCE_MILLIS);
         socket.setTcpNoDelay(true);
         in = new BufferedInputStream(socket.getInputStream());
@@ -107,6 +112,36 @@ final class Wire implements AutoCloseable {
         }
         line();
         return text(body.toByteArray());
+    }
+
+    /**
+     * Reads the head of the next answer and then its body with pauses.
+     *
+     * @param step how many bytes are read before each pause
+     * @return how many bytes of the body came before the connection ended
+     */
+    int slowly(int bodyBytes, int step, Duration pause) throws IOException, InterruptedException {
+        String line = line();
+        while (line != null && !line.isEmpty()) {
+            line = line();
+        }
+        int count = 0;
+        while (count < bodyBytes) {
+            int read;
+            try {
+                read = in.readNBytes(Math.min(step, bodyBytes - count)).length;
+            } catch (java.net.SocketTimeoutException e) {
+                throw e;
+            } catch (IOException e) {
+                return count;
+            }
+            if (read == 0) {
+                return count;
+            }
+            count += read;
+            TimeUnit.MILLISECONDS.sleep(pause.toMillis());
+        }
+        return count;
     }
 
     /** Returns whether the other side ends the connection, or resets it, without a further byte. */

@@ -3,6 +3,7 @@ package io.mirrorregistry.server;
 import io.mirrorregistry.work.Guarded;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.vertx.core.Context;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.impl.ContextInternal;
@@ -40,6 +41,13 @@ public final class ConnectionLimits implements AutoCloseable {
     private static final int LEAST_READ = 512;
     private static final int FIRST_READ = 2048;
     private static final int MOST_READ = 16 * 1024;
+    /**
+     * How many bytes the operating system may hold that are not sent yet. By default it takes up to 4 MB at once and then nothing until a third of
+     * them is sent: a client that takes 40 kB a second would look like one that takes nothing for half a minute. Linux only; elsewhere it is ignored.
+     *
+     * @see <a href="https://www.kernel.org/doc/Documentation/networking/ip-sysctl.txt">tcp_notsent_lowat</a>
+     */
+    private static final long MOST_NOT_SENT = 128 * 1024;
 
     /**
      * The bounds.
@@ -113,6 +121,7 @@ public final class ConnectionLimits implements AutoCloseable {
             return;
         }
         channel.config().setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator(LEAST_READ, FIRST_READ, MOST_READ));
+        channel.config().setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, MOST_NOT_SENT);
         ClientConnection connection = new ClientConnection(channel, this);
         connections.add(connection);
         channel.closeFuture().addListener(closed -> {
