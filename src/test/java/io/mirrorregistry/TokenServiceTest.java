@@ -140,6 +140,19 @@ class TokenServiceTest {
     }
 
     @Test
+    void takesItsAccountNotFromHttpsToHttp(@TempDir Path directory) {
+        try (TokenService secure = TokenService.startTls()) {
+            hot.challenges("Bearer realm=\"" + secure.realm() + "\",service=\"test-registry\",scope=\"{scope}\"");
+            secure.redirectsRealm(302, tokens.realm() + "{query}");
+            try (TestMirror mirror = withAccount("HOT_CA_CERTIFICATE", TestCertificate.write(directory, "ca.pem", TestTls.certificate().authorityPem()))) {
+                assertEquals(200, mirror.get(image.path()).status());
+                assertTrue(secure.calls().stream().allMatch(call -> ACCOUNT.equals(call.header("Authorization"))));
+                assertTrue(tokens.calls().stream().allMatch(call -> call.header("Authorization") == null));
+            }
+        }
+    }
+
+    @Test
     void endsARedirectLoop() {
         tokens.fault(Fault.redirectLoop());
         try (TestMirror mirror = anonymous()) {
