@@ -131,7 +131,7 @@ public final class RegistryProbes implements AutoCloseable {
     }
 
     private static boolean hasServedSince(Registry registry, Probe probe) {
-        return registry.servedAtMillis() > probe.at().toEpochMilli() && !isNotAsked(registry);
+        return registry.servedAtMillis() >= probe.at().toEpochMilli() && !isNotAsked(registry);
     }
 
     /** Returns whether a registry was up when it was last asked. */
