@@ -161,7 +161,10 @@ class PlanAttackTest {
             server.forget();
             Reply reply = mirror.get("/v2/library/app" + path);
             assertEquals(path.startsWith("/blobs") ? 307 : 200, reply.status(), path);
-            assertEquals(prefixes, server.calls().stream().filter(call -> call.kind() != Kind.PING).map(Call::name).toList());
+            // A blob is asked for by HEAD, and a "no" to that is believed after a GET.
+            int times = path.startsWith("/blobs") ? 2 : 1;
+            assertEquals(prefixes.stream().flatMap(name -> Collections.nCopies(name.equals(image.name()) ? 1 : times, name).stream()).toList(),
+                    server.calls().stream().filter(call -> call.kind() != Kind.PING).map(Call::name).toList());
         }
         server.fault(Fault.status(500).where(call -> String.valueOf(call.name()).startsWith("p25/")));
         assertArrayEquals(image.manifest(), mirror.get(APP).body());

@@ -106,7 +106,9 @@ class PlanTest {
                 registries.forget();
                 int status = mirror.send(method, path).status();
                 assertEquals(method.equals("GET") && path.contains("/blobs/") ? 307 : 200, status);
-                assertEquals(all, registries.asked());
+                // A "no" to the HEAD of a blob, or of a client, is believed after a GET.
+                boolean byHead = method.equals("HEAD") || path.contains("/blobs/");
+                assertEquals(all.stream().flatMap(name -> Stream.generate(() -> name).limit(byHead && !name.equals(last) ? 2 : 1)).toList(), registries.asked());
             }
         }
         registries.forget();
@@ -430,7 +432,8 @@ class PlanTest {
         try (LogLines log = LogLines.of("io.mirrorregistry.pull.FailuresStep")) {
             assertEquals(200, mirror.get(path, "X-Request-ID", "lost").status());
             // Second is asked as it had it, then the others as if nothing were known; second has said what it has to say.
-            assertEquals(List.of("second", "first", "third", "third"), registries.asked());
+            // First says "no" to HEAD and GET.
+            assertEquals(List.of("second", "first", "first", "third", "third"), registries.asked());
             assertEquals(status == 404 ? 0 : 1, log.linesOf("lost").size());
             assertTrue(log.linesOf("lost").stream().allMatch(message -> message.startsWith("Registry second is in trouble")), log.lines().toString());
         }
