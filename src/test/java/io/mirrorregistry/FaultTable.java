@@ -218,6 +218,10 @@ final class FaultTable {
         // Without a length the answer's bytes are as they should be, and its headers are not.
         registry("Content-Length beside chunks", (asked, head) -> asked == PROXIED_BLOB && !head ? UNKNOWABLE : HARMLESS, () -> Fault.spoil(answer -> answer.with(Manner.CHUNKED_WITH_LENGTH)));
         registry("Content-Encoding of nothing", ALWAYS_HARMLESS, () -> Fault.header("Content-Encoding", "gzip"));
+        for (String type : List.of("application/json; charset=utf-8", "application/octet-stream", "text/plain", "x")) {
+            registry("Content-Type " + type, ALWAYS_HARMLESS, () -> Fault.header("Content-Type", type));
+        }
+        registry("no Content-Type", ALWAYS_HARMLESS, () -> Fault.without("Content-Type"));
         registry("two Docker-Content-Digests", ALWAYS_HARMLESS, () -> Fault.spoil(answer ->
                 answer.and("Docker-Content-Digest", "sha256:" + "6".repeat(64))));
         registry("false Docker-Content-Digest", DIGEST, Fault::wrongDigest);
