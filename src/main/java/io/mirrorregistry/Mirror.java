@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
 import org.apache.camel.main.BaseMainSupport;
@@ -90,7 +91,6 @@ public final class Mirror implements AutoCloseable {
         if (start != null) {
             main.setRoutesCollector(start);
         }
-        main.configure().setShutdownTimeout((int) Math.max(1, settings.server().shutdownTimeout().toSeconds()));
         main.configure().setShutdownLogInflightExchangesOnTimeout(false);
         parts.beans().keySet().forEach(name -> main.bind(name, parts.beans().lookupByName(name)));
         main.addMainListener(new MainListenerSupport() {
@@ -123,9 +123,13 @@ public final class Mirror implements AutoCloseable {
 
                 @Override
                 public void onContextStopping(CamelContext stopping) {
+                    long end = System.nanoTime() + settings.server().shutdownTimeout().toNanos();
                     if (watcher != null) {
                         watcher.close(settings.server().shutdownTimeout());
                     }
+                    // The first routes get what is left of the time. Zero would be no bound.
+                    stopping.getShutdownStrategy().setTimeUnit(TimeUnit.MILLISECONDS);
+                    stopping.getShutdownStrategy().setTimeout(Math.max(1, TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())));
                 }
             });
         } catch (Exception e) {

@@ -85,7 +85,14 @@ public final class Explainer implements AutoCloseable {
         }
         long end = System.nanoTime() + LONGEST.toNanos();
         Generation generation = live.enter();
-        PlanRuns.Run<Planned> run = plans.start(question.path().toString(), () -> planner.plan(question, generation.camel()));
+        PlanRuns.Run<Planned> run;
+        try {
+            run = plans.start(question.path().toString(), () -> planner.plan(question, generation.camel()));
+        } catch (RuntimeException | Error e) {
+            generation.leave();
+            running.decrementAndGet();
+            throw e;
+        }
         Future<Planned> planned = run.result();
         Future<List<Future<RegistryAnswer>>> calls = planned.map(made -> calls(question, generation, made));
         calls.compose(Future::join).onComplete(ended -> {

@@ -132,6 +132,8 @@ public final class LiveRoutes {
             TimeUnit.MILLISECONDS.sleep(20);
         }
         for (Generation generation : later) {
+            // Its requests have had their time.
+            generation.camel().getShutdownStrategy().setTimeUnit(TimeUnit.MILLISECONDS);
             generation.camel().getShutdownStrategy().setTimeout(1);
             running.remove(generation);
             generation.close();

@@ -192,13 +192,14 @@ public final class RouteWatcher {
      * Stops looking, and stops the routes that came later than the first, once no request is under way. A look that hangs is not waited
      * for.
      *
-     * @param longest how long to wait for requests at most
+     * @param longest how long to wait for both at most
      */
     public void close(Duration longest) {
+        long end = System.nanoTime() + longest.toNanos();
         thread.shutdown();
         try {
             thread.awaitTermination(Math.min(longest.toMillis(), LONGEST_WAIT.toMillis()), TimeUnit.MILLISECONDS);
-            live.close(longest);
+            live.close(Duration.ofNanos(Math.max(0, end - System.nanoTime())));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

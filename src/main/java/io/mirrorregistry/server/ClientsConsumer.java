@@ -131,17 +131,23 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             return;
         }
         Generation generation = live.enter();
-        if (generation.entrance(address) instanceof ClientsConsumer serving) {
-            serving.serve(request, generation, own);
-        } else {
-            // The route has been removed since the request arrived.
-            generation.leave();
-            own.runOnContext(nothing -> request.next());
+        Ending ending = null;
+        try {
+            if (generation.entrance(address) instanceof ClientsConsumer serving) {
+                ending = serving.new Ending(generation);
+                serving.serve(request, ending, own);
+            } else {
+                // The route has been removed since the request arrived.
+                own.runOnContext(nothing -> request.next());
+            }
+        } finally {
+            if (ending == null) {
+                generation.leave();
+            }
         }
     }
 
-    private void serve(RoutingContext request, Generation generation, Context own) {
-        Ending ending = new Ending(generation);
+    private void serve(RoutingContext request, Ending ending, Context own) {
         try {
             Exchange exchange = createExchange(false);
             ending.exchange = exchange;
@@ -162,7 +168,13 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         } catch (Throwable e) {
             FatalErrors.check(e);
             LOG.error("A request could not be worked on", e);
-            own.runOnContext(nothing -> fail(request, ending));
+            try {
+                own.runOnContext(nothing -> fail(request, ending));
+            } catch (RuntimeException ended) {
+                // The event loop takes nothing any more.
+                ending.end();
+                throw ended;
+            }
         }
     }
 
