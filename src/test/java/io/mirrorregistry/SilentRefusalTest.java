@@ -218,10 +218,12 @@ class SilentRefusalTest {
             assertEquals(200, mirror.get(other.pathByDigest()).status());
             assertEquals(2, hot.calls().size());
             tokens.forget();
+            hot.forget();
             for (int i = 0; i < 3; i++) {
                 assertEquals(404, mirror.get("/v2/library/none/manifests/1.0").status());
             }
             assertEquals(1, issued());
+            assertEquals(3, hot.calls().size());
             // A revoked token is told apart from a missing image here too.
             tokens.revokeAll();
             assertEquals(200, mirror.get(other.path()).status());
