@@ -10,6 +10,8 @@ import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -79,14 +81,20 @@ final class AccountCheck {
     private final Account account;
     private final Authorizer authorizer;
     private final VersionCall version;
+    private final VersionCheck anonymous;
     private final AtomicReference<Question> last = new AtomicReference<>();
     /** The repositories that were served without a token, and not refused since. */
     private final Cache<RepositoryName, Boolean> served = Caffeine.newBuilder().maximumSize(MOST_SERVED).executor(Runnable::run).build();
 
-    AccountCheck(Account account, Authorizer authorizer, VersionCall version) {
+    /**
+     * @param version asks with our account
+     * @param anonymous asks without
+     */
+    AccountCheck(Account account, Authorizer authorizer, VersionCall version, VersionCheck anonymous) {
         this.account = account;
         this.authorizer = authorizer;
         this.version = version;
+        this.anonymous = anonymous;
     }
 
     /**
@@ -122,11 +130,30 @@ final class AccountCheck {
             return false;
         }
         boolean wasServed = served.getIfPresent(repository) != null;
-        boolean accepted = ask(now, wasServed ? Long.valueOf(began) : null, end);
+        Long notBefore = wasServed ? Long.valueOf(began) : null;
+        boolean accepted = now == null ? acceptsAnybody(notBefore, end) : ask(now, notBefore, end);
         if (accepted && wasServed) {
             served.invalidate(repository);
         }
         return accepted;
+    }
+
+    /** Without an account, the answer that {@link SilentRefusals} needs as well tells enough, unless it is a redirect. */
+    private boolean acceptsAnybody(Long acceptedNotBefore, long end) {
+        Duration age = acceptedNotBefore == null ? Duration.ofSeconds(BELIEVED_SECONDS) : Duration.ofNanos(System.nanoTime() - acceptedNotBefore);
+        try {
+            VersionCheck.Result result = anonymous.get(age, end);
+            if (result.status() / 100 == 3) {
+                return ask(null, acceptedNotBefore, end);
+            }
+            if ((result.status() == 401 || result.status() == 403) && !result.page()) {
+                authorizer.refused();
+            }
+            return result.status() / 100 == 2 && !result.page();
+        } catch (SocketTimeoutException e) {
+            LOG.debug("no answer to the question whether anybody is accepted", e);
+            return false;
+        }
     }
 
     private boolean ask(Credentials now, Long acceptedNotBefore, long end) {

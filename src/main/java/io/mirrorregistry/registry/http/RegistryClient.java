@@ -107,10 +107,10 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
         this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics),
                 headTime.plus(registry.responseTimeout()).toMillis());
-        this.accountCheck = new AccountCheck(registry.account(), authorizer, this::askVersion);
         URI version = URI.create(base + VERSION.toString());
-        this.silentRefusals = new SilentRefusals(registry.name(), registry.account(), authorizer, new VersionCheck(end ->
-                send(request("GET", version, false), Location.of(version), ApiPath.Kind.API_VERSION, null, end)));
+        VersionCheck anonymously = new VersionCheck(end -> send(request("GET", version, false), Location.of(version), ApiPath.Kind.API_VERSION, null, end));
+        this.accountCheck = new AccountCheck(registry.account(), authorizer, this::askVersion, anonymously);
+        this.silentRefusals = new SilentRefusals(registry.name(), registry.account(), authorizer, anonymously);
     }
 
     private static RegistrySettings anonymous(RegistrySettings of) {

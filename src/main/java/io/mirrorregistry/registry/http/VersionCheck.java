@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry.http;
 
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
@@ -13,7 +14,7 @@ import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpHeaders;
 
 /**
- * What a registry answers to {@code GET /v2/}, kept for a time. One call at a time asks; the others wait for its answer. Thread-safe.
+ * What a registry answers to {@code GET /v2/} without an account, kept for a time. One call at a time asks; the others wait for its answer. Thread-safe.
  *
  * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#determining-support">Determining support</a>
  */
@@ -41,9 +42,10 @@ final class VersionCheck {
      * An answer.
      *
      * @param status 0 where there was none
+     * @param page whether it is a web page, which no registry sends
      * @param nanos when it came
      */
-    record Result(int status, List<Challenge> challenges, long nanos) {
+    record Result(int status, List<Challenge> challenges, boolean page, long nanos) {
 
         /** Returns whether the registry could not say: no answer, or an error that is about the moment. */
         boolean isTrouble() {
@@ -97,9 +99,11 @@ final class VersionCheck {
 
     private Result ask(long end) {
         try (ClassicHttpResponse response = question.ask(end)) {
-            return new Result(response.getCode(), challenges(response), System.nanoTime());
+            Header type = response.getFirstHeader(HttpHeaders.CONTENT_TYPE);
+            boolean page = type != null && RegistryAnswers.isWebPage(type.getValue());
+            return new Result(response.getCode(), challenges(response), page, System.nanoTime());
         } catch (IOException e) {
-            return new Result(0, List.of(), System.nanoTime());
+            return new Result(0, List.of(), false, System.nanoTime());
         }
     }
 
