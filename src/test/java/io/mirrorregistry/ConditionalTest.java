@@ -79,7 +79,7 @@ class ConditionalTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\"x\"", "", "sha256:", "\"", "W/", "w/E", "*, *", "* x", "\"*\"", ",", "E x", "x E", "\"x\" E", "E;q=1", "EE", "'E'", "DIGEST"})
+    @ValueSource(strings = {"\"x\"", "", "sha256:", "\"", "W/", "w/E", "*, *", "* x", "\"*\"", ",", "E x", "E, x", "x E", "\"x\" E", "E;q=1", "EE", "'E'", "DIGEST"})
     void anythingElseIsNoCondition(String value) {
         String sent = value.replace("E", etag).replace("DIGEST", image.digest().value());
         for (TestMirror each : List.of(mirror, keeping, keeping)) {

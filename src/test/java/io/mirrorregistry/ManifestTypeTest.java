@@ -111,6 +111,15 @@ class ManifestTypeTest {
     }
 
     @Test
+    void aTypeWithParametersIsEnoughForAHead() {
+        cold.manifest("library/parameters", "1.0", MediaTypes.OCI_INDEX, bytes(INDEX_BODY));
+        cold.fault(Fault.header("Content-Type", "Application/vnd.oci.image.index.v1+JSON ; charset=utf-8").on(Kind.MANIFEST));
+        cold.forget();
+        assertEquals(MediaTypes.OCI_INDEX, mirror.head("/v2/library/parameters/manifests/1.0").header("Content-Type"));
+        assertEquals(0, cold.calls("GET", Kind.MANIFEST).size());
+    }
+
+    @Test
     void isWhatTheBodySaysAgainstTheRegistry() {
         for (String reference : List.of("1.0", Digest.ofSha256(bytes(INDEX_BODY)).value())) {
             cold.manifest("library/other", reference, MediaTypes.OCI_MANIFEST, bytes(INDEX_BODY));
@@ -159,13 +168,18 @@ class ManifestTypeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"another digest", "more than the payload and its signatures", "schema 2", "length beyond the end", "no signatures"})
+    @ValueSource(strings = {"another digest", "more than the payload and its signatures", "schema 2", "schema 2 in the part that was cut off", "length beyond the end", "no signatures"})
     void nothingElseMayHaveAnotherDigestThanThatOfItsBytes(String kind) {
         String payload = kind.equals("schema 2") ? SCHEMA_1.replace("\"schemaVersion\": 1", "\"schemaVersion\": 2") : SCHEMA_1;
         int end = payload.lastIndexOf("\n}");
+        String tail = ",\n   \"schemaVersion\": 2,\n   \"config\": {},\n   \"layers\": []\n}";
+        if (kind.startsWith("schema 2 in")) {
+            payload = payload.substring(0, end) + tail;
+        }
         byte[] body = switch (kind) {
             case "another digest" -> signed(payload.replace("amd64", "arm64"));
             case "more than the payload and its signatures" -> signed(payload, end, "\n}", ",\"fsLayers\":[]");
+            case "schema 2 in the part that was cut off" -> signed(payload, end, tail, "");
             case "length beyond the end" -> bytes(new String(signed(payload), StandardCharsets.UTF_8).replaceFirst("\"protected\": \"[^\"]*\"",
                     "\"protected\": \"" + base64("{\"formatLength\":99999,\"formatTail\":\"Cn0\"}") + "\""));
             case "no signatures" -> bytes(payload.substring(0, end) + ",\n   \"signatures\": []\n}");
