@@ -4,13 +4,14 @@
 packages=(
   docker-registry apache2-utils          # the registries, and htpasswd for the cold one
   docker.io containerd runc podman skopeo umoci # the clients
+  docker-compose                         # compose.yaml
   nginx wrk                              # what bench/ compares with, and by
   caddy openssl                          # TLS before the mirror, with nginx
   prometheus chromium                    # what watches it
   python3-venv                           # for the check of what is given to Kubernetes
   jq curl perl-base ca-certificates gzip
 )
-programs=(docker-registry htpasswd docker dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl perl)
+programs=(docker-registry htpasswd docker docker-compose dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl perl)
 
 install_packages() {
   if ((EUID != 0)); then

@@ -46,7 +46,7 @@ class FileThenStreamTest {
     private Wire start(boolean tls) throws IOException {
         TestCertificate certificate = TestTls.certificate();
         mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", "oci:" + folder, "HOT_BLOBS", "proxy", "HOT_RESPONSE_TIMEOUT", "20s",
-                "MIRROR_SERVER_IDLE_TIMEOUT", "1s",
+                "MIRROR_SERVER_IDLE_TIMEOUT", "1500ms",
                 "MIRROR_SERVER_TLS_CERTIFICATE", tls ? TestCertificate.write(folder, "tls.crt", certificate.pem()) : "",
                 "MIRROR_SERVER_TLS_KEY", tls ? TestCertificate.write(folder, "tls.key", certificate.keyPem()) : "");
         return tls ? new Wire(TestTls.context().getSocketFactory().createSocket("127.0.0.1", mirror.port())) : new Wire(mirror.port());
@@ -96,7 +96,7 @@ class FileThenStreamTest {
     private void slow(Slowness how, String path) {
         Fault fault = switch (how) {
             case DRIPS -> Fault.drip(Duration.ofMillis(4));
-            case STALLS -> Fault.spoil(answer -> answer.with(Manner.stall(998, Duration.ofMillis(1500))));
+            case STALLS -> Fault.spoil(answer -> answer.with(Manner.stall(998, Duration.ofMillis(2000))));
             case BEGINS_LATE -> Fault.delay(Duration.ofMillis(3000));
         };
         hot.fault(fault.where(call -> call.method().equals("GET") && call.path().equals(path)));
@@ -161,7 +161,7 @@ class FileThenStreamTest {
             if (pipelined) {
                 assertEquals(206, wire.answer().status());
             }
-            TimeUnit.MILLISECONDS.sleep(3000);
+            TimeUnit.MILLISECONDS.sleep(4000);
             assertTrue(wire.slowly(LARGE, 1_000_000, Duration.ZERO) < LARGE, "it was not cut");
         }
     }
