@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.testing.Call;
+import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestCertificate;
 import io.mirrorregistry.testing.TestProxy;
 import io.mirrorregistry.testing.TestRegistry;
@@ -66,6 +68,63 @@ class ProxyTest {
         // The proxy has never had to ask who we are.
         assertTrue(proxy.calls().stream().allMatch(call -> call.header("Proxy-Authorization") != null));
         assertTrue(hot.calls().stream().allMatch(call -> call.header("Proxy-Authorization") == null && call.header("Host").equals("registry.invalid:5000")));
+    }
+
+    /** Networks of docker and compose have such names. */
+    @ParameterizedTest
+    @ValueSource(strings = {"auto", "proxy"})
+    void callsAHostWithAnUnderscore(String blobs) {
+        TestRegistry hot = open(TestRegistry.start("hot").under("/base_1"));
+        Image image = hot.image("library/app", "1.0");
+        TestProxy proxy = open(TestProxy.start().alwaysTo(hot.port()));
+        TestMirror mirror = mirror("http://my_registry:5000/base_1", "http://" + proxy.host(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "ours", "HOT_BLOBS", blobs);
+        hot.requireBasic("reader", "ours");
+        assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+        assertArrayEquals(image.manifest(), mirror.get(image.pathByDigest()).body());
+        assertEquals(200, mirror.head(image.path()).status());
+        assertEquals(200, mirror.get("/v2/library/app/tags/list").status());
+        assertEquals(200, mirror.get("/v2/library/app/referrers/" + image.digest()).status());
+        assertEquals(200, mirror.get(image.path(image.layers().get(0))).status());
+        assertEquals(404, mirror.get("/v2/library/none/manifests/1.0").status());
+        // A redirect to the same host, of which the path alone is told, and one that tells all of it.
+        for (String location : List.of("/base_1/v2/library/app/manifests/1.0", "http://my_registry:5000/base_1/v2/library/app/manifests/1.0", "1.0")) {
+            hot.fault(Fault.redirect(307, location).path("/base_1/v2/library/app/manifests/moved"));
+            assertArrayEquals(image.manifest(), mirror.get("/v2/library/app/manifests/moved").body());
+            hot.heal();
+        }
+        assertTrue(hot.calls().stream().allMatch(call -> call.header("Host").equals("my_registry:5000")), hot.calls().toString());
+        assertTrue(mirror.management("/observe/health").text().contains("my_registry:5000"), mirror.management("/observe/health").text());
+        // To a storage with such a name.
+        hot.fault(Fault.redirect(307, "http://my_storage:9000/x_y?sig=a_b").on(Kind.BLOB));
+        hot.forget();
+        assertEquals(blobs.equals("auto") ? "http://my_storage:9000/x_y?sig=a_b" : null, mirror.get(image.path(image.config())).header("Location"));
+        List<Call> toStorage = hot.calls().stream().filter(call -> call.header("Host").equals("my_storage:9000")).toList();
+        assertEquals(blobs.equals("proxy"), !toStorage.isEmpty());
+        assertTrue(toStorage.stream().allMatch(call -> call.header("Authorization") == null));
+    }
+
+    @Test
+    void sendsClientsToAPublicUrlWithAnUnderscore() {
+        TestRegistry hot = open(TestRegistry.start("hot"));
+        Image image = hot.image("library/app", "1.0");
+        TestProxy proxy = open(TestProxy.start().alwaysTo(hot.port()));
+        TestMirror mirror = mirror("http://my_registry:5000", "http://" + proxy.host(), "HOT_PUBLIC_URL", "https://public_name.example.com/x");
+        assertEquals("https://public_name.example.com/x" + image.path(image.config()), mirror.get(image.path(image.config())).header("Location"));
+    }
+
+    @Test
+    void asksATokenServiceWhoseHostHasAnUnderscore() {
+        TestRegistry hot = open(TestRegistry.start("hot"));
+        Image image = hot.image("library/app", "1.0");
+        TokenService tokens = open(TokenService.start());
+        TestProxy proxy = open(TestProxy.start().alwaysTo(hot.port()));
+        tokens.calledAs("my_auth");
+        hot.requireBearer(tokens);
+        proxy.sends("my_auth", tokens.port());
+        TestMirror mirror = mirror("http://my_registry:5000", "http://" + proxy.host(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "ours", "HOT_TOKEN_HOSTS", "my_auth");
+        assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
+        assertTrue(tokens.calls().stream().allMatch(call -> call.header("Authorization") != null && call.header("Host").startsWith("my_auth:")));
+        assertTrue(tokens.issued() > 0);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.protocol.UrlHost;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.URLDecoder;
@@ -33,8 +34,8 @@ public record ProxySettings(String scheme, String host, int port, Credentials cr
             URI url = new URI(value);
             String scheme = url.getScheme() == null ? "" : url.getScheme().toLowerCase(Locale.ROOT);
             boolean bare = (url.getRawPath().isEmpty() || url.getRawPath().equals("/")) && url.getRawQuery() == null && url.getRawFragment() == null;
-            if ((scheme.equals("http") || scheme.equals("https")) && url.getHost() != null && url.getPort() > 0 && url.getPort() <= 65535 && bare) {
-                return new ProxySettings(scheme, url.getHost(), url.getPort(), credentials(url.getRawUserInfo()));
+            if ((scheme.equals("http") || scheme.equals("https")) && UrlHost.of(url) != null && UrlHost.port(url) > 0 && UrlHost.port(url) <= 65535 && bare) {
+                return new ProxySettings(scheme, UrlHost.of(url), UrlHost.port(url), credentials(UrlHost.userInfo(url)));
             }
         } catch (URISyntaxException | IllegalArgumentException | NullPointerException e) {
             // refused below

@@ -1,5 +1,6 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.protocol.UrlHost;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.InvalidPathException;
@@ -24,7 +25,7 @@ final class RegistryUrls {
 
     /** Returns whether a registry is Docker Hub itself, where images without a namespace are in {@code library/}. */
     static boolean isDockerHub(URI url) {
-        return DOCKER_HUB.contains(url.getHost().toLowerCase(Locale.ROOT));
+        return DOCKER_HUB.contains(UrlHost.of(url).toLowerCase(Locale.ROOT));
     }
 
     /**
@@ -62,13 +63,9 @@ final class RegistryUrls {
                         + name.substring(0, name.lastIndexOf('.')) + ".username and .password");
             }
             URI url = new URI(value);
-            String host = url.getRawAuthority() == null ? "" : url.getRawAuthority().replaceFirst(":[0-9]*$", "");
-            if (url.getHost() == null && host.indexOf('_') >= 0) {
-                throw values.invalid(name, "a host name has no underscore (" + host + "); give the registry another name, in compose a network alias");
-            }
             boolean http = "http".equalsIgnoreCase(url.getScheme()) || "https".equalsIgnoreCase(url.getScheme());
-            if (!http || url.getHost() == null || url.getRawQuery() != null || url.getRawFragment() != null
-                    || url.getPort() > 65535 || url.getPort() == 0) {
+            if (!http || UrlHost.of(url) == null || url.getRawQuery() != null || url.getRawFragment() != null
+                    || UrlHost.port(url) > 65535 || UrlHost.port(url) == 0) {
                 throw values.invalid(name, expected);
             }
             String path = url.getRawPath() == null ? "" : url.getRawPath();

@@ -1,5 +1,6 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.protocol.UrlHost;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -80,7 +81,7 @@ public final class SettingsReader {
         all.keySet().removeIf(name -> name.startsWith(StrategyKeys.STRATEGY + "."));
         all.put("mirror.server.calls-per-registry", String.valueOf(server.callsPerRegistry()));
         for (RegistrySettings registry : registries.values()) {
-            all.put(RegistryKey.PREFIX + registry.name() + ".url", registry.isFolder() ? "" : registry.url().toString());
+            all.put(RegistryKey.PREFIX + registry.name() + ".url", registry.isFolder() ? "" : UrlHost.standIn(registry.url()).toString());
         }
         return all;
     }

@@ -209,8 +209,16 @@ class SettingsReaderTest {
         "mirror.registry.hot.url | https://example.com/{{x}} | no URL of a registry",
         "mirror.registry.manifest.url | https://example.com | a step of the name manifest",
         "mirror.server.calls-per-registry | 201 | number from 1 to 200",
-        "mirror.registry.hot.url | http://my_registry:5000 | a host name has no underscore (my_registry)",
-        "mirror.registry.hot.public-url | https://my_registry.example.com/x | a host name has no underscore (my_registry.example.com)",
+        "mirror.registry.hot.url | http://my_registry:99999 | no URL of a registry",
+        "mirror.registry.hot.url | http://my_registry:0 | no URL of a registry",
+        "mirror.registry.hot.url | http://my_registry: | no URL of a registry",
+        "mirror.registry.hot.url | http://my_registry:x | no URL of a registry",
+        "mirror.registry.hot.url | http://my_registry..x:5000 | no URL of a registry",
+        "mirror.registry.hot.url | http://-my_registry:5000 | no URL of a registry",
+        "mirror.registry.hot.url | http://my_registry?x=1 | no URL of a registry",
+        "mirror.registry.hot.url | http://me@my_registry:5000 | an account does not belong into a URL",
+        "mirror.registry.hot.public-url | https://my_registry.example.com/v2 | leave out /v2",
+        "mirror.registry.hot.proxy | http://my_proxy | no URL of a proxy",
         "mirror.registry.hot.url | https://example.com:99999 | no URL of a registry",
         "mirror.registry.hot.url | https://example.com/v2/ | leave out /v2",
         "mirror.registry.cold.public-url | example | no URL of a registry",
@@ -395,6 +403,24 @@ class SettingsReaderTest {
         environment.put("MIRROR_REGISTRY_HOT_PROXY", "HTTP://me:a%40b%3a+@proxy.example.com:3128/");
         assertEquals(new ProxySettings("http", "proxy.example.com", 3128, new Credentials("me", "a@b:+")), read().registries().get("hot").proxy());
         assertNull(read().registries().get("cold").proxy());
+    }
+
+    /** docker and compose make such names. */
+    @Test
+    void takesHostNamesWithUnderscores() throws Exception {
+        environment.put("MIRROR_REGISTRY_HOT_URL", "HTTP://My_Registry:5000/base/");
+        environment.put("MIRROR_REGISTRY_HOT_PUBLIC_URL", "https://_my_.example.com_/x");
+        environment.put("MIRROR_REGISTRY_HOT_TOKEN_HOSTS", "My_Auth, other");
+        environment.put("MIRROR_REGISTRY_HOT_PROXY", "http://me:a%40b@my_proxy:3128/");
+        environment.put("MIRROR_REGISTRY_COLD_URL", "http://registry_1");
+        RegistrySettings hot = read().registries().get("hot");
+        assertEquals("http://My_Registry:5000/base", hot.url().toString());
+        assertEquals("https://_my_.example.com_/x", hot.publicUrl().toString());
+        assertEquals(List.of("my_auth", "other"), hot.tokenHosts());
+        assertEquals(new ProxySettings("http", "my_proxy", 3128, new Credentials("me", "a@b")), hot.proxy());
+        assertFalse(hot.library());
+        assertEquals("http://host-MyuRegistry.invalid:5000/base", read().placeholders().get("mirror.registry.hot.url"));
+        assertEquals("http://host-registryu1.invalid", read().placeholders().get("mirror.registry.cold.url"));
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.mirrorregistry.testing;
 
+import io.mirrorregistry.protocol.UrlHost;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,6 +13,8 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** An HTTP proxy on a free port of 127.0.0.1: tunnels for CONNECT, and forwards absolute addresses, a connection for each. */
@@ -22,6 +25,7 @@ public final class TestProxy implements AutoCloseable {
     private final List<Call> calls = new CopyOnWriteArrayList<>();
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
     private volatile String authorization;
+    private final Map<String, Integer> ports = new ConcurrentHashMap<>();
     private volatile int only;
     private volatile int refused;
 
@@ -60,6 +64,12 @@ public final class TestProxy implements AutoCloseable {
     /** Goes to this port of 127.0.0.1, whatever host it is asked for. */
     public TestProxy alwaysTo(int port) {
         only = port;
+        return this;
+    }
+
+    /** Goes to this port of 127.0.0.1 where it is asked for this host. */
+    public TestProxy sends(String host, int port) {
+        ports.put(host, port);
         return this;
     }
 
@@ -148,7 +158,9 @@ public final class TestProxy implements AutoCloseable {
     }
 
     private Socket connect(URI target) throws IOException {
-        Socket socket = new Socket(only > 0 ? "127.0.0.1" : target.getHost(), only > 0 ? only : target.getPort());
+        Integer port = ports.get(UrlHost.of(target));
+        int to = port == null ? only : port;
+        Socket socket = new Socket(to > 0 ? "127.0.0.1" : target.getHost(), to > 0 ? to : target.getPort());
         sockets.add(socket);
         return socket;
     }

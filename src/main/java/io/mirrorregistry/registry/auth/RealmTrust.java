@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry.auth;
 
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.protocol.UrlHost;
 import java.net.URI;
 import java.util.Locale;
 import org.apache.hc.client5.http.psl.PublicSuffixMatcher;
@@ -26,11 +27,11 @@ final class RealmTrust {
 
     /** Returns whether the host may see our credentials over https. */
     boolean isTrustedHost(URI realm) {
-        if (realm.getHost() == null) {
+        if (UrlHost.of(realm) == null) {
             return false;
         }
-        String host = realm.getHost().toLowerCase(Locale.ROOT);
-        String own = registry.url().getHost().toLowerCase(Locale.ROOT);
+        String host = UrlHost.of(realm).toLowerCase(Locale.ROOT);
+        String own = UrlHost.of(registry.url()).toLowerCase(Locale.ROOT);
         return host.equals(own) || registry.tokenHosts().contains(host) || sameDomain(host, own);
     }
 

@@ -2,6 +2,7 @@ package io.mirrorregistry.registry.auth;
 
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.protocol.UrlHost;
 import io.mirrorregistry.registry.CutOffEntity;
 import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.RegistryAnswers;
@@ -153,7 +154,7 @@ final class TokenExchange {
     private URI resolve(URI from, String location) throws RegistryTroubleException {
         try {
             URI next = from.resolve(new URI(location));
-            if (next.getHost() != null && ("http".equalsIgnoreCase(next.getScheme()) || "https".equalsIgnoreCase(next.getScheme()))) {
+            if (UrlHost.of(next) != null && ("http".equalsIgnoreCase(next.getScheme()) || "https".equalsIgnoreCase(next.getScheme()))) {
                 return next;
             }
         } catch (URISyntaxException e) {
@@ -191,10 +192,10 @@ final class TokenExchange {
     private void warn(URI uri) {
         if (trust.isTrustedHost(uri) && "http".equalsIgnoreCase(uri.getScheme())) {
             LOG.warn("{}: the token service {} is asked anonymously because its address is http while the registry is https; "
-                    + "correct the realm in the registry's own settings", registry.name(), uri.getHost());
+                    + "correct the realm in the registry's own settings", registry.name(), UrlHost.of(uri));
         } else {
             LOG.warn("{}: its token service {} is not on the registry's domain and is asked anonymously; if it may see the "
-                    + "account, name it in mirror.registry.{}.token-hosts", registry.name(), uri.getHost(), registry.name());
+                    + "account, name it in mirror.registry.{}.token-hosts", registry.name(), UrlHost.of(uri), registry.name());
         }
     }
 
@@ -207,6 +208,6 @@ final class TokenExchange {
     }
 
     RegistryTroubleException trouble(URI uri, String what) {
-        return new RegistryTroubleException(registry.name(), "token service " + uri.getHost() + ": " + what);
+        return new RegistryTroubleException(registry.name(), "token service " + UrlHost.of(uri) + ": " + what);
     }
 }

@@ -3,6 +3,7 @@ package io.mirrorregistry.registry.auth;
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.protocol.UrlHost;
 import io.mirrorregistry.registry.CallFailures;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -76,12 +77,12 @@ public final class TokenService {
             throw e;
         } catch (IOException e) {
             URI at = exchange.last() == null ? realm : exchange.last();
-            throw new RegistryTroubleException(registry.name(), "token service " + at.getHost() + ": " + CallFailures.describe(e, registry.proxy()),
+            throw new RegistryTroubleException(registry.name(), "token service " + UrlHost.of(at) + ": " + CallFailures.describe(e, registry.proxy()),
                     CallFailures.kind(e), null);
         } finally {
             metrics.askedForToken(registry.name(), came);
             // Without a request's id: one token is for all that wait for it.
-            LOG.debug("{}: token service {} for {}: {} in {} ms", registry.name(), realm.getHost(), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
+            LOG.debug("{}: token service {} for {}: {} in {} ms", registry.name(), UrlHost.of(realm), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
                     TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
         }
     }
@@ -132,7 +133,7 @@ public final class TokenService {
         try {
             URI address = realm == null || realm.isBlank() ? null : registry.url().resolve(new URIBuilder(realm.strip()).build());
             boolean http = address != null && ("http".equalsIgnoreCase(address.getScheme()) || "https".equalsIgnoreCase(address.getScheme()));
-            if (http && address.getHost() != null && !address.getHost().isEmpty()) {
+            if (http && UrlHost.of(address) != null && !UrlHost.of(address).isEmpty()) {
                 return new URIBuilder(address).setUserInfo((String) null).setFragment(null).build();
             }
         } catch (URISyntaxException e) {
@@ -142,7 +143,7 @@ public final class TokenService {
     }
 
     private RegistryTroubleException rejected(TokenExchange.Reply reply, Credentials credentials) {
-        return new RegistryTroubleException(registry.name(), "token service " + reply.from().getHost() + " answered " + reply.status()
+        return new RegistryTroubleException(registry.name(), "token service " + UrlHost.of(reply.from()) + " answered " + reply.status()
                 + (reply.status() == 401 && credentials != null ? "; check the username and password" : ""),
                 RegistryAnswers.kind(reply.status()), reply.retryAfter());
     }

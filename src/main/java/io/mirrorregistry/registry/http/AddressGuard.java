@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry.http;
 
 import io.mirrorregistry.config.Networks;
+import io.mirrorregistry.protocol.UrlHost;
 import io.mirrorregistry.registry.AddressPlace;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.RefusedAddressException;
@@ -49,7 +50,7 @@ public final class AddressGuard implements DnsResolver, ExecChainHandler {
     public AddressGuard(URI url, MirrorIdentity self, DnsResolver dns) {
         this.self = self;
         this.dns = dns;
-        this.ownHost = bare(url.getHost());
+        this.ownHost = bare(UrlHost.of(url));
         this.ownPort = RegistryClient.port(url);
     }
 

@@ -2,6 +2,7 @@ package io.mirrorregistry.registry.http;
 
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.UrlHost;
 import java.net.URI;
 import java.util.Locale;
 
@@ -19,7 +20,7 @@ record Location(String scheme, String host, int port, String target) {
 
     static Location of(URI uri) {
         String query = uri.getRawQuery() == null ? "" : "?" + uri.getRawQuery();
-        return new Location(uri.getScheme().toLowerCase(Locale.ROOT), uri.getHost(), uri.getPort(), uri.getRawPath() + query);
+        return new Location(uri.getScheme().toLowerCase(Locale.ROOT), UrlHost.of(uri), UrlHost.port(uri), uri.getRawPath() + query);
     }
 
     /** Returns the path, without the query. */

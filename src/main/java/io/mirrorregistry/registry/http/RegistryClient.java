@@ -7,6 +7,7 @@ import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.UrlHost;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.CallFailures;
 import io.mirrorregistry.registry.Caller;
@@ -30,6 +31,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
@@ -95,12 +97,17 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
      * @param self what is never called, and what the calls carry
      */
     public RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self) {
+        this(registry, connections, metrics, self, SystemDefaultDnsResolver.INSTANCE);
+    }
+
+    /** @param dns looks names up */
+    RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self, DnsResolver dns) {
         this.registry = registry;
         this.metrics = metrics;
         this.base = registry.url();
         this.own = Location.of(base);
         this.anonymous = anonymous(registry);
-        AddressGuard guard = new AddressGuard(registry.url(), self, SystemDefaultDnsResolver.INSTANCE);
+        AddressGuard guard = new AddressGuard(registry.url(), self, dns);
         PoolingHttpClientConnectionManager pool = HttpClients.pool(registry, connections, guard);
         this.http = HttpClients.create(registry, pool, guard, self);
         metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
@@ -389,15 +396,16 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     }
 
     static int port(URI uri) {
-        if (uri.getPort() >= 0) {
-            return uri.getPort();
+        if (UrlHost.port(uri) >= 0) {
+            return UrlHost.port(uri);
         }
         return "https".equalsIgnoreCase(uri.getScheme()) ? 443 : 80;
     }
 
     private URI uri(ClassicHttpRequest request) throws RegistryTroubleException {
         try {
-            return request.getUri();
+            // Camel calls a stand-in where the host has an underscore.
+            return UrlHost.original(request.getUri(), base);
         } catch (URISyntaxException e) {
             throw new RegistryTroubleException(registry.name(), "a call without a usable address: " + request.getPath());
         }

@@ -16,10 +16,16 @@ import io.mirrorregistry.testing.Answer;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.TestRegistry;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,6 +57,36 @@ class RegistryClientTest {
             hot.shutDown();
         }
         assertTrue(troubles > 0, "the deadline never ended");
+    }
+
+    /** A name as in networks of docker, straight and without a proxy. */
+    @Test
+    void connectsToAHostWithAnUnderscore() throws IOException {
+        try (TestRegistry registry = TestRegistry.start()) {
+            registry.calledAs("My_registry");
+            List<String> asked = new ArrayList<>();
+            DnsResolver names = new DnsResolver() {
+                @Override
+                public InetAddress[] resolve(String host) {
+                    asked.add(host);
+                    return new InetAddress[] {InetAddress.getLoopbackAddress()};
+                }
+
+                @Override
+                public String resolveCanonicalHostname(String host) {
+                    return host;
+                }
+            };
+            RegistryClient hot = new RegistryClient(settings(registry, Duration.ofSeconds(5)), 10, new Metrics(new SimpleMeterRegistry()), new MirrorIdentity(), names);
+            assertEquals(200, ask(hot));
+            registry.fault(Fault.redirect(307, "http://my_registry:" + registry.port() + "/v2/").times(1));
+            assertEquals(200, ask(hot));
+            // To another name that leads to this machine as well.
+            registry.fault(Fault.redirect(307, "http://other_name:" + registry.port() + "/v2/").times(1));
+            assertEquals(200, ask(hot));
+            assertEquals(Set.of("my_registry", "other_name"), asked.stream().map(host -> host.toLowerCase(Locale.ROOT)).collect(Collectors.toSet()));
+            hot.shutDown();
+        }
     }
 
     private static RegistryClient client(TestRegistry registry) {
