@@ -27,8 +27,6 @@ public final class ReferrersStep extends ListStep {
     private static final String MANIFESTS = "manifests";
     private static final String DIGEST = "digest";
 
-    /** The variable that tells whether the referrers API itself is asked, rather than the tag for registries that have not got it. */
-    private static final String API = "api";
     /** The variable that tells whether some entries are referrers only if they are no parts of the subject. */
     private static final String DOUBT = "doubt";
 
@@ -37,16 +35,8 @@ public final class ReferrersStep extends ListStep {
         return MediaTypes.OCI_INDEX;
     }
 
-    /** Prepares the call for the first page. */
-    @Override
-    @Step(needs = "target", sets = {"call", "list", "more", "page", "api"})
-    public void prepare(Exchange exchange) {
-        super.prepare(exchange);
-        exchange.setVariable(API, true);
-    }
-
     /** Prepares the call for what clients write where a registry has no referrers API: the tag {@code sha256-<hex>}. */
-    @Step(needs = "target", sets = {"call", "api"})
+    @Step(needs = "target", sets = "call")
     public void prepareTag(Exchange exchange) {
         Digest subject = subject(exchange);
         String tag = subject.algorithm() + "-" + subject.hex();
@@ -55,13 +45,12 @@ public final class ReferrersStep extends ListStep {
     }
 
     /** Prepares the call for the manifest that the referrers would refer to. */
-    @Step(needs = "target", sets = {"call", "api"})
+    @Step(needs = "target", sets = "call")
     public void prepareSubject(Exchange exchange) {
         manifest(exchange, subject(exchange));
     }
 
     private static void manifest(Exchange exchange, Reference reference) {
-        exchange.setVariable(API, false);
         Pull.of(exchange).call(Call.get(ApiPath.manifest(Pull.of(exchange).pathThere().repository(), reference), MediaTypes.ANY_MANIFEST));
     }
 
