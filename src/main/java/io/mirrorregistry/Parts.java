@@ -144,7 +144,8 @@ final class Parts implements AutoCloseable {
         MemoryBudget memory = MemoryBudget.beside(settings.cache().size());
         EventLoopFastPath fastPath = new EventLoopFastPath(cache::guess);
         metrics.fastPath(fastPath::isOn);
-        beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, new ClientsEngine(settings.server().port(), workers, memory, fastPath, live));
+        beans.bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME,
+                new ClientsEngine(settings.server().port(), workers, memory, settings.server().answerTime(), fastPath, live));
         Map<String, FolderRegistry> folderSteps = new LinkedHashMap<>();
         folders.keySet().forEach(name -> folderSteps.put(name, beans.lookupByNameAndType(name + ".folder", FolderRegistry.class)));
         return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps, memory), namespaces);

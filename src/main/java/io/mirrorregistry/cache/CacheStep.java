@@ -11,6 +11,7 @@ import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -67,7 +69,7 @@ public final class CacheStep {
         /** Shares the answer with the requests that wait for it. */
         private void share(Object found) {
             if (flight != null) {
-                flight.end(new SingleFlight.Outcome<>(found, List.of()));
+                flight.end(SingleFlight.Outcome.of(found));
             }
         }
     }
@@ -156,14 +158,14 @@ public final class CacheStep {
         if (other != null) {
             metrics.lookedUp(key.kind().asked(), Metrics.Lookup.JOINED);
             CompletableFuture<Void> next = new OnWorker(workers);
-            other.outcome().whenComplete((outcome, never) -> workers.execute(() -> follow(exchange, key, outcome, next)));
+            inTime(exchange, other.outcome()).whenComplete((outcome, late) -> workers.execute(() -> follow(exchange, key, outcome, next)));
             return next;
         }
         lead(exchange, key, own);
         // Another flight may have ended since the first look.
         found = find(key);
         if (found != null) {
-            own.end(new SingleFlight.Outcome<>(found, List.of()));
+            own.end(SingleFlight.Outcome.of(found));
             metrics.lookedUp(key.kind().asked(), Metrics.Lookup.HIT);
             return take(exchange, found);
         }
@@ -242,13 +244,39 @@ public final class CacheStep {
         return CompletableFuture.failedFuture((Exception) failures.get(failures.size() - 1));
     }
 
-    /** Does with one client what came of another's flight. */
+    /** Returns the outcome, or a failure at the end of this client's own time for an answer. */
+    private static CompletableFuture<SingleFlight.Outcome<Object>> inTime(Exchange exchange, CompletableFuture<SingleFlight.Outcome<Object>> outcome) {
+        AnswerTime time = Pull.of(exchange).answerTime();
+        return time == null ? outcome : outcome.copy().orTimeout(Math.max(0, time.left()), TimeUnit.NANOSECONDS);
+    }
+
+    /** Answers a client whose time is over before another's flight is. */
+    private CompletableFuture<Void> late(Exchange exchange, CacheKey key) {
+        KeptManifest last = key.isManifest() && manifests.mayBeStale() ? manifests.stale(key) : null;
+        if (last != null) {
+            metrics.lookedUp(key.kind().asked(), Metrics.Lookup.STALE);
+            return take(exchange, new Stale(last));
+        }
+        Pull pull = Pull.of(exchange);
+        String registry = pull.plan().targets().isEmpty() ? Pull.NOBODY : pull.plan().targets().get(0).registry();
+        return fail(exchange, List.of(new RegistryTroubleException(registry, pull.request().path()
+                + " was not asked: what another client asked for did not arrive within the time for an answer", RegistryTroubleException.Kind.NOT_ASKED, null)));
+    }
+
+    /**
+     * Does with one client what came of another's flight.
+     *
+     * @param outcome null where this client's time was over first
+     */
     private void follow(Exchange exchange, CacheKey key, SingleFlight.Outcome<Object> outcome, CompletableFuture<Void> next) {
         CompletableFuture<Void> taken;
         try {
-            if (outcome.found() != null) {
+            AnswerTime time = Pull.of(exchange).answerTime();
+            if (outcome == null) {
+                taken = late(exchange, key);
+            } else if (outcome.found() != null) {
                 taken = take(exchange, outcome.found());
-            } else if (!outcome.failures().isEmpty()) {
+            } else if (!outcome.failures().isEmpty() && !(outcome.late() && time != null && time.isYoung())) {
                 taken = fail(exchange, outcome.failures());
             } else {
                 taken = recall(exchange, key);
@@ -278,7 +306,8 @@ public final class CacheStep {
                 // The step keepLength has no effect on a blob that was streamed.
                 keepLength(exchange);
             }
-            flight.end(new SingleFlight.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of()));
+            flight.end(new SingleFlight.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of(),
+                    pull.answerTime() != null && pull.answerTime().isOver()));
         });
     }
 

@@ -18,8 +18,13 @@ final class SingleFlight<T> {
      *
      * @param found what was found; null for nothing
      * @param failures why the registries could not serve; empty as well where the leader ended without a result
+     * @param late whether the leader's time for an answer was over, so that another client's time may lead further
      */
-    record Outcome<T>(T found, List<Exception> failures) {
+    record Outcome<T>(T found, List<Exception> failures, boolean late) {
+
+        static <T> Outcome<T> of(T found) {
+            return new Outcome<>(found, List.of(), false);
+        }
     }
 
     /** One leader's flight. */

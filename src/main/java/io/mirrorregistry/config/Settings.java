@@ -57,6 +57,7 @@ public record Settings(
      * @param workers how many requests are worked on at a time
      * @param requests how many requests there may be at a time, those included that wait
      * @param queueTime how long a request may wait for a worker
+     * @param answerTime how long it may take from the arrival of a request to the head of its response
      * @param callsPerRegistry how many of them may wait for one registry at a time
      * @param idleTimeout how long a connection may be idle
      * @param headTimeout how long a request head may take from its first byte to its last
@@ -69,7 +70,7 @@ public record Settings(
      * @param tls with what clients are served TLS; null for plain http
      * @param trustedProxies which proxies are believed when they say whom they ask for
      */
-    public record ServerSettings(int port, int workers, int requests, Duration queueTime, int callsPerRegistry, Duration idleTimeout,
+    public record ServerSettings(int port, int workers, int requests, Duration queueTime, Duration answerTime, int callsPerRegistry, Duration idleTimeout,
             Duration headTimeout, int maxRequestLine, int maxHeaders, int maxHeaderLines, int maxConnections, int maxPipelined, Duration shutdownTimeout, TlsSettings tls, Networks trustedProxies) {
     }
 

@@ -126,6 +126,7 @@ public final class SettingsReader {
                 workers,
                 values.number("mirror.server.requests", workers, 1_000_000),
                 values.duration("mirror.server.queue-time"),
+                values.duration("mirror.server.answer-time"),
                 values.value("mirror.server.calls-per-registry").isEmpty() ? callsPerRegistry(workers, registries)
                         : values.number("mirror.server.calls-per-registry", 1, workers),
                 values.duration("mirror.server.idle-timeout"),

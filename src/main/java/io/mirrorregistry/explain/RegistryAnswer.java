@@ -32,7 +32,7 @@ record RegistryAnswer(Plan.Target target, String breaker, int status, String dig
                 : new RegistryTroubleException(target.registry(), "its circuit breaker is open", RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
-    /** Returns the registry's part in a client's response: "hot is in trouble (no answer in time)". */
+    /** Returns the registry's part in a client's response: "hot is in trouble (timed out after 8 s)". */
     String part() {
         Exception failed = failureOfClient();
         if (failed == null) {

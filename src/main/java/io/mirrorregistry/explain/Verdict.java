@@ -14,7 +14,7 @@ import java.util.List;
  *
  * @param status the HTTP status
  * @param from the registry that serves, or {@code memory}; null for neither
- * @param why the reason, beginning with the status: "503: hot is in trouble (no answer in time) and cold has not got it"
+ * @param why the reason, beginning with the status: "503: hot is in trouble (timed out after 8 s) and cold has not got it"
  * @param next what a client gets once memory has forgotten; null if this is not from memory
  */
 record Verdict(int status, String from, String why, Verdict next) {

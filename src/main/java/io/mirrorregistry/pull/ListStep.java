@@ -4,6 +4,7 @@ import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.SizeLimits;
+import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -42,10 +43,17 @@ abstract class ListStep {
         /** Of referrers only: entries of the registry that is asked which may be parts of the subject. */
         final Map<String, Object> doubtful = new LinkedHashMap<>();
         private final List<String> registries = new ArrayList<>(2);
+        /** The registry whose page was added last; null before. */
+        String last;
         final Set<String> asked = new HashSet<>();
         int pages;
         private long start;
         private long bytes;
+
+        /** Returns whether no entry of any registry was gathered. */
+        boolean isEmpty() {
+            return entries.isEmpty();
+        }
     }
 
     /** Prepares the call for the first page. */
@@ -76,6 +84,7 @@ abstract class ListStep {
             throw Pull.of(exchange).trouble("with a list that does not end");
         }
         add(exchange, body);
+        gathered.last = Pull.of(exchange).registry().name();
         String next = nextPage(exchange);
         if (next != null && (next.isEmpty() || !gathered.asked.add(next))) {
             throw Pull.of(exchange).trouble("with a link to a next page that leads nowhere");
@@ -140,9 +149,14 @@ abstract class ListStep {
         return MediaTypes.JSON;
     }
 
-    /** Throws the last failure if no registry gave a list. */
+    /** Throws the last failure if no registry gave a list; pages that came before the time for an answer was over are better than none. */
     final void requireAnswer(Exchange exchange) throws NotHereException, RegistryTroubleException {
-        if (gathered(exchange).registries.isEmpty()) {
+        Gathered gathered = gathered(exchange);
+        AnswerTime time = Pull.of(exchange).answerTime();
+        if (gathered.registries.isEmpty() && time != null && time.isOver() && !gathered.isEmpty()) {
+            gathered.registries.add(gathered.last);
+        }
+        if (gathered.registries.isEmpty()) {
             Pull.of(exchange).throwLastFailure();
         }
     }

@@ -108,6 +108,7 @@ public final class ReferrersStep extends ListStep {
                 gathered.doubtful.put(descriptor.getString(DIGEST), descriptor);
             }
         }
+        gathered.last = Pull.of(exchange).registry().name();
         exchange.setVariable(DOUBT, !gathered.doubtful.isEmpty());
         if (gathered.doubtful.isEmpty()) {
             end(exchange);

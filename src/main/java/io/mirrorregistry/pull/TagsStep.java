@@ -76,6 +76,11 @@ public final class TagsStep extends ListStep {
             most = page.limit() < 0 ? Long.MAX_VALUE : page.limit() + 1L;
         }
 
+        @Override
+        boolean isEmpty() {
+            return smallest.isEmpty();
+        }
+
         boolean isPart() {
             return most < Long.MAX_VALUE;
         }

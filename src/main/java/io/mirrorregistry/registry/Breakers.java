@@ -74,14 +74,14 @@ public final class Breakers {
         return answer instanceof RegistryTroubleException trouble && trouble.kind() == RegistryTroubleException.Kind.OUTAGE;
     }
 
-    /** Returns the registry's answer among the causes, since Camel wraps exceptions; null where the registry gave none. */
+    /** Returns the registry's answer among the causes, since Camel wraps exceptions; null where the registry gave none, or had no time for one. */
     private static Exception answer(Throwable failure) {
         Throwable cause = failure;
         for (int i = 0; cause != null && i < MOST_CAUSES; i++, cause = cause.getCause()) {
             if (cause instanceof NotHereException missing) {
                 return missing;
             } else if (cause instanceof RegistryTroubleException trouble) {
-                return trouble.kind() == RegistryTroubleException.Kind.NOT_ASKED ? null : trouble;
+                return trouble.kind() == RegistryTroubleException.Kind.NOT_ASKED || trouble.kind() == RegistryTroubleException.Kind.CUT_SHORT ? null : trouble;
             }
         }
         return null;

@@ -17,6 +17,7 @@ public class CallContext implements AutoCloseable {
     private final boolean ownId;
     private MirrorIdentity underWay;
     private String passed;
+    private AnswerTime answerTime;
     private String plannedRegistry;
     private Registry registry;
     private Call call;
@@ -67,6 +68,18 @@ public class CallContext implements AutoCloseable {
 
     public final void passed(String mirrors) {
         this.passed = mirrors;
+    }
+
+    /** Returns the time until the head of the response has to be out; null where no client waits for it. */
+    public final AnswerTime answerTime() {
+        return answerTime;
+    }
+
+    public final void answerTime(AnswerTime time) {
+        this.answerTime = time;
+        if (share != null) {
+            share.until(time.end());
+        }
     }
 
     /** Returns the memory that responses may take; null for no bound. */

@@ -18,9 +18,16 @@ public final class CallFailures {
     private CallFailures() {
     }
 
-    /** @param proxy by way of which the call was made; null for straight */
-    public static String describe(Exception e, ProxySettings proxy) {
-        return describe(e) + (proxy == null ? "" : " (by way of the proxy " + proxy.host() + ":" + proxy.port() + ")");
+    /**
+     * @param proxy by way of which the call was made; null for straight
+     * @param time the time of the call
+     */
+    public static String describe(Exception e, ProxySettings proxy, CallTime time) {
+        return (isTimeout(e) ? time.timedOut() : describe(e)) + (proxy == null ? "" : " (by way of the proxy " + proxy.host() + ":" + proxy.port() + ")");
+    }
+
+    private static boolean isTimeout(Exception e) {
+        return e instanceof SocketTimeoutException && !(e instanceof ConnectTimeoutException) || e instanceof RequestFailedException;
     }
 
     /** Returns what a failed call says of the registry. One that names an address that is not called may do well with others. */
@@ -33,8 +40,8 @@ public final class CallFailures {
             return "connect timed out";
         } else if (e instanceof ConnectionRequestTimeoutException) {
             return "no connection free in time";
-        } else if (e instanceof SocketTimeoutException || e instanceof RequestFailedException) {
-            return "no answer in time";
+        } else if (isTimeout(e)) {
+            return "timed out";
         } else if (e instanceof RefusedAddressException) {
             return e.getMessage();
         } else if (e instanceof UnknownHostException) {

@@ -3,6 +3,7 @@ package io.mirrorregistry.registry;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.SocketTimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.io.entity.HttpEntityWrapper;
@@ -14,14 +15,14 @@ import org.apache.hc.core5.http.io.entity.HttpEntityWrapper;
 public final class CutOffEntity extends HttpEntityWrapper {
 
     private final Runnable cutOff;
-    private final Runnable done;
+    private final Deadlines.Deadline done;
     private CutOffStream content;
 
     /**
      * @param cutOff closes the connection
-     * @param done is run when the body has ended or was closed
+     * @param done the deadline for the body, which is called off when the body has ended or was closed
      */
-    public CutOffEntity(HttpEntity entity, Runnable cutOff, Runnable done) {
+    public CutOffEntity(HttpEntity entity, Runnable cutOff, Deadlines.Deadline done) {
         super(entity);
         this.cutOff = cutOff;
         this.done = done;
@@ -53,20 +54,32 @@ public final class CutOffEntity extends HttpEntityWrapper {
 
         @Override
         public int read() throws IOException {
-            int b = in.read();
-            if (b < 0) {
-                ended = true;
+            try {
+                return noted(in.read());
+            } catch (IOException e) {
+                throw inTime(e);
             }
-            return b;
         }
 
         @Override
         public int read(byte[] bytes, int offset, int length) throws IOException {
-            int count = in.read(bytes, offset, length);
-            if (count < 0) {
+            try {
+                return noted(in.read(bytes, offset, length));
+            } catch (IOException e) {
+                throw inTime(e);
+            }
+        }
+
+        private int noted(int read) {
+            if (read < 0) {
                 ended = true;
             }
-            return count;
+            return read;
+        }
+
+        /** Returns a timeout for what the HTTP client tells of a connection that the deadline has closed. */
+        private IOException inTime(IOException failure) {
+            return done.hasEnded() ? new SocketTimeoutException("the body's deadline") : failure;
         }
 
         /** Returns the same stream for one who closes it: from now on, closing this one has no effect. */

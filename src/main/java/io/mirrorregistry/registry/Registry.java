@@ -10,6 +10,7 @@ import io.mirrorregistry.work.MemoryBudget;
 import io.mirrorregistry.work.OnWorker;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
@@ -146,6 +147,9 @@ public final class Registry {
         if (context.passed() != null) {
             message.setHeader(HttpHeaders.VIA, context.passed());
         }
+        if (context.answerTime() != null) {
+            message.setHeader(AnswerTime.HEADER, context.answerTime().text());
+        }
         return OnWorker.now(workers);
     }
 
@@ -231,7 +235,8 @@ public final class Registry {
     private void receive(CallContext context, Message message, InputStream stream) throws RegistryTroubleException {
         Call call = context.call();
         if (call.path().kind() != ApiPath.Kind.BLOB) {
-            message.setBody(read(call, stream, RegistryAnswers.contentLength(message), context.share()));
+            CallTime time = new CallTime(settings.responseTimeout(), context.answerTime());
+            message.setBody(read(call, stream, RegistryAnswers.contentLength(message), context.share(), time));
         } else if (stream instanceof CutOffEntity.CutOffStream body) {
             // The circuit breaker works on a copy of the exchange, at the end of which Camel closes what has not been read.
             InputStream detached = body.detach();
@@ -240,7 +245,7 @@ public final class Registry {
         }
     }
 
-    private byte[] read(Call call, InputStream stream, long length, MemoryBudget.Share share) throws RegistryTroubleException {
+    private byte[] read(Call call, InputStream stream, long length, MemoryBudget.Share share, CallTime time) throws RegistryTroubleException {
         int most = call.path().kind() == ApiPath.Kind.TAGS ? SizeLimits.TAG_LIST_BYTES : SizeLimits.MANIFEST_BYTES;
         try (stream) {
             if (length > most) {
@@ -258,6 +263,8 @@ public final class Registry {
             return bytes;
         } catch (RegistryTroubleException e) {
             throw e;
+        } catch (SocketTimeoutException e) {
+            throw new RegistryTroubleException(name(), call + " was answered with a body that " + time.timedOut(), time.outage(), null);
         } catch (IOException e) {
             throw brokenOff(call);
         }

@@ -14,8 +14,10 @@ public final class RegistryTroubleException extends IOException {
         THROTTLED,
         /** It, or its token service, refused this call; others may do well. */
         REFUSED,
-        /** It was not asked, as it failed too often or too many calls were under way. */
-        NOT_ASKED;
+        /** It was not asked: it failed too often, too many calls were under way, or the time for the answer was over. */
+        NOT_ASKED,
+        /** The time for the answer ended before it had a fair part of its own. */
+        CUT_SHORT;
 
         /** Returns its name in metrics. */
         public String label() {

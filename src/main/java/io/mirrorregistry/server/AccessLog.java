@@ -2,11 +2,13 @@ package io.mirrorregistry.server;
 
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.Handler;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -73,9 +75,11 @@ final class AccessLog implements Handler<RoutingContext> {
          * Makes what the mirror knows of the request, which the line tells at the end.
          *
          * @param share the memory that responses may take
+         * @param answerTime how long it may take from the arrival of the request to the head of its response
          */
-        Pull pull(MemoryBudget.Share share) {
+        Pull pull(MemoryBudget.Share share, Duration answerTime) {
             Pull begun = new Pull(request, response, id, !idGiven, share);
+            begun.answerTime(AnswerTime.of(start, answerTime));
             begun.clientAddress(clientAddress());
             pull = begun;
             // A client can leave before a worker has begun with its request.

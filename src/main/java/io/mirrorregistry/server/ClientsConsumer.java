@@ -13,6 +13,7 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.RoutingContext;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
@@ -44,17 +45,19 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     private final int port;
     private final Workers workers;
     private final MemoryBudget memory;
+    private final Duration answerTime;
     private final EventLoopFastPath fastPath;
     private final LiveRoutes live;
     private final String address;
     private Route route;
 
     ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, MemoryBudget memory,
-            EventLoopFastPath fastPath, LiveRoutes live) {
+            Duration answerTime, EventLoopFastPath fastPath, LiveRoutes live) {
         super(endpoint, processor);
         this.port = port;
         this.workers = workers;
         this.memory = memory;
+        this.answerTime = answerTime;
         this.fastPath = fastPath;
         this.live = live;
         this.address = "platform-http:" + endpoint.getPath() + " " + endpoint.getHttpMethodRestrict();
@@ -152,7 +155,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             Exchange exchange = createExchange(false);
             ending.exchange = exchange;
             exchange.setPattern(ExchangePattern.InOut);
-            ending.pull = AccessLog.line(request).pull(memory.share());
+            ending.pull = AccessLog.line(request).pull(memory.share(), answerTime);
             ending.pull.parsed(request.get(PARSED));
             ending.pull.lookup(request.get(GUESS));
             ending.pull.on(exchange);

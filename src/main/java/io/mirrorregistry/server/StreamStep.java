@@ -8,6 +8,7 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
@@ -19,6 +20,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
 import java.io.InputStream;
+import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionException;
@@ -125,10 +127,13 @@ public final class StreamStep {
         long length = part == null ? RegistryAnswers.contentLength(message) : part.part().length();
         Pull pull = Pull.of(exchange);
         pull.whenAbandoned(() -> OpenBodies.close(body));
+        // Ends with the head, which goes out after the first bytes; from then on the blob may take as long as its client reads.
+        Deadlines.Deadline late = pull.answerTime() == null ? () -> { }
+                : Deadlines.set(Duration.ofNanos(Math.max(0, pull.answerTime().left())), () -> OpenBodies.close(body));
         try {
             ContentVerifier proof = part == null || part.whole()
                     ? ContentVerifier.ofWhole((Digest) Pull.of(exchange).call().path().reference(), length) : ContentVerifier.ofPart(length);
-            copy(exchange, running, body, proof, () -> prepare(exchange, status, contentRange, length));
+            copy(exchange, running, body, proof, late, () -> prepare(exchange, status, contentRange, length));
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
@@ -138,6 +143,8 @@ public final class StreamStep {
                 LOG.warn("{} broke off, or sent other bytes: {}", Pull.of(exchange).registry().name(), Pull.of(exchange).call());
             }
             cut(pull);
+        } finally {
+            late.run();
         }
     }
 
@@ -145,7 +152,7 @@ public final class StreamStep {
      * Copies the body, always a buffer behind: the last one goes out only when the whole has proved right, so that what a
      * registry cuts, or what is something else, never looks complete. Until the first one goes out another registry can be asked.
      */
-    private void copy(Exchange exchange, Streams.Running running, InputStream body, ContentVerifier proof, Runnable head)
+    private void copy(Exchange exchange, Streams.Running running, InputStream body, ContentVerifier proof, Deadlines.Deadline late, Runnable head)
             throws IOException, InterruptedException {
         Pull pull = Pull.of(exchange);
         HttpServerResponse response = pull.response();
@@ -155,7 +162,7 @@ public final class StreamStep {
         }
         byte[] buffer = new byte[BUFFER_BYTES];
         boolean begun = false;
-        int count = read(exchange, body, buffer, begun);
+        int count = read(exchange, body, buffer, begun, late);
         while (count >= 0 && !pull.abandoned()) {
             if (!proof.update(buffer, count)) {
                 throw begun ? new IOException("too many bytes") : trouble(exchange, "was answered with more bytes than it says");
@@ -170,11 +177,12 @@ public final class StreamStep {
             if (next == NOTHING) {
                 next = new byte[BUFFER_BYTES];
             }
-            int following = read(exchange, body, next, begun);
+            int following = read(exchange, body, next, begun, late);
             if (following < 0) {
                 prove(exchange, proof, begun);
             }
             if (!begun) {
+                late.run();
                 head.run();
                 begun = true;
             }
@@ -200,12 +208,12 @@ public final class StreamStep {
         }
     }
 
-    private static int read(Exchange exchange, InputStream body, byte[] buffer, boolean begun) throws IOException {
+    private static int read(Exchange exchange, InputStream body, byte[] buffer, boolean begun, Deadlines.Deadline late) throws IOException {
         try {
             return body.read(buffer);
         } catch (IOException e) {
             // A client that has gone closes the body; that is no trouble of the registry, and no other is to be asked.
-            throw begun || Pull.of(exchange).abandoned() ? e : trouble(exchange, "broke off");
+            throw begun || Pull.of(exchange).abandoned() ? e : trouble(exchange, late.hasEnded() ? "did not begin within the time for an answer" : "broke off");
         }
     }
 

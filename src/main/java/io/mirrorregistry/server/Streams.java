@@ -1,6 +1,7 @@
 package io.mirrorregistry.server;
 
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.AnswerTime;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -49,12 +50,12 @@ final class Streams {
      */
     Running begin(String registry, Pull pull) throws InterruptedException {
         Semaphore ofRegistry = ofRegistries.computeIfAbsent(registry, name -> new Semaphore(perRegistry));
-        if (!take(ofRegistry, registry)) {
+        if (!take(ofRegistry, registry, pull)) {
             return null;
         }
         Running stream = null;
         try {
-            if (take(all, null)) {
+            if (take(all, null, pull)) {
                 stream = new Running(registry, ofRegistry, pull);
                 running.add(stream);
             }
@@ -67,8 +68,13 @@ final class Streams {
     }
 
     /** @param registry whose stream may be ended for this one; null for any */
-    private boolean take(Semaphore permits, String registry) throws InterruptedException {
-        return permits.tryAcquire() || endSlowest(registry) && permits.tryAcquire(WAIT_SECONDS, TimeUnit.SECONDS);
+    private boolean take(Semaphore permits, String registry, Pull pull) throws InterruptedException {
+        return permits.tryAcquire() || endSlowest(registry) && permits.tryAcquire(patience(pull.answerTime()), TimeUnit.NANOSECONDS);
+    }
+
+    private static long patience(AnswerTime time) {
+        long most = TimeUnit.SECONDS.toNanos(WAIT_SECONDS);
+        return time == null ? most : Math.min(most, time.left());
     }
 
     private boolean endSlowest(String registry) {

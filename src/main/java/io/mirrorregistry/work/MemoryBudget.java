@@ -68,9 +68,9 @@ public final class MemoryBudget {
         return (long) UNIT_BYTES * (free.availablePermits() + freeForSmall.availablePermits());
     }
 
-    private static boolean take(Semaphore semaphore, int units) {
+    private static boolean take(Semaphore semaphore, int units, long patienceNanos) {
         try {
-            return semaphore.tryAcquire(units, PATIENCE_SECONDS, TimeUnit.SECONDS);
+            return semaphore.tryAcquire(units, patienceNanos, TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
@@ -88,7 +88,24 @@ public final class MemoryBudget {
         private int listed;
         private int takenForLists;
 
+        private Long end;
+
         private Share() {
+        }
+
+        /**
+         * Lets nothing wait beyond a moment, at which the one who waits has to be done.
+         *
+         * @param moment as {@link System#nanoTime}
+         */
+        public synchronized void until(long moment) {
+            end = moment;
+        }
+
+        /** Returns how long to wait at most, in nanoseconds. */
+        private long patience() {
+            long most = TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+            return end == null ? most : Math.max(0, Math.min(most, end - System.nanoTime()));
         }
 
         /** Takes some more, and waits for at most two seconds if others have it all. Returns whether it was to be had. */
@@ -98,7 +115,7 @@ public final class MemoryBudget {
                 takenOfSmall += units;
                 return true;
             }
-            boolean got = MemoryBudget.take(free, units);
+            boolean got = MemoryBudget.take(free, units, patience());
             if (got) {
                 taken += units;
             }
@@ -111,7 +128,7 @@ public final class MemoryBudget {
          */
         public synchronized boolean grow(String registry) {
             Semaphore permit = growing.computeIfAbsent(registry, name -> new Semaphore(1, true));
-            grows = MemoryBudget.take(permit, 1) ? permit : null;
+            grows = MemoryBudget.take(permit, 1, patience()) ? permit : null;
             return grows != null;
         }
 
@@ -162,7 +179,7 @@ public final class MemoryBudget {
         /** Takes what a list, or a page of one, may need that has at most so many bytes; waits as {@link #take}. */
         public synchronized boolean takeForList(int mostBytes) {
             int more = Math.min(units - takenForLists, units(mostBytes) * LIST_EXPANSION);
-            boolean got = MemoryBudget.take(freeForLists, more);
+            boolean got = MemoryBudget.take(freeForLists, more, patience());
             if (got) {
                 takenForLists += more;
             }

@@ -53,7 +53,7 @@ public final class Workers implements Executor, AutoCloseable {
         this.vertx = vertx;
         this.most = settings.workers();
         this.mostRequests = settings.requests();
-        this.queueNanos = settings.queueTime().toNanos();
+        this.queueNanos = Math.min(settings.queueTime().toNanos(), settings.answerTime().toNanos());
         // A task is given to the thread that was idle last, whose memory is still at hand. The field "working" is the bound, not the pool: a
         // thread counts as free a moment before it takes tasks again, and the task of that moment gets another thread. After the end of
         // the pool tasks are dropped; none ever runs on the caller's thread, which may be an event loop.

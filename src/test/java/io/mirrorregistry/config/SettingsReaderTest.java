@@ -62,6 +62,7 @@ class SettingsReaderTest {
         assertTrue(cold.isFolder());
         assertEquals(directory.resolve("images"), cold.folder());
         assertNull(cold.url());
+        assertEquals(Duration.ofSeconds(25), settings.server().answerTime());
         assertEquals(List.of("hot", "cold"), settings.plan());
         assertEquals("ordered", settings.strategy());
         assertEquals(Map.of("weighted", Map.of("shares", ""), "by-client", Map.of("networks", "")), settings.strategySettings());
@@ -226,6 +227,8 @@ class SettingsReaderTest {
         "mirror.registry.hot.connect-timeout | 2 | a number above 0 with ms, s, m or h",
         "mirror.registry.hot.response-timeout | 0s | a number above 0 with ms, s, m or h",
         "mirror.registry.hot.response-timeout | soon | a number above 0 with ms, s, m or h",
+        "mirror.server.answer-time | 0 | a number above 0 with ms, s, m or h, such as 25s",
+        "mirror.server.answer-time | 25 | a number above 0 with ms, s, m or h, such as 25s",
         "mirror.registry.hot.token-hosts | https://auth.example.com | list of host names",
         "mirror.server.trusted-proxies | proxy.example.com | proxy.example.com is none",
         "mirror.server.trusted-proxies | 10.0.0.0/8, 10.0.0.0/33 | 10.0.0.0/33 is none",
@@ -285,7 +288,7 @@ class SettingsReaderTest {
 
     @Test
     void knowsAllTimes() {
-        assertEquals(17, times().count(), () -> times().toList().toString());
+        assertEquals(18, times().count(), () -> times().toList().toString());
     }
 
     @Test

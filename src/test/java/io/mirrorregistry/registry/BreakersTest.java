@@ -88,7 +88,11 @@ class BreakersTest {
     @Test
     void aFailureOfTheMirrorItselfCountsForNothing() {
         for (int i = 0; i < 200; i++) {
-            call(i % 2 == 0 ? new IllegalStateException("a fault in a route") : trouble(Kind.NOT_ASKED));
+            call(switch (i % 3) {
+                case 0 -> new IllegalStateException("a fault in a route");
+                case 1 -> trouble(Kind.NOT_ASKED);
+                default -> trouble(Kind.CUT_SHORT);
+            });
         }
         assertEquals(0, breaker.getMetrics().getNumberOfBufferedCalls());
         open();

@@ -207,6 +207,11 @@ public final class Fault {
         return spoil(answer -> answer.with(Manner.drip(pause, true)));
     }
 
+    /** Spoils the answer: after so many bytes of the body comes a pause, and then the rest. */
+    public static Fault pauseAfter(int bytes, Duration pause) {
+        return spoil(answer -> answer.with(Manner.pauseAfter(bytes, pause)));
+    }
+
     // In length
 
     /** Spoils the answer: after so many bytes of the body the connection ends, although Content-Length says more. */

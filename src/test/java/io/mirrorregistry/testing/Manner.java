@@ -144,6 +144,21 @@ public interface Manner {
         };
     }
 
+    /** Sends the head and so many bytes of the body, and the rest after a pause. */
+    static Manner pauseAfter(int bytes, Duration pause) {
+        return (answer, call, connection) -> {
+            ByteArrayOutputStream body = new ByteArrayOutputStream();
+            if (!call.isHead()) {
+                answer.body().writeTo(body);
+            }
+            int first = Math.min(bytes, body.size());
+            connection.out().write(answer.head());
+            connection.out().write(body.toByteArray(), 0, first);
+            Thread.sleep(pause.toMillis());
+            connection.out().write(body.toByteArray(), first, body.size() - first);
+        };
+    }
+
     /** Sends these characters, one byte each, whatever was asked, and ends the connection. */
     static Manner raw(String characters) {
         return (answer, call, connection) -> {

@@ -39,7 +39,7 @@ class WorkersTest {
     private HttpServer server;
 
     private void start(int most, int requests, Duration queueTime) {
-        workers = new Workers(vertx, new ServerSettings(0, most, requests, queueTime, most, Duration.ofMinutes(1),
+        workers = new Workers(vertx, new ServerSettings(0, most, requests, queueTime, Duration.ofSeconds(25), most, Duration.ofMinutes(1),
                 Duration.ofSeconds(10), 4096, 16384, 100, 0, 100, Duration.ofSeconds(1), null, Networks.NONE),
                 EdgeHandlers::busy);
         Router router = Router.router(vertx);

@@ -7,6 +7,7 @@ import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallFailures;
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.time.Duration;
 import java.util.List;
@@ -36,7 +37,6 @@ public final class Authorizer {
     private final String registry;
     private final Account account;
     private final TokenService tokenService;
-    private final long patienceMillis;
     private final AsyncCache<String, Outcome> tokens;
     /** Whether a challenge decides on the scope: a repository may have another name at a registry that another one redirects to. */
     private final boolean scopeOfChallenge;
@@ -52,8 +52,9 @@ public final class Authorizer {
      * @param challenge the answered challenge, by which the token can be renewed
      * @param credentials the account for which the token was given; null for none
      * @param refusal guarded by itself
+     * @param time the time of the call that fetched it, in nanoseconds, if that ended first; 0 otherwise
      */
-    private record Outcome(Token token, Challenge challenge, Credentials credentials, Refusal refusal, RegistryTroubleException failure) {
+    private record Outcome(Token token, Challenge challenge, Credentials credentials, Refusal refusal, RegistryTroubleException failure, long time) {
 
         Duration lifetime() {
             return token == null ? Duration.ZERO : token.lifetime();
@@ -91,17 +92,15 @@ public final class Authorizer {
 
     /**
      * @param account our account
-     * @param patienceMillis how long a call waits for a token that another call is fetching
      */
-    public Authorizer(String registry, Account account, TokenService tokenService, long patienceMillis) {
-        this(registry, account, tokenService, patienceMillis, TOKENS_BYTES, false);
+    public Authorizer(String registry, Account account, TokenService tokenService) {
+        this(registry, account, tokenService, TOKENS_BYTES, false);
     }
 
-    private Authorizer(String registry, Account account, TokenService tokenService, long patienceMillis, int bytes, boolean scopeOfChallenge) {
+    private Authorizer(String registry, Account account, TokenService tokenService, int bytes, boolean scopeOfChallenge) {
         this.registry = registry;
         this.account = account;
         this.tokenService = tokenService;
-        this.patienceMillis = patienceMillis;
         this.scopeOfChallenge = scopeOfChallenge;
         this.tokens = Caffeine.newBuilder()
                 // An entry that is still being fetched weighs nothing. Each holds a worker, so there are at most as many as workers.
@@ -120,8 +119,8 @@ public final class Authorizer {
      * @param tokenService asks without an account
      * @param bytes the bound for tokens and their scopes
      */
-    public static Authorizer anonymous(String registry, TokenService tokenService, long patienceMillis, int bytes) {
-        return new Authorizer(registry, Account.NONE, tokenService, patienceMillis, bytes, true);
+    public static Authorizer anonymous(String registry, TokenService tokenService, int bytes) {
+        return new Authorizer(registry, Account.NONE, tokenService, bytes, true);
     }
 
     /** Returns the Authorization that the registry is known to want for a repository, or null where it has not asked for any. */
@@ -151,14 +150,15 @@ public final class Authorizer {
      * Answers a registry's challenges.
      *
      * @param rejected the Authorization that the registry has just refused, or null
+     * @param time the time of the call that is challenged, of which a token takes its part
      * @return the Authorization to try next, or null where we have nothing more to present
      * @throws RegistryTroubleException when a token service cannot be used
      */
-    public String answer(List<Challenge> challenges, RepositoryName repository, String rejected) throws RegistryTroubleException {
+    public String answer(List<Challenge> challenges, RepositoryName repository, String rejected, CallTime time) throws RegistryTroubleException {
         Challenge bearer = bearer(challenges);
         if (bearer != null) {
             wantsBasic = false;
-            return token(bearer, scope(repository), rejected);
+            return token(bearer, scope(repository), rejected, time);
         }
         String basic = basic(challenges, rejected);
         wantsBasic |= basic != null;
@@ -182,10 +182,11 @@ public final class Authorizer {
      * Renews an Authorization that {@link #known} returned, and that the registry refused without a challenge that can be answered.
      *
      * @param status the status of the refusal
+     * @param time the time of the call that was refused, of which a token takes its part
      * @return the Authorization to try next, or null if the refusal is to be believed
      * @throws RegistryTroubleException when the token service cannot be used
      */
-    public String renew(RepositoryName repository, String refused, int status) throws RegistryTroubleException {
+    public String renew(RepositoryName repository, String refused, int status, CallTime time) throws RegistryTroubleException {
         if (!refused.startsWith(Token.SCHEME)) {
             Credentials credentials = account.renewed();
             return credentials == null || credentials.basic().equals(refused) ? null : credentials.basic();
@@ -194,12 +195,12 @@ public final class Authorizer {
         Outcome held = settled(tokens.getIfPresent(scope));
         if (held == null) {
             // It has ended meanwhile, or another call is renewing it.
-            return lastAnswered == null ? null : token(lastAnswered, scope, refused);
+            return lastAnswered == null ? null : token(lastAnswered, scope, refused, time);
         }
         if (!held.token().header().equals(refused)) {
             return held.token().header();
         }
-        return held.refusal().isBelieved(status) ? null : token(held.challenge(), scope, refused);
+        return held.refusal().isBelieved(status) ? null : token(held.challenge(), scope, refused, time);
     }
 
     /**
@@ -256,59 +257,74 @@ public final class Authorizer {
         }
     }
 
-    /** Fetches the token, or waits for the one that another call is fetching for the same scope. */
-    private String token(Challenge challenge, String scope, String rejected) throws RegistryTroubleException {
+    /**
+     * Fetches the token, or waits for the one that another call is fetching for the same scope. If that call runs out of its own time, one
+     * that has at least half as much left fetches the token itself.
+     */
+    private String token(Challenge challenge, String scope, String rejected, CallTime time) throws RegistryTroubleException {
         dropRejected(scope, rejected);
         dropIfOfAnotherAccount(scope);
-        CompletableFuture<Outcome> ours = new CompletableFuture<>();
-        CompletableFuture<Outcome> pending = tokens.get(scope, (key, executor) -> ours);
-        if (pending == ours) {
-            try {
-                ours.complete(fetch(challenge, scope));
-            } finally {
-                // Without effect once it is complete; otherwise an Error would leave all others waiting.
-                ours.cancel(false);
+        while (true) {
+            CompletableFuture<Outcome> ours = new CompletableFuture<>();
+            CompletableFuture<Outcome> pending = tokens.get(scope, (key, executor) -> ours);
+            if (pending == ours) {
+                try {
+                    ours.complete(fetch(challenge, scope, time));
+                } finally {
+                    // Without effect once it is complete; otherwise an Error would leave all others waiting.
+                    ours.cancel(false);
+                }
             }
+            Outcome outcome = await(pending, time);
+            if (pending == ours || outcome.time == 0 || time.left() < outcome.time / 2) {
+                return outcome.header();
+            }
+            tokens.asMap().remove(scope, pending);
         }
+    }
+
+    private Outcome await(CompletableFuture<Outcome> pending, CallTime time) throws RegistryTroubleException {
         try {
-            return pending.get(patienceMillis, TimeUnit.MILLISECONDS).header();
-        } catch (ExecutionException | CancellationException | TimeoutException e) {
-            throw new RegistryTroubleException(registry, "token service gave no answer in time");
+            return pending.get(Math.max(0, time.left()), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            throw new RegistryTroubleException(registry, "token service: the token that another call is fetching " + time.timedOut());
+        } catch (ExecutionException | CancellationException e) {
+            throw new RegistryTroubleException(registry, "token service: the call that fetched the token failed");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new RegistryTroubleException(registry, "interrupted while waiting for a token");
         }
     }
 
-    private Outcome fetch(Challenge challenge, String scope) {
+    private Outcome fetch(Challenge challenge, String scope, CallTime time) {
         Credentials credentials = account.current();
         try {
             try {
-                return fetch(challenge, scope, credentials);
+                return fetch(challenge, scope, credentials, time);
             } catch (RegistryTroubleException e) {
                 Credentials renewed = e.kind() == RegistryTroubleException.Kind.REFUSED ? account.renewed() : credentials;
                 if (Objects.equals(renewed, credentials)) {
                     throw e;
                 }
-                return fetch(challenge, scope, renewed);
+                return fetch(challenge, scope, renewed, time);
             }
         } catch (RegistryTroubleException e) {
-            return failed(e);
+            return failed(e, time.isOver() ? time.whole() : 0);
         } catch (RuntimeException e) {
-            return failed(new RegistryTroubleException(registry, "token service: " + CallFailures.describe(e)));
+            return failed(new RegistryTroubleException(registry, "token service: " + CallFailures.describe(e)), 0);
         }
     }
 
-    private Outcome fetch(Challenge challenge, String scope, Credentials credentials) throws RegistryTroubleException {
+    private Outcome fetch(Challenge challenge, String scope, Credentials credentials, CallTime time) throws RegistryTroubleException {
         String stated = scopeOfChallenge ? challenge.parameter("scope") : null;
         boolean ours = !scope.isEmpty() && (stated == null || stated.isBlank());
-        Token token = tokenService.fetch(challenge, ours ? scope : null, credentials);
+        Token token = tokenService.fetch(challenge, ours ? scope : null, credentials, time);
         lastAnswered = challenge.with("realm", "service");
-        return new Outcome(token, challenge.with("realm", "service", "scope"), credentials, new Refusal(), null);
+        return new Outcome(token, challenge.with("realm", "service", "scope"), credentials, new Refusal(), null, 0);
     }
 
-    private static Outcome failed(RegistryTroubleException failure) {
-        return new Outcome(null, null, null, null, failure);
+    private static Outcome failed(RegistryTroubleException failure, long time) {
+        return new Outcome(null, null, null, null, failure, time);
     }
 
     /** A token of an account whose password has changed since may be one that the registry no longer accepts. */

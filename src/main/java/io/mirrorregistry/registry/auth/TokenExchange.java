@@ -3,6 +3,7 @@ package io.mirrorregistry.registry.auth;
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.protocol.UrlHost;
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.CutOffEntity;
 import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.RegistryAnswers;
@@ -13,7 +14,6 @@ import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -47,7 +47,7 @@ final class TokenExchange {
     private final HttpClient http;
     private final RealmTrust trust;
     private final Credentials credentials;
-    private final long end;
+    private final CallTime time;
     private URI last;
 
     /**
@@ -66,14 +66,14 @@ final class TokenExchange {
 
     /**
      * @param credentials our account; null for none
-     * @param end the {@link System#nanoTime} by which all is over
+     * @param time by the end of which all is over
      */
-    TokenExchange(RegistrySettings registry, HttpClient http, RealmTrust trust, Credentials credentials, long end) {
+    TokenExchange(RegistrySettings registry, HttpClient http, RealmTrust trust, Credentials credentials, CallTime time) {
         this.registry = registry;
         this.http = http;
         this.trust = trust;
         this.credentials = credentials;
-        this.end = end;
+        this.time = time;
     }
 
     /** Returns the address that was called last; null before the first call. */
@@ -127,7 +127,7 @@ final class TokenExchange {
             }
             last = uri;
             String location;
-            Runnable answered = Deadlines.set(request, Duration.ofNanos(end - System.nanoTime()));
+            Deadlines.Deadline answered = Deadlines.set(request, time.rest());
             try (ClassicHttpResponse response = http.executeOpen(null, request, null)) {
                 if (response.getEntity() != null) {
                     response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, answered));
@@ -140,6 +140,12 @@ final class TokenExchange {
                     return reply(uri, response);
                 }
                 location = header.getValue();
+            } catch (IOException | IllegalStateException e) {
+                // The client tells of a closed socket, or of a wrong state, where the deadline has ended the call.
+                if (answered.hasEnded()) {
+                    throw new SocketTimeoutException("cancelled at its deadline");
+                }
+                throw e;
             } finally {
                 answered.run();
             }
@@ -164,7 +170,7 @@ final class TokenExchange {
     }
 
     private HttpUriRequestBase request(String method, URI uri) throws IOException {
-        if (System.nanoTime() >= end) {
+        if (time.isOver()) {
             throw new SocketTimeoutException("what came before took all the time");
         }
         HttpUriRequestBase request = new HttpUriRequestBase(method, uri);

@@ -5,6 +5,7 @@ import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.UrlHost;
 import io.mirrorregistry.registry.CallFailures;
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.io.IOException;
@@ -54,13 +55,14 @@ public final class TokenService {
      * @param challenge a Bearer challenge
      * @param scope what the token is to allow, beside what the challenge says; null for none
      * @param credentials our account; null for none
+     * @param call the time of the call that needs the token
      * @throws RegistryTroubleException when the service cannot be reached, rejects us, or answers something else
      */
-    Token fetch(Challenge challenge, String scope, Credentials credentials) throws RegistryTroubleException {
+    Token fetch(Challenge challenge, String scope, Credentials credentials, CallTime call) throws RegistryTroubleException {
         URI realm = realm(challenge);
         long start = System.nanoTime();
-        TokenExchange exchange = new TokenExchange(registry, http, trust, credentials,
-                start + registry.connectTimeout().plus(registry.responseTimeout()).toNanos());
+        CallTime time = call.part();
+        TokenExchange exchange = new TokenExchange(registry, http, trust, credentials, time);
         Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
         try {
             TokenExchange.Reply reply = ask(exchange, realm, challenge, scope, credentials);
@@ -77,7 +79,7 @@ public final class TokenService {
             throw e;
         } catch (IOException e) {
             URI at = exchange.last() == null ? realm : exchange.last();
-            throw new RegistryTroubleException(registry.name(), "token service " + UrlHost.of(at) + ": " + CallFailures.describe(e, registry.proxy()),
+            throw new RegistryTroubleException(registry.name(), "token service " + UrlHost.of(at) + ": " + CallFailures.describe(e, registry.proxy(), time),
                     CallFailures.kind(e), null);
         } finally {
             metrics.askedForToken(registry.name(), came);

@@ -6,6 +6,7 @@ import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
@@ -31,8 +32,9 @@ import org.slf4j.LoggerFactory;
  * present succeeds.
  *
  * <p>{@code /v2/} is asked at most once in {@value #BELIEVED_SECONDS} seconds, and calls that need its answer at the same time share one
- * question, each until its own deadline. One more question is asked for a repository that was served before and is refused now, since the
- * account may have ended after the last question. Thread-safe; {@link #judge} may block.
+ * question, each until its own deadline; one that has far more time left than the asker had asks again. One more question is asked for a
+ * repository that was served before and is refused now, since the account may have ended after the last question. Thread-safe; {@link #judge}
+ * may block.
  */
 final class AccountCheck {
 
@@ -45,35 +47,47 @@ final class AccountCheck {
     interface VersionCall {
 
         /**
-         * @param end the {@link System#nanoTime} by which the head of the response has to be there
+         * @param time by the end of which the head of the response has to be there
          * @return the response, which the caller has to close
          */
-        ClassicHttpResponse ask(long end) throws IOException;
+        ClassicHttpResponse ask(CallTime time) throws IOException;
     }
 
-    /** One question: the account that it is about, when it was asked, and what came of it. The fields are written before the answer completes. */
+    /**
+     * One question: the account that it is about, when it was asked, for how long, in nanoseconds, and what came of it. The fields are written
+     * before the answer completes.
+     */
     private static final class Question {
 
         private final Credentials account;
         private final long asked = System.nanoTime();
+        private final long patience;
         private final CompletableFuture<Boolean> answer = new CompletableFuture<>();
         private volatile long answered;
+        private volatile boolean late;
 
-        private Question(Credentials account) {
+        private Question(Credentials account, CallTime time) {
             this.account = account;
+            this.patience = time.left();
         }
 
         /** @param acceptedNotBefore the earliest time at which a question may have been asked that was answered in our favour; null for any */
-        private boolean serves(Credentials now, Long acceptedNotBefore) {
+        private boolean serves(Credentials now, Long acceptedNotBefore, CallTime time) {
             if (!Objects.equals(account, now)) {
                 return false;
             }
             return !answer.isDone() || System.nanoTime() - answered < TimeUnit.SECONDS.toNanos(BELIEVED_SECONDS)
-                    && (acceptedNotBefore == null || !answer.join() || asked - acceptedNotBefore >= 0);
+                    && !isTooShortFor(time) && (acceptedNotBefore == null || !answer.join() || asked - acceptedNotBefore >= 0);
         }
 
-        private void answer(boolean accepted) {
+        /** Returns whether the asker had no answer in time, and one that has so much time left may get one. */
+        private boolean isTooShortFor(CallTime time) {
+            return late && time.left() > 2 * patience;
+        }
+
+        private void answer(boolean accepted, CallTime time) {
             answered = System.nanoTime();
+            late = !accepted && time.isOver();
             answer.complete(accepted);
         }
     }
@@ -101,14 +115,13 @@ final class AccountCheck {
      * Sets the header {@link RegistryAnswers#ACCEPTED} of a response 401 or 403.
      *
      * @param response the last response to a call, whose body was read if it is an error
-     * @param began the {@link System#nanoTime} at which the call began
-     * @param end the one by which it has to end
+     * @param time the time of the call
      */
-    void judge(ClassicHttpResponse response, ApiPath path, long began, long end) {
+    void judge(ClassicHttpResponse response, ApiPath path, CallTime time) {
         if (path.kind() == ApiPath.Kind.API_VERSION) {
             note(response);
         } else if (response.getCode() == 401 || response.getCode() == 403) {
-            response.setHeader(RegistryAnswers.ACCEPTED, String.valueOf(isAccepted(response, path.repository(), began, end)));
+            response.setHeader(RegistryAnswers.ACCEPTED, String.valueOf(isAccepted(response, path.repository(), time)));
         } else if (response.getCode() < 400 && !isBearer(response)) {
             served.put(path.repository(), true);
             if (RegistryAnswers.BASIC.equals(value(response, RegistryAnswers.AUTHORIZED))) {
@@ -117,7 +130,7 @@ final class AccountCheck {
         }
     }
 
-    private boolean isAccepted(ClassicHttpResponse response, RepositoryName repository, long began, long end) {
+    private boolean isAccepted(ClassicHttpResponse response, RepositoryName repository, CallTime time) {
         if (isPage(response) || "false".equals(value(response, RegistryAnswers.RECOGNIZED))) {
             return false;
         }
@@ -130,8 +143,8 @@ final class AccountCheck {
             return false;
         }
         boolean wasServed = served.getIfPresent(repository) != null;
-        Long notBefore = wasServed ? Long.valueOf(began) : null;
-        boolean accepted = now == null ? acceptsAnybody(notBefore, end) : ask(now, notBefore, end);
+        Long notBefore = wasServed ? Long.valueOf(time.began()) : null;
+        boolean accepted = now == null ? acceptsAnybody(notBefore, time) : ask(now, notBefore, time);
         if (accepted && wasServed) {
             served.invalidate(repository);
         }
@@ -139,12 +152,12 @@ final class AccountCheck {
     }
 
     /** Without an account, the answer that {@link SilentRefusals} needs as well tells enough, unless it is a redirect. */
-    private boolean acceptsAnybody(Long acceptedNotBefore, long end) {
+    private boolean acceptsAnybody(Long acceptedNotBefore, CallTime time) {
         Duration age = acceptedNotBefore == null ? Duration.ofSeconds(BELIEVED_SECONDS) : Duration.ofNanos(System.nanoTime() - acceptedNotBefore);
         try {
-            VersionCheck.Result result = anonymous.get(age, end);
+            VersionCheck.Result result = anonymous.get(age, time);
             if (result.status() / 100 == 3) {
-                return ask(null, acceptedNotBefore, end);
+                return ask(null, acceptedNotBefore, time);
             }
             if ((result.status() == 401 || result.status() == 403) && !result.page()) {
                 authorizer.refused();
@@ -156,19 +169,28 @@ final class AccountCheck {
         }
     }
 
-    private boolean ask(Credentials now, Long acceptedNotBefore, long end) {
-        Question own = new Question(now);
-        Question question = last.updateAndGet(held -> held != null && held.serves(now, acceptedNotBefore) ? held : own);
-        if (question == own) {
-            boolean accepted = false;
-            try {
-                accepted = accepts(end);
-            } finally {
-                own.answer(accepted);
+    private boolean ask(Credentials now, Long acceptedNotBefore, CallTime time) {
+        while (true) {
+            Question own = new Question(now, time);
+            Question question = last.updateAndGet(held -> held != null && held.serves(now, acceptedNotBefore, time) ? held : own);
+            if (question == own) {
+                boolean accepted = false;
+                try {
+                    accepted = accepts(time);
+                } finally {
+                    own.answer(accepted, time);
+                }
+            }
+            boolean accepted = await(question, time);
+            if (question == own || !question.isTooShortFor(time)) {
+                return accepted;
             }
         }
+    }
+
+    private static boolean await(Question question, CallTime time) {
         try {
-            return question.answer.get(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS);
+            return question.answer.get(Math.max(0, time.left()), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
@@ -177,8 +199,8 @@ final class AccountCheck {
         }
     }
 
-    private boolean accepts(long end) {
-        try (ClassicHttpResponse response = version.ask(end)) {
+    private boolean accepts(CallTime time) {
+        try (ClassicHttpResponse response = version.ask(time)) {
             note(response);
             return isBearer(response) || response.getCode() / 100 == 2 && !isPage(response);
         } catch (IOException e) {

@@ -3,7 +3,9 @@ package io.mirrorregistry.registry.http;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.RepositoryName;
-import io.mirrorregistry.registry.CallFailures;
+import io.mirrorregistry.registry.CallTime;
+import io.mirrorregistry.registry.Deadlines;
+import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Redirects;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -11,6 +13,7 @@ import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.util.List;
 import org.apache.hc.core5.http.ClassicHttpRequest;
@@ -33,7 +36,7 @@ final class RegistryCall {
     private final Location asked;
     private final ApiPath path;
     private final Redirects redirects;
-    private final long end;
+    private final CallTime time;
 
     /** Where the last request went. */
     private Location at;
@@ -47,14 +50,14 @@ final class RegistryCall {
     /**
      * @param path what {@code asked} names
      * @param redirects meaningless unless a blob is asked for
-     * @param end by when the head of the response has to be there, as {@link System#nanoTime}
+     * @param time by the end of which the head of the response has to be there
      */
-    RegistryCall(RegistryClient client, Location asked, ApiPath path, Redirects redirects, long end) {
+    RegistryCall(RegistryClient client, Location asked, ApiPath path, Redirects redirects, CallTime time) {
         this.client = client;
         this.asked = asked;
         this.path = path;
         this.redirects = isBlob(path) ? redirects : Redirects.ALL;
-        this.end = end;
+        this.time = time;
         this.at = asked;
     }
 
@@ -79,9 +82,9 @@ final class RegistryCall {
         return response;
     }
 
-    /** Describes a failure of the last request for the log. Where a registry sent us may carry a signature, so only the host is told. */
-    String describe(String method, IOException e) {
-        return method + (client.isOwn(at) ? " " + asked.path() : " at " + at.host() + ", where it redirects") + ": " + client.describe(e);
+    /** Describes the last request for the log. Where a registry sent us may carry a signature, so only the host is told. */
+    String describe(String method) {
+        return method + (client.isOwn(at) ? " " + asked.path() : " at " + at.host() + ", where it redirects");
     }
 
     // HEAD
@@ -155,14 +158,20 @@ final class RegistryCall {
         Digest.Check check = ((Digest) path.reference()).check();
         byte[] buffer = new byte[BUFFER_BYTES];
         long count = 0;
-        try (InputStream body = response.getEntity().getContent()) {
+        InputStream body = response.getEntity().getContent();
+        Deadlines.Deadline late = Deadlines.set(time.rest(), () -> OpenBodies.close(body));
+        try (body) {
             for (int more = body.read(buffer); more >= 0; more = body.read(buffer)) {
-                if (System.nanoTime() - end > 0) {
+                if (time.isOver()) {
                     return response;
                 }
                 check.update(buffer, more);
                 count += more;
             }
+        } catch (IOException e) {
+            throw late.hasEnded() ? new SocketTimeoutException("a body without end") : e;
+        } finally {
+            late.run();
         }
         response.setEntity(null);
         if (check.passes()) {
@@ -236,7 +245,7 @@ final class RegistryCall {
             at = place;
             ClassicHttpResponse response;
             try {
-                response = client.send(client.copy("GET", request, FIRST_BYTE), place, ApiPath.Kind.BLOB, null, end);
+                response = client.send(client.copy("GET", request, FIRST_BYTE), place, ApiPath.Kind.BLOB, null, time);
             } catch (UnknownHostException e) {
                 return true;
             }
@@ -259,24 +268,24 @@ final class RegistryCall {
         Authorizer authorizer = client.authorizer(at);
         String kept = api != null || known && own ? authorizer.known(repository) : null;
         SilentRefusals silent = own && api != null ? client.silentRefusals() : null;
-        String atOnce = silent == null || kept != null ? null : silent.atOnce(repository);
+        String atOnce = silent == null || kept != null ? null : silent.atOnce(repository, time);
         String authorization = kept == null ? atOnce : kept;
-        ClassicHttpResponse response = client.send(request, at, path.kind(), authorization, end);
+        ClassicHttpResponse response = client.send(request, at, path.kind(), authorization, time);
         // What a HEAD refuses without a challenge, a GET has to refuse as well.
         boolean provedLater = request.getMethod().equals("HEAD") && isNo(response.getCode());
         boolean believed = silent == null || provedLater || authorization != null && authorization.equals(fresh);
-        String other = believed ? null : silent.other(response, repository, kept, atOnce, end);
+        String other = believed ? null : silent.other(response, repository, kept, atOnce, time);
         if (other != null) {
             fresh = other;
             authorization = other;
-            response = client.send(request, at, path.kind(), authorization, end);
+            response = client.send(request, at, path.kind(), authorization, time);
         }
         RegistryTroubleException noToken = null;
         if (response.getCode() == 401 && (authorization == null || !authorization.equals(fresh))) {
             List<Challenge> challenges = VersionCheck.challenges(response);
             String next;
             try {
-                next = authorizer.answer(challenges, repository, authorization);
+                next = authorizer.answer(challenges, repository, authorization, time);
             } catch (RegistryTroubleException e) {
                 noToken = e;
                 next = authorizer.basic(challenges, authorization);
@@ -287,7 +296,7 @@ final class RegistryCall {
             if (next != null) {
                 fresh = next;
                 authorization = next;
-                response = client.send(request, at, path.kind(), authorization, end);
+                response = client.send(request, at, path.kind(), authorization, time);
             }
         }
         if (noToken != null) {
@@ -302,7 +311,7 @@ final class RegistryCall {
         String unasked = own && authorization == null && api == null && isNo(response.getCode()) ? authorizer.known(repository) : null;
         if (unasked != null) {
             authorization = unasked;
-            response = client.send(request, at, path.kind(), authorization, end);
+            response = client.send(request, at, path.kind(), authorization, time);
         }
         if (authorization != null) {
             authorized = true;

@@ -8,8 +8,10 @@ import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.protocol.UrlHost;
+import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.CallFailures;
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.Caller;
 import io.mirrorregistry.registry.CutOffEntity;
 import io.mirrorregistry.registry.Deadlines;
@@ -112,10 +114,9 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.http = HttpClients.create(registry, pool, guard, self);
         metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
-        this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics),
-                headTime.plus(registry.responseTimeout()).toMillis());
+        this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics));
         URI version = URI.create(base + VERSION.toString());
-        VersionCheck anonymously = new VersionCheck(end -> send(request("GET", version, false), Location.of(version), ApiPath.Kind.API_VERSION, null, end));
+        VersionCheck anonymously = new VersionCheck(time -> send(request("GET", version, false), Location.of(version), ApiPath.Kind.API_VERSION, null, time));
         this.accountCheck = new AccountCheck(registry.account(), authorizer, this::askVersion, anonymously);
         this.silentRefusals = new SilentRefusals(registry.name(), registry.account(), authorizer, anonymously);
     }
@@ -130,24 +131,47 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     protected CloseableHttpResponse doExecute(HttpHost target, ClassicHttpRequest request, HttpContext context)
             throws IOException {
         URI uri = uri(request);
-        long began = System.nanoTime();
-        long end = began + headTime.toNanos();
+        CallTime time = begin(request, uri);
         ApiPath path = path(uri);
-        RegistryCall call = new RegistryCall(this, Location.of(uri), path, redirects(request), end);
+        RegistryCall call = new RegistryCall(this, Location.of(uri), path, redirects(request), time);
         try {
             ClassicHttpResponse response = call.run(request);
-            accountCheck.judge(response, path, began, end);
+            accountCheck.judge(response, path, time);
             return CloseableHttpResponse.adapt(response);
-        } catch (RegistryTroubleException e) {
-            throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), call.describe(request.getMethod(), e), CallFailures.kind(e), null);
+            throw trouble(call.describe(request.getMethod()), e, time);
         }
     }
 
-    private ClassicHttpResponse askVersion(long end) throws IOException {
+    /**
+     * Begins a call.
+     *
+     * @throws RegistryTroubleException when nothing is left of the time for the answer
+     */
+    private CallTime begin(ClassicHttpRequest request, URI uri) throws RegistryTroubleException {
+        Header answerTime = request.getFirstHeader(AnswerTime.HEADER);
+        CallTime time = new CallTime(headTime, AnswerTime.parse(answerTime == null ? null : answerTime.getValue()));
+        if (time.isOver()) {
+            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath()
+                    + " was not asked: the time for an answer is over", RegistryTroubleException.Kind.NOT_ASKED, null);
+        }
+        return time;
+    }
+
+    /** Returns the trouble that a failed call means. */
+    private RegistryTroubleException trouble(String call, IOException failure, CallTime time) {
+        if (failure instanceof RegistryTroubleException trouble) {
+            return trouble.kind() != RegistryTroubleException.Kind.OUTAGE || time.outage() == RegistryTroubleException.Kind.OUTAGE ? trouble
+                    : new RegistryTroubleException(registry.name(), trouble.getMessage(), time.outage(), trouble.retryAfter(), trouble.status());
+        }
+        RegistryTroubleException.Kind kind = CallFailures.kind(failure);
+        return new RegistryTroubleException(registry.name(), call + ": " + CallFailures.describe(failure, registry.proxy(), time),
+                kind == RegistryTroubleException.Kind.OUTAGE ? time.outage() : kind, null);
+    }
+
+    private ClassicHttpResponse askVersion(CallTime time) throws IOException {
         URI uri = URI.create(base + VERSION.toString());
-        return new RegistryCall(this, Location.of(uri), VERSION, Redirects.ALL, end).run(request("GET", uri, false));
+        return new RegistryCall(this, Location.of(uri), VERSION, Redirects.ALL, time).run(request("GET", uri, false));
     }
 
     /** A call that does not say leaves the redirects of a blob to its caller. */
@@ -158,10 +182,6 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
 
     String name() {
         return registry.name();
-    }
-
-    String describe(IOException e) {
-        return CallFailures.describe(e, registry.proxy());
     }
 
     @Override
@@ -214,7 +234,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         } catch (RegistryTroubleException e) {
             throw e;
         } catch (IOException e) {
-            throw new RegistryTroubleException(registry.name(), call + ": " + CallFailures.describe(e, registry.proxy()));
+            throw new RegistryTroubleException(registry.name(), call + ": " + CallFailures.describe(e));
         }
     }
 
@@ -225,24 +245,24 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
      *
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1">RFC 9112, Retrying Requests</a>
      */
-    ClassicHttpResponse send(ClassicHttpRequest template, Location place, ApiPath.Kind kind, String authorization, long end)
+    ClassicHttpResponse send(ClassicHttpRequest template, Location place, ApiPath.Kind kind, String authorization, CallTime time)
             throws IOException {
         int stale = 0;
         while (true) {
             HttpClientContext context = HttpClientContext.create();
-            if (end - System.nanoTime() <= 0) {
+            if (time.isOver()) {
                 throw new SocketTimeoutException("what came before took all the time");
             }
             try {
-                return send(template, place, kind, authorization, context, Duration.ofNanos(end - System.nanoTime()));
+                return send(template, place, kind, authorization, context, time);
             } catch (DesyncGuard.LeftoverException e) {
                 LOG.debug("{} has sent more than it said; its connection is dropped", registry.name());
-                if (System.nanoTime() > end) {
+                if (time.isOver()) {
                     throw e;
                 }
             } catch (NoHttpResponseException | SocketException e) {
                 boolean kept = context.getEndpointDetails() != null && context.getEndpointDetails().getRequestCount() > 1;
-                if (!kept || stale == MOST_STALE || System.nanoTime() > end) {
+                if (!kept || stale == MOST_STALE || time.isOver()) {
                     throw e;
                 }
                 stale++;
@@ -251,7 +271,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     }
 
     private ClassicHttpResponse send(ClassicHttpRequest template, Location place, ApiPath.Kind kind, String authorization,
-            HttpClientContext context, Duration time) throws IOException {
+            HttpClientContext context, CallTime time) throws IOException {
         HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), base);
         request.setScheme(place.scheme());
         request.setAuthority(new URIAuthority(place.host(), place.port()));
@@ -272,14 +292,14 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         if (authorization != null) {
             request.setHeader(HttpHeaders.AUTHORIZATION, authorization);
         }
-        Runnable answered = Deadlines.set(request, time);
+        Deadlines.Deadline answered = Deadlines.set(request, time.rest());
         long start = System.nanoTime();
         ClassicHttpResponse response = null;
         try {
             response = http.executeOpen(null, request, context);
-        } catch (IllegalStateException e) {
-            // What the client says where the deadline ends between two of its steps.
-            if (request.isCancelled()) {
+        } catch (IOException | IllegalStateException e) {
+            // The client tells of a closed socket, or of a wrong state where the deadline ends between two of its steps.
+            if (answered.hasEnded()) {
                 throw new SocketTimeoutException("cancelled at its deadline");
             }
             throw e;
@@ -291,7 +311,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         if (response.getEntity() != null) {
             // A blob may take as long as its client reads.
             boolean whole = kind != ApiPath.Kind.BLOB || response.getCode() >= 300;
-            Runnable received = whole ? Deadlines.set(request, registry.responseTimeout()) : () -> { };
+            Deadlines.Deadline received = whole ? Deadlines.set(request, time.afterHead(registry.responseTimeout())) : () -> { };
             response.setEntity(new CutOffEntity(response.getEntity(), request::cancel, received));
             if (response.getCode() >= 300) {
                 dropped = discard(response);
@@ -387,7 +407,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** Returns what authorizes us at a place: our account and its tokens at the registry itself, and elsewhere what anybody gets. */
     Authorizer authorizer(Location place) {
         return isOwn(place) ? authorizer : strangers.get(place.server().toLowerCase(Locale.ROOT), server -> Authorizer.anonymous(registry.name(),
-                new TokenService(anonymous, http, metrics), headTime.plus(registry.responseTimeout()).toMillis(), STRANGERS_TOKENS_BYTES));
+                new TokenService(anonymous, http, metrics), STRANGERS_TOKENS_BYTES));
     }
 
     /** Returns what the registry itself means by refusals without a challenge. */

@@ -1,17 +1,18 @@
 package io.mirrorregistry.registry.http;
 
+import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.RegistryAnswers;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.camel.Exchange;
 import org.apache.camel.spi.HeaderFilterStrategy;
 
-/** What passes between a message and a registry: four headers and one for the client out, and back only those whose meaning the mirror knows. */
+/** What passes between a message and a registry: four headers and two for the client out, and back only those whose meaning the mirror knows. */
 public final class RegistryHeaders implements HeaderFilterStrategy {
 
     static final String REQUEST_ID = "X-Request-ID";
 
-    private static final Set<String> OUT = caseless("Accept", "Range", REQUEST_ID, "Via", RegistryAnswers.REDIRECTS);
+    private static final Set<String> OUT = caseless("Accept", "Range", REQUEST_ID, "Via", RegistryAnswers.REDIRECTS, AnswerTime.HEADER);
     private static final Set<String> IN = caseless("Content-Type", "Content-Length", "Content-Range", "Docker-Content-Digest",
             "Link", "Location", "Retry-After", RegistryAnswers.AUTHORIZED, RegistryAnswers.RECOGNIZED, RegistryAnswers.ACCEPTED,
             RegistryAnswers.REDIRECTED);

@@ -2,6 +2,7 @@ package io.mirrorregistry.registry.http;
 
 import io.mirrorregistry.config.Account;
 import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
@@ -45,15 +46,16 @@ final class SilentRefusals {
     /**
      * Returns a new Authorization if the registry is known to challenge at /v2/ only; null for any other.
      *
+     * @param time the time of the call
      * @throws RegistryTroubleException when the token service cannot be used
      */
-    String atOnce(RepositoryName repository) throws RegistryTroubleException {
+    String atOnce(RepositoryName repository, CallTime time) throws RegistryTroubleException {
         List<Challenge> challenges = hidden;
         if (challenges == null || repository == null) {
             return null;
         }
         try {
-            return authorizer.answer(challenges, repository, null);
+            return authorizer.answer(challenges, repository, null, time);
         } catch (RegistryTroubleException e) {
             // The next call asks /v2/ anew: perhaps the registry has moved its token service.
             hidden = null;
@@ -68,11 +70,11 @@ final class SilentRefusals {
      * @param repository null for a call of /v2/ itself
      * @param kept what the first attempt presented, as {@link Authorizer#known} returned it; null for nothing
      * @param fresh what the first attempt presented, as {@link #atOnce} returned it; null for nothing
-     * @param end the {@link System#nanoTime} by which the call has to be over
+     * @param time the time of the call
      * @return null if the answer is to be believed, or has a challenge that can be answered
      * @throws RegistryTroubleException when the token service or /v2/ cannot be used, so that nothing is known
      */
-    String other(ClassicHttpResponse response, RepositoryName repository, String kept, String fresh, long end) throws IOException {
+    String other(ClassicHttpResponse response, RepositoryName repository, String kept, String fresh, CallTime time) throws IOException {
         int status = response.getCode();
         if (repository == null || fresh != null || !(kept == null ? OF_NOTHING : OF_KEPT).contains(status)) {
             return null;
@@ -83,15 +85,15 @@ final class SilentRefusals {
             return null;
         }
         if (kept != null) {
-            return authorizer.renew(repository, kept, status);
+            return authorizer.renew(repository, kept, status, time);
         }
         if (challenged) {
-            return authorizer.answer(challenges, repository, null);
+            return authorizer.answer(challenges, repository, null, time);
         }
         boolean withAccount = account.current() != null;
-        VersionCheck.Result version = versionCheck.get(withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT, end);
+        VersionCheck.Result version = versionCheck.get(withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT, time);
         if (authorizer.canAnswer(version.challenges(), null)) {
-            return authorizer.answer(own(version.challenges()), repository, null);
+            return authorizer.answer(own(version.challenges()), repository, null, time);
         }
         if (withAccount && version.isTrouble()) {
             throw new RegistryTroubleException(registry, "answered " + status + " to a call without its account, and GET /v2/ "

@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry.http;
 
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
@@ -32,10 +33,10 @@ final class VersionCheck {
     interface Question {
 
         /**
-         * @param end the {@link System#nanoTime} by which the head of the answer has to be there
+         * @param time by the end of which the head of the answer has to be there
          * @return the response, which the caller closes
          */
-        ClassicHttpResponse ask(long end) throws IOException;
+        ClassicHttpResponse ask(CallTime time) throws IOException;
     }
 
     /**
@@ -44,16 +45,19 @@ final class VersionCheck {
      * @param status 0 where there was none
      * @param page whether it is a web page, which no registry sends
      * @param nanos when it came
+     * @param patience how long its caller waited in vain, in nanoseconds; 0 where it did not run out of time
      */
-    record Result(int status, List<Challenge> challenges, boolean page, long nanos) {
+    record Result(int status, List<Challenge> challenges, boolean page, long nanos, long patience) {
 
         /** Returns whether the registry could not say: no answer, or an error that is about the moment. */
         boolean isTrouble() {
             return status == 0 || status == 408 || status == 429 || status >= 500;
         }
 
-        private boolean isYounger(long age) {
-            return System.nanoTime() - nanos < (isTrouble() ? Math.min(age, TROUBLE_NANOS) : age);
+        /** Returns whether it is young enough; a call that has far more time than the one that waited in vain may get an answer. */
+        private boolean serves(Duration age, CallTime time) {
+            long most = isTrouble() ? Math.min(age.toNanos(), TROUBLE_NANOS) : age.toNanos();
+            return System.nanoTime() - nanos < most && (patience == 0 || time.left() <= 2 * patience);
         }
     }
 
@@ -64,16 +68,16 @@ final class VersionCheck {
     /**
      * Returns an answer that is not older than this. An answer that is trouble is kept for at most five seconds.
      *
-     * @param end the {@link System#nanoTime} by which the calling thread wants it
-     * @throws SocketTimeoutException when another call has been asking until then
+     * @param time the time of the call that wants it
+     * @throws SocketTimeoutException when there was none by the end of that time
      */
-    Result get(Duration age, long end) throws SocketTimeoutException {
+    Result get(Duration age, CallTime time) throws SocketTimeoutException {
         Result known = last;
-        if (known != null && known.isYounger(age.toNanos())) {
+        if (known != null && known.serves(age, time)) {
             return known;
         }
         try {
-            if (!asking.tryLock(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+            if (!asking.tryLock(time.left(), TimeUnit.NANOSECONDS)) {
                 throw new SocketTimeoutException("GET /v2/ has been asked all the time");
             }
         } catch (InterruptedException e) {
@@ -82,9 +86,12 @@ final class VersionCheck {
         }
         try {
             known = last;
-            if (known == null || !known.isYounger(age.toNanos())) {
-                known = ask(end);
+            if (known == null || !known.serves(age, time)) {
+                known = ask(time);
                 last = known;
+                if (known.patience() > 0) {
+                    throw new SocketTimeoutException("GET /v2/ has taken all the time");
+                }
             }
             return known;
         } finally {
@@ -97,13 +104,14 @@ final class VersionCheck {
         return last == null ? List.of() : last.challenges();
     }
 
-    private Result ask(long end) {
-        try (ClassicHttpResponse response = question.ask(end)) {
+    private Result ask(CallTime time) {
+        long patience = Math.max(1, time.left());
+        try (ClassicHttpResponse response = question.ask(time)) {
             Header type = response.getFirstHeader(HttpHeaders.CONTENT_TYPE);
             boolean page = type != null && RegistryAnswers.isWebPage(type.getValue());
-            return new Result(response.getCode(), challenges(response), page, System.nanoTime());
+            return new Result(response.getCode(), challenges(response), page, System.nanoTime(), 0);
         } catch (IOException e) {
-            return new Result(0, List.of(), false, System.nanoTime());
+            return new Result(0, List.of(), false, System.nanoTime(), time.isOver() ? patience : 0);
         }
     }
 

@@ -17,6 +17,7 @@ import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.http.AddressGuard;
@@ -47,7 +48,7 @@ class AuthorizerTest {
     private final AddressGuard guard = new AddressGuard(url, self, SystemDefaultDnsResolver.INSTANCE);
     private final CloseableHttpClient http = HttpClients.create(settings, HttpClients.pool(settings, 10, guard), guard, self);
     private final Authorizer authorizer = new Authorizer("hot", Account.NONE,
-            new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())), 10_000);
+            new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())));
 
     @AfterEach
     void stop() throws Exception {
@@ -55,9 +56,13 @@ class AuthorizerTest {
         service.close();
     }
 
+    private static CallTime time() {
+        return new CallTime(Duration.ofSeconds(10), null);
+    }
+
     private String ask(String repository) throws Exception {
         List<Challenge> challenges = Challenge.parse(List.of("Bearer realm=\"" + service.realm() + "\""));
-        return authorizer.answer(challenges, new RepositoryName(repository), null);
+        return authorizer.answer(challenges, new RepositoryName(repository), null, time());
     }
 
     private void answerWith(String json) {
@@ -95,7 +100,7 @@ class AuthorizerTest {
     void presentsANewPasswordAndWarnsAgainWhenItIsRefused() throws Exception {
         AtomicReference<Credentials> now = new AtomicReference<>(new Credentials("reader", "one"));
         Authorizer changing = new Authorizer("hot", now::get,
-                new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())), 10_000);
+                new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())));
         RepositoryName repository = new RepositoryName("library/app");
         List<Challenge> challenges = Challenge.parse(List.of("Basic realm=\"test\""));
         Logger logger = (Logger) LoggerFactory.getLogger(Authorizer.class);
@@ -105,17 +110,17 @@ class AuthorizerTest {
         log.start();
         logger.addAppender(log);
         try {
-            String first = changing.answer(challenges, repository, null);
+            String first = changing.answer(challenges, repository, null, time());
             assertEquals(new Credentials("reader", "one").basic(), first);
             assertEquals(first, changing.known(repository));
-            assertNull(changing.answer(challenges, repository, first));
+            assertNull(changing.answer(challenges, repository, first, time()));
             changing.refused();
             changing.refused();
             assertEquals(1, log.list.size(), log.list.toString());
             now.set(new Credentials("reader", "two"));
             String second = new Credentials("reader", "two").basic();
             assertEquals(second, changing.known(repository));
-            assertEquals(second, changing.answer(challenges, repository, first));
+            assertEquals(second, changing.answer(challenges, repository, first, time()));
             changing.refused();
             changing.refused();
             assertEquals(2, log.list.size(), log.list.toString());

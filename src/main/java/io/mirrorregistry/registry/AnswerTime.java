@@ -1,0 +1,50 @@
+package io.mirrorregistry.registry;
+
+import java.time.Duration;
+
+/**
+ * The time until the head of one response has to be out. It begins when the request arrives, so that every wait and every call to a registry
+ * counts it down. Times are those of {@link System#nanoTime}.
+ *
+ * @param began when the request arrived
+ * @param end when the head has to be out
+ */
+public record AnswerTime(long began, long end) {
+
+    /** The message header, of the mirror's own and never sent, by which a route's call tells {@code RegistryClient} of it. */
+    public static final String HEADER = "MirrorAnswerTime";
+
+    /** @param longest {@code mirror.server.answer-time} */
+    public static AnswerTime of(long began, Duration longest) {
+        return new AnswerTime(began, began + longest.toNanos());
+    }
+
+    /** Returns what {@link #text} has written; null for null. */
+    public static AnswerTime parse(String text) {
+        if (text == null) {
+            return null;
+        }
+        int space = text.indexOf(' ');
+        return new AnswerTime(Long.parseLong(text.substring(0, space)), Long.parseLong(text.substring(space + 1)));
+    }
+
+    /** Returns this as the value of {@link #HEADER}. */
+    public String text() {
+        return began + " " + end;
+    }
+
+    /** Returns what is left of it, in nanoseconds; 0 or less for nothing. */
+    public long left() {
+        return end - System.nanoTime();
+    }
+
+    /** Returns whether nothing is left. */
+    public boolean isOver() {
+        return left() <= 0;
+    }
+
+    /** Returns whether more than half is left, which is enough to begin anew. */
+    public boolean isYoung() {
+        return left() > (end - began) / 2;
+    }
+}
