@@ -13,14 +13,17 @@ import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.OnWorker;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -46,7 +49,7 @@ public final class CacheStep {
     /**
      * What the event loop has found in memory for the plan that it has guessed.
      *
-     * @param found a {@link KeptManifest}, a {@link KnownBlob} or the failures of a miss
+     * @param found a {@link KeptManifest}, a {@link Stale} one, a {@link KnownBlob} or the failures of a miss
      */
     private record Guess(CacheKey key, Object found) {
     }
@@ -135,7 +138,7 @@ public final class CacheStep {
     public CompletionStage<Void> recall(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         if (pull.lookup() instanceof Guess guess && guess.key.plan().equals(pull.plan())) {
-            metrics.lookedUp(guess.key.kind().asked(), Metrics.Lookup.HIT);
+            metrics.lookedUp(guess.key.kind().asked(), lookup(guess.found));
             return take(exchange, guess.found);
         }
         CacheKey key = CacheKey.of(pull.plan(), pull.request());
@@ -150,7 +153,7 @@ public final class CacheStep {
         }
         Object found = find(key);
         if (found != null) {
-            metrics.lookedUp(key.kind().asked(), Metrics.Lookup.HIT);
+            metrics.lookedUp(key.kind().asked(), lookup(found));
             return take(exchange, found);
         }
         SingleFlight<Object>.Flight own = inFlight.flight(key);
@@ -166,7 +169,7 @@ public final class CacheStep {
         found = find(key);
         if (found != null) {
             own.end(SingleFlight.Outcome.of(found));
-            metrics.lookedUp(key.kind().asked(), Metrics.Lookup.HIT);
+            metrics.lookedUp(key.kind().asked(), lookup(found));
             return take(exchange, found);
         }
         KeptManifest last = key.isManifest() && !key.head() ? manifests.last(key) : null;
@@ -191,11 +194,16 @@ public final class CacheStep {
         return found == null || found instanceof KnownBlob blob && !blob.isAtHand(head) ? null : new Guess(key, found);
     }
 
-    /** Returns a {@link KeptManifest}, a {@link KnownBlob}, the failures of a miss, or null. */
+    private static Metrics.Lookup lookup(Object found) {
+        return found instanceof Stale ? Metrics.Lookup.STALE : Metrics.Lookup.HIT;
+    }
+
+    /** Returns a {@link KeptManifest}, a {@link Stale} one, a {@link KnownBlob}, the failures of a miss, or null. */
     private Object find(CacheKey key) {
         if (key.isManifest()) {
             KeptManifest fresh = manifests.fresh(key);
-            return fresh != null ? fresh : misses.getIfPresent(key.miss());
+            KeptManifest stale = fresh == null ? manifests.believedStale(key) : null;
+            return fresh != null ? fresh : stale != null ? new Stale(stale) : misses.getIfPresent(key.miss());
         }
         KnownBlob blob = blobs.getIfPresent(key.miss());
         if (blob == null) {
@@ -368,6 +376,13 @@ public final class CacheStep {
         }
     }
 
+    /** Returns after which time the first of the registries in trouble may be asked again; null if none has told. */
+    private static Duration retryAfter(Pull pull) {
+        Instant now = Instant.now();
+        return pull.troubles().stream().map(RegistryTroubleException::retryAfter).filter(Objects::nonNull)
+                .map(value -> RegistryAnswers.delay(value, now)).min(Comparator.naturalOrder()).orElse(null);
+    }
+
     /** Forgets that a registry has the blob: it did not give it. */
     @Step(needs = "plan")
     public void forget(Exchange exchange) {
@@ -376,8 +391,8 @@ public final class CacheStep {
     }
 
     /**
-     * Answers with what a tag meant when it was last asked for, where a registry is in trouble. Where all say that they have not got
-     * it, it is forgotten.
+     * Answers with what a tag meant when it was last asked for, where a registry is in trouble. That is believed for mirror.cache.tag-ttl, or for
+     * the registry's Retry-After if that is less; until then no client asks. Where all say that they have not got it, it is forgotten.
      *
      * @throws Exception the failure that was caught, where there is nothing to answer with
      */
@@ -393,6 +408,7 @@ public final class CacheStep {
                 LOG.debug("answered with what was known last: {}", pull.request().path());
                 Stale stale = new Stale(last);
                 stale.answer(exchange);
+                manifests.believeStale(key, retryAfter(pull));
                 // Otherwise each follower would ask the registries again, one after the other.
                 if (Lookup.of(pull) != null) {
                     Lookup.of(pull).share(stale);

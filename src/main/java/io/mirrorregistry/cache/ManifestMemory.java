@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -62,8 +63,13 @@ final class ManifestMemory {
     private record Tagged(KeptManifest withoutBytes, long checked) {
     }
 
+    /** What a tag meant last, for which no registry is asked until a moment. */
+    private record Believed(Tagged tagged, long until) {
+    }
+
     private final Cache<ByDigest, KeptManifest> manifests;
     private final Cache<ByTag, Tagged> tags;
+    private final Cache<ByTag, Believed> believed;
     private final boolean off;
     private final Ticker ticker;
     private final long tagTtl;
@@ -83,13 +89,23 @@ final class ManifestMemory {
                 .build();
         this.tags = Caffeine.newBuilder()
                 .maximumWeight(Math.min(settings.size(), TAGS_BYTES))
-                .weigher((ByTag key, Tagged tagged) -> ENTRY_BYTES + key.plan.weight() + key.tag.value().length()
-                        + (key.accept == null ? 0 : key.accept.length()) + text(tagged.withoutBytes))
+                .weigher((ByTag key, Tagged tagged) -> weight(key, tagged))
                 .ticker(ticker)
                 .expireAfterWrite(Duration.ofNanos(tagTtl + staleIfError))
                 .executor(Runnable::run)
                 .recordStats()
                 .build();
+        this.believed = Caffeine.newBuilder()
+                .maximumWeight(Math.min(settings.size(), TAGS_BYTES))
+                .weigher((ByTag key, Believed stale) -> weight(key, stale.tagged))
+                .ticker(ticker)
+                .expireAfterWrite(settings.tagTtl())
+                .executor(Runnable::run)
+                .build();
+    }
+
+    private static int weight(ByTag key, Tagged tagged) {
+        return ENTRY_BYTES + key.plan.weight() + key.tag.value().length() + (key.accept == null ? 0 : key.accept.length()) + text(tagged.withoutBytes);
     }
 
     private static int text(KeptManifest kept) {
@@ -122,15 +138,41 @@ final class ManifestMemory {
      * tell what it means now. Null for nothing. Reads all tags where the plan's own entry is missing.
      */
     KeptManifest stale(CacheKey key) {
-        KeptManifest own = last(key);
-        if (own != null || key.reference() instanceof Digest || key.plan().targets().size() < 2) {
+        Tagged last = lastTagged(key);
+        return last == null ? null : whole(key, last);
+    }
+
+    private Tagged lastTagged(CacheKey key) {
+        Tagged own = key.reference() instanceof Digest ? null : tags.getIfPresent(ByTag.of(key));
+        if (own != null && whole(key, own) != null || key.reference() instanceof Digest || key.plan().targets().size() < 2) {
             return own;
         }
         ByTag wanted = ByTag.of(key);
         return tags.asMap().entrySet().stream().filter(entry -> entry.getKey().tag.equals(wanted.tag)
                         && Objects.equals(entry.getKey().accept, wanted.accept) && entry.getKey().plan.hasTargetsOf(wanted.plan))
                 .max(Comparator.comparingLong(entry -> entry.getValue().checked - ticker.read()))
-                .map(entry -> whole(key, entry.getValue())).orElse(null);
+                .map(Map.Entry::getValue).orElse(null);
+    }
+
+    /**
+     * Believes what {@link #stale} returns for as long as a tag is believed, so that a registry in trouble is not asked by each client.
+     *
+     * @param most the registry may be asked again after this time; null if it has named none
+     */
+    void believeStale(CacheKey key, Duration most) {
+        Tagged last = lastTagged(key);
+        long time = most == null ? tagTtl : Math.min(tagTtl, most.toNanos());
+        if (last != null && time > 0) {
+            // No longer than it may be served at all.
+            long left = last.checked + tagTtl + staleIfError - ticker.read();
+            believed.put(ByTag.of(key), new Believed(last, ticker.read() + Math.min(time, left)));
+        }
+    }
+
+    /** Returns what a tag meant last, as long as that is believed without asking; null for nothing. */
+    KeptManifest believedStale(CacheKey key) {
+        Believed stale = key.reference() instanceof Digest ? null : believed.getIfPresent(ByTag.of(key));
+        return stale == null || stale.until - ticker.read() <= 0 ? null : whole(key, stale.tagged);
     }
 
     /**
@@ -177,11 +219,13 @@ final class ManifestMemory {
         if (!(key.reference() instanceof Digest)) {
             KeptManifest withoutBytes = new KeptManifest(manifest.digest(), manifest.type(), manifest.length(), null, manifest.registry(), manifest.etag());
             tags.put(ByTag.of(key), new Tagged(withoutBytes, ticker.read()));
+            believed.invalidate(ByTag.of(key));
         }
     }
 
     /** Forgets what a tag meant. */
     void forget(CacheKey key) {
         tags.invalidate(ByTag.of(key));
+        believed.invalidate(ByTag.of(key));
     }
 }

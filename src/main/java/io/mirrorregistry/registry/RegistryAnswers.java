@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry;
 
 import io.mirrorregistry.protocol.ErrorCode;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.regex.Pattern;
 import org.apache.camel.Message;
@@ -90,6 +91,18 @@ public final class RegistryAnswers {
     /** Returns a Retry-After that may be handed on, or null. */
     public static String retryAfter(Header header) {
         return header == null ? null : retryAfter(header.getValue());
+    }
+
+    /**
+     * Returns how long a registry wants to be left alone.
+     *
+     * @param retryAfter a value that {@link #retryAfter(String)} has returned
+     * @param now the time of this machine's clock, from which dates count
+     */
+    public static Duration delay(String retryAfter, Instant now) {
+        long seconds = digits(retryAfter);
+        Duration delay = seconds >= 0 ? Duration.ofSeconds(seconds) : Duration.between(now, DateUtils.parseStandardDate(retryAfter));
+        return delay.isNegative() ? Duration.ZERO : delay;
     }
 
     /**
