@@ -105,7 +105,7 @@ final class Parts implements AutoCloseable {
         MirrorIdentity self = new MirrorIdentity(settings.server().port(), settings.managementPort());
         for (String name : settings.order()) {
             RegistrySettings registry = settings.registries().get(name);
-            RegistryClient client = registry.isFolder() ? null : new RegistryClient(registry, settings.server().workers(), metrics, self);
+            RegistryClient client = registry.isFolder() ? null : client(registry, self);
             registries.put(name, new Registry(registry, settings.breaker(), client, workers, self));
             beans.bind(name, registries.get(name));
             if (client == null) {
@@ -126,6 +126,10 @@ final class Parts implements AutoCloseable {
         parts = new GenerationSource(settings, plan);
         explain = bindSteps(self, namespaces, plan);
         bindServices();
+    }
+
+    private RegistryClient client(RegistrySettings registry, MirrorIdentity self) {
+        return new RegistryClient(registry, settings.server().workers(), settings.server().callsPerRegistry(), metrics, self);
     }
 
     /** The steps of routes; docs/routes.md lists them. Returns the page that looks at the same plan and cache. */

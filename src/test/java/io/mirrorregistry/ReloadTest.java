@@ -349,6 +349,49 @@ class ReloadTest {
         assertEquals(asked, hot.calls("GET", Kind.MANIFEST).size());
     }
 
+    /** In the outage in which somebody edits, the calls of the old routes hang on, and as many of the new ones would join them. */
+    @Test
+    void callsOfTheOldRoutesCountForTheBoundOfTheNewOnes() throws Exception {
+        start("MIRROR_SERVER_CALLS_PER_REGISTRY", "3", "HOT_RESPONSE_TIMEOUT", "20s");
+        CountDownLatch held = new CountDownLatch(1);
+        hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+        HttpClient http = HttpClient.newHttpClient();
+        List<CompletableFuture<HttpResponse<byte[]>>> pulls = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            pulls.add(http.sendAsync(TestClient.request("GET", mirror.url() + hot.image("library/app", "t" + i).path(), Duration.ofSeconds(30)),
+                    HttpResponse.BodyHandlers.ofByteArray()));
+        }
+        await(() -> hot.calls("GET", Kind.MANIFEST).size() == 3);
+        for (String edit : List.of("one", "two")) {
+            write("front-door", frontDoorThatSays(edit));
+            write("registry", original("registry") + "# " + edit + "\n");
+            await(() -> edit.equals(mirror.get("/v2/").header("X-Edit")));
+            for (int i = 0; i < 3; i++) {
+                assertEquals(503, mirror.get(image.path()).status());
+            }
+        }
+        assertEquals(3, hot.calls("GET", Kind.MANIFEST).size());
+        assertTrue(mirror.management("/observe/metrics").text().contains("mirror_fallbacks_total{reason=\"not-asked\",registry=\"hot\"} 6.0"));
+        held.countDown();
+        for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
+            assertEquals(200, pull.get(30, TimeUnit.SECONDS).statusCode());
+        }
+        // Each call gives its place back, however it ends.
+        hot.heal();
+        for (Fault fault : List.of(Fault.status(500), Fault.close(), Fault.cut(10), Fault.status(404), Fault.status(307))) {
+            hot.fault(fault.on(Kind.MANIFEST).times(2), fault.on(Kind.BLOB).times(2));
+            for (int i = 0; i < 2; i++) {
+                mirror.get(image.path());
+                mirror.head(image.path(image.config()));
+            }
+            hot.heal();
+        }
+        for (int i = 0; i < 9; i++) {
+            assertEquals(200, mirror.get(image.path()).status());
+            assertEquals(307, mirror.get(image.path(image.config())).status());
+        }
+    }
+
     @Test
     void aSettingTurnsItOff() throws Exception {
         start("MIRROR_ROUTES_RELOAD", "false");

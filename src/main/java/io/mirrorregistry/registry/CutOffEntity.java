@@ -16,6 +16,7 @@ public final class CutOffEntity extends HttpEntityWrapper {
 
     private final Runnable cutOff;
     private final Deadlines.Deadline done;
+    private Runnable whenClosed = () -> { };
     private CutOffStream content;
 
     /**
@@ -26,6 +27,11 @@ public final class CutOffEntity extends HttpEntityWrapper {
         super(entity);
         this.cutOff = cutOff;
         this.done = done;
+    }
+
+    /** Sets what is run as well when the body has ended or was closed. */
+    public void whenClosed(Runnable action) {
+        this.whenClosed = action;
     }
 
     @Override
@@ -109,6 +115,7 @@ public final class CutOffEntity extends HttpEntityWrapper {
                 return;
             }
             done.run();
+            whenClosed.run();
             if (ended) {
                 in.close();
             } else {

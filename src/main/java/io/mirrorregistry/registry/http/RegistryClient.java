@@ -32,6 +32,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
@@ -87,6 +88,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** The registry without what is for itself only. */
     private final RegistrySettings anonymous;
     private final SilentRefusals silentRefusals;
+    /** Lives as long as the mirror, so that calls of routes that have been replaced count as well. */
+    private final Semaphore calls;
     private final URI base;
     private final Location own;
     /** The longest time from the call to the end of the answer's head. */
@@ -94,17 +97,29 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private volatile double millisToFirstByte = Double.NaN;
 
     /**
-     * @param connections the most connections at a time
+     * @param connections the most connections at a time, and the most calls
      * @param metrics counts and times calls
      * @param self what is never called, and what the calls carry
      */
     public RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self) {
-        this(registry, connections, metrics, self, SystemDefaultDnsResolver.INSTANCE);
+        this(registry, connections, connections, metrics, self);
+    }
+
+    /**
+     * @param connections the most connections at a time
+     * @param calls the most calls at a time for which clients wait; one too many is refused at once. A call lasts until the end of a body that is
+     *     read whole, such as a manifest's, and otherwise until the head.
+     * @param metrics counts and times calls
+     * @param self what is never called, and what the calls carry
+     */
+    public RegistryClient(RegistrySettings registry, int connections, int calls, Metrics metrics, MirrorIdentity self) {
+        this(registry, connections, calls, metrics, self, SystemDefaultDnsResolver.INSTANCE);
     }
 
     /** @param dns looks names up */
-    RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self, DnsResolver dns) {
+    RegistryClient(RegistrySettings registry, int connections, int calls, Metrics metrics, MirrorIdentity self, DnsResolver dns) {
         this.registry = registry;
+        this.calls = new Semaphore(calls);
         this.metrics = metrics;
         this.base = registry.url();
         this.own = Location.of(base);
@@ -131,31 +146,48 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     protected CloseableHttpResponse doExecute(HttpHost target, ClassicHttpRequest request, HttpContext context)
             throws IOException {
         URI uri = uri(request);
-        CallTime time = begin(request, uri);
+        Header header = request.getFirstHeader(AnswerTime.HEADER);
+        AnswerTime answerTime = AnswerTime.parse(header == null ? null : header.getValue());
         ApiPath path = path(uri);
+        CallTime time = begin(request.getMethod() + " " + uri.getPath(), answerTime);
         RegistryCall call = new RegistryCall(this, Location.of(uri), path, redirects(request), time);
+        boolean ended = true;
         try {
             ClassicHttpResponse response = call.run(request);
             accountCheck.judge(response, path, time);
+            if (answerTime != null && path.kind() != ApiPath.Kind.BLOB && response.getEntity() instanceof CutOffEntity body) {
+                body.whenClosed(calls::release);
+                ended = false;
+            }
             return CloseableHttpResponse.adapt(response);
         } catch (IOException e) {
             throw trouble(call.describe(request.getMethod()), e, time);
+        } finally {
+            if (answerTime != null && ended) {
+                calls.release();
+            }
         }
     }
 
     /**
-     * Begins a call.
+     * Begins a call, and takes one of the {@link #calls} if a client waits for it.
      *
-     * @throws RegistryTroubleException when nothing is left of the time for the answer
+     * @param answerTime null where no client waits
+     * @throws RegistryTroubleException when nothing is left of the time for the answer, or too many calls are under way
      */
-    private CallTime begin(ClassicHttpRequest request, URI uri) throws RegistryTroubleException {
-        Header answerTime = request.getFirstHeader(AnswerTime.HEADER);
-        CallTime time = new CallTime(headTime, AnswerTime.parse(answerTime == null ? null : answerTime.getValue()));
+    private CallTime begin(String call, AnswerTime answerTime) throws RegistryTroubleException {
+        CallTime time = new CallTime(headTime, answerTime);
         if (time.isOver()) {
-            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath()
-                    + " was not asked: the time for an answer is over", RegistryTroubleException.Kind.NOT_ASKED, null);
+            throw notAsked(call, "the time for an answer is over");
+        }
+        if (answerTime != null && !calls.tryAcquire()) {
+            throw notAsked(call, "too many calls are under way");
         }
         return time;
+    }
+
+    private RegistryTroubleException notAsked(String call, String why) {
+        return new RegistryTroubleException(registry.name(), call + " was not asked: " + why, RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
     /** Returns the trouble that a failed call means. */
