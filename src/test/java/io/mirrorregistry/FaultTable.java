@@ -179,6 +179,7 @@ final class FaultTable {
     }
 
     private void bodies() {
+        registry("a body that stops after 10 bytes", BODY, () -> Fault.pauseAfter(10, Duration.ofSeconds(20)).method("GET"));
         registry("drips its body", BODY, () -> Fault.drip(Duration.ofMillis(50)));
         registry("drips its body with long pauses", BODY, () -> Fault.drip(Duration.ofSeconds(3)));
         registry("cut body", BODY, () -> Fault.cut(10));
