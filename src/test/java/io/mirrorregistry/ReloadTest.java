@@ -44,7 +44,7 @@ class ReloadTest {
 
     private static final String FINISH = """
                     - bean:
-                        description: The headers that every answer has; HEAD keeps those of GET
+                        description: The headers that every answer has; HEAD keeps those of GET. A manifest that the client has already (If-None-Match) becomes 304
             """.indent(0);
 
     @TempDir
