@@ -12,7 +12,6 @@ import io.mirrorregistry.testing.Call;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
-import io.mirrorregistry.testing.Manner;
 import io.mirrorregistry.testing.TestClient;
 import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TestServer;
@@ -105,7 +104,7 @@ class AnswerTimeTest {
                     registry.fault(Fault.silence().on(Kind.PING));
                 }
                 case "no-length" -> registry.fault(Fault.instead((call, answer) -> Answer.of(200, "application/octet-stream",
-                        Body.ofSize(400_000, 1)).without("Content-Length").with(Manner.pauseAfter(200_000, Duration.ofMinutes(1)))).on(Kind.BLOB));
+                        Body.ofSize(400_000, 1)).without("Content-Length")).on(Kind.BLOB), Fault.pauseAfter(200_000, Duration.ofMinutes(1)).method("GET"));
                 case "silent-body" -> registry.fault(Fault.pauseAfter(0, Duration.ofMinutes(1)).method("GET"));
                 case "dribbling-head" -> registry.fault(Fault.dripFromTheStart(Duration.ofMillis(200)));
                 default -> registry.fault(Fault.drip(Duration.ofMillis(200)));
