@@ -247,7 +247,7 @@ class VanityHostTest {
         Image image = real.image(name, "1");
         real.challenges("Bearer realm=\"{realm}\",service=\"{service}\",scope=\"repository:mapped:pull {scope}\"");
         assertArrayEquals(image.manifest(), auto.get(image.path()).body());
-        assertEquals(List.of("repository:mapped:pull repository:" + name + ":pull"), tokens.calls().get(0).parameters("scope"));
+        assertEquals(List.of("repository:mapped:pull", "repository:" + name + ":pull"), tokens.calls().get(0).parameters("scope"));
     }
 
     @Test
