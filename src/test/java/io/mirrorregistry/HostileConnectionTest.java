@@ -260,7 +260,7 @@ class HostileConnectionTest {
             assertEquals(200, answer.status(), answer.toString());
             assertEquals(200, wire.send(get("/v2/library/app/tags/list?n=1&" + "n=2&".repeat(10_000))).answer().status());
         }
-        assertTrue(hot.calls().stream().allMatch(call -> call.query() == null && call.header("X") == null));
+        assertTrue(hot.calls().stream().allMatch(call -> (call.query() == null || call.query().equals("n=1000")) && call.header("X") == null));
     }
 
     @Test
