@@ -158,7 +158,8 @@ public final class TestProxy implements AutoCloseable {
     }
 
     private Socket connect(URI target) throws IOException {
-        Integer port = ports.get(UrlHost.of(target));
+        String host = UrlHost.of(target);
+        Integer port = host == null ? null : ports.get(host);
         int to = port == null ? only : port;
         Socket socket = new Socket(to > 0 ? "127.0.0.1" : target.getHost(), to > 0 ? to : target.getPort());
         sockets.add(socket);
