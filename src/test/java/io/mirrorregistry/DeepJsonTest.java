@@ -97,9 +97,10 @@ class DeepJsonTest {
 
     @ParameterizedTest
     @MethodSource("deep")
-    void inAnErrorBodyMeansNothing(String json) {
+    void inAnErrorBodyShowsNoRegistry(String json) {
+        assertEquals(404, mirror.get("/v2/library/none/manifests/0.9").status());
         hot.fault(Fault.instead((call, answer) -> Answer.of(404, "application/json", json)));
-        assertEquals(404, mirror.get("/v2/library/none/manifests/1.0").status());
+        assertEquals(503, mirror.get("/v2/library/none/manifests/1.0").status());
         assertNothingFailed();
     }
 

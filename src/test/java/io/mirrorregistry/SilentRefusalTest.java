@@ -97,6 +97,35 @@ class SilentRefusalTest {
         }
     }
 
+    /** The HEAD must not take the challenge for Basic: the GET after it renews the token. */
+    @Test
+    void renewsATokenToWhichAHeadIsAnsweredWithAChallengeForBasicAlthoughThereIsAnAccount() {
+        tokens.requireAccount("reader", "hunter2");
+        hot.requireBearer(tokens).refusesTokensWithChallenge("Basic realm=\"harbor\"");
+        try (TestMirror mirror = withAccount("MIRROR_CACHE_BLOB_TTL", "0", "MIRROR_CACHE_TAG_TTL", "0")) {
+            for (String path : paths) {
+                for (String method : List.of("HEAD", "GET", "GET")) {
+                    assertEquals(200, mirror.send(method, path).status(), method + " " + path);
+                    tokens.revokeAll();
+                }
+            }
+        }
+    }
+
+    @Test
+    void oneTokenForABlobWhereTheRegistryIsKnownToChallengeAtVersionOnly() {
+        tokens.requireAccount("reader", "hunter2");
+        hot.requireBearer(tokens).challengesAtVersionOnly(404);
+        hot.image("library/first", "1.0");
+        try (TestMirror mirror = withAccount()) {
+            assertEquals(200, mirror.get("/v2/library/first/manifests/1.0").status());
+            hot.missing(401);
+            tokens.forget();
+            assertEquals(404, mirror.get("/v2/library/app/blobs/sha256:" + "0".repeat(64)).status());
+            assertEquals(1, issued());
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({"400, 503", "401, 404", "403, 404", "404, 404", "500, 503"})
     void fetchesOneTokenAtMostInSomeSecondsWhereTheRefusalIsMeant(int status, int told) {

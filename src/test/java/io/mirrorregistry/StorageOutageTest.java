@@ -53,6 +53,29 @@ class StorageOutageTest {
         return "/v2/library/app/blobs/" + registry.blob("library/app", content.getBytes(StandardCharsets.US_ASCII));
     }
 
+    /** The digest proves a blob, whatever type its storage gives it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"auto", "proxy"})
+    void aLayerThatItsStorageTakesForAWebPageIsServed(String blobs) {
+        start("HOT_BLOBS", blobs);
+        hot.redirectBlobsTo(storage);
+        storage.fault(Fault.header("Content-Type", "text/html"));
+        String path = blob(hot, "a page");
+        assertEquals(200, mirror.head(path).status());
+        assertEquals(blobs.equals("proxy") ? 200 : 307, mirror.get(path).status());
+    }
+
+    @Test
+    void theOneByteThatTellsALengthHasADeadline() {
+        start("HOT_RESPONSE_TIMEOUT", "20s", "MIRROR_SERVER_ANSWER_TIME", "1s");
+        hot.redirectBlobsTo(storage);
+        storage.fault(Fault.instead((call, answer) -> call.method().equals("HEAD") ? Answer.of(403, "text/plain", "")
+                : Answer.of(206).with("Content-Length", "1").with("Content-Range", "bytes 0-0/7")));
+        long start = System.nanoTime();
+        mirror.head(blob(hot, "content"));
+        assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(10));
+    }
+
     /** @param blobs of proxy a GET is asked as well */
     @ParameterizedTest
     @ValueSource(strings = {"auto", "redirect", "proxy"})

@@ -250,6 +250,33 @@ class VanityHostTest {
         assertEquals(List.of("repository:mapped:pull", "repository:" + name + ":pull"), tokens.calls().get(0).parameters("scope"));
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {400, 401, 403, 404, 500})
+    void aKeptTokenThatIsRefusedWithoutAChallengeIsRenewed(int status) {
+        Image image = real.image(name, "1");
+        real.refusesTokensWith(status);
+        assertEquals(200, auto.get(image.path()).status());
+        for (String path : List.of(path(image), image.pathByDigest(), "/v2/" + name + "/tags/list")) {
+            tokens.revokeAll();
+            tokens.forget();
+            assertEquals(200, auto.get(path).status(), path);
+            assertEquals(1, tokens.calls().size(), path);
+        }
+        real.refusesTokensWith(401);
+    }
+
+    /** What our account is accepted for at the vanity host says nothing of the registry behind it. */
+    @ParameterizedTest
+    @ValueSource(ints = {401, 403})
+    void aRegistryThereThatWantsAnAccountIsTrouble(int status) {
+        Image image = real.image(name, "1");
+        real.requireBasic("somebody", "else").unauthorized(status);
+        assertEquals(503, auto.get(image.path()).status());
+        assertEquals(503, auto.get(path(image)).status());
+        assertEquals(503, auto.head(path(image)).status());
+        real.unauthorized(401);
+    }
+
     @Test
     void noTokenServiceThereLeadsToTheMirror() {
         Image image = real.image(name, "1");

@@ -66,11 +66,7 @@ public final class BlobStep {
         if (Registry.status(exchange) != 200 && !isRedirect(exchange)) {
             throw Pull.of(exchange).trouble("with " + Registry.status(exchange));
         }
-        String type = exchange.getMessage().getHeader("Content-Type", String.class);
         boolean redirected = exchange.getMessage().getHeader(RegistryAnswers.REDIRECTED) != null;
-        if (!isRedirect(exchange) && !redirected && type != null && type.startsWith("text/html")) {
-            throw Pull.of(exchange).trouble("with a page for people");
-        }
         new Found(isRedirect(exchange) || redirected, exchange.getMessage().getHeader(RegistryAnswers.AUTHORIZED) == null,
                 isRedirect(exchange) ? -1 : RegistryAnswers.contentLength(exchange.getMessage())).variables(exchange);
     }

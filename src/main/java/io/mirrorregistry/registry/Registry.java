@@ -160,7 +160,7 @@ public final class Registry {
      * <li>{@code called}: what the registry was asked for, which for the referrers of a manifest may be a manifest: {@code manifest},
      *     {@code blob}, {@code tags} or {@code referrers}
      * <li>{@code webPage}: true if the response is a web page, which no registry sends
-     * <li>{@code recognized}: false if nothing in an error shows that a registry sent it, although this registry's errors show it otherwise
+     * <li>{@code recognized}: false if nothing in an error shows that a registry sent it, although this registry has shown itself before
      * <li>{@code accepted}: false if the response is 401 or 403 and the registry does not accept us
      * </ul>
      */
@@ -172,8 +172,11 @@ public final class Registry {
         exchange.setVariable("accepted", isTrue(exchange, RegistryAnswers.ACCEPTED));
     }
 
+    /** A blob from a storage may have any type: its digest proves it. */
     private static boolean isWebPage(Exchange exchange) {
-        return RegistryAnswers.isWebPage(exchange.getMessage().getHeader(HttpHeaders.CONTENT_TYPE, String.class));
+        boolean fromStorage = exchange.getMessage().getHeader(RegistryAnswers.REDIRECTED) != null
+                && CallContext.of(exchange).call().path().kind() == ApiPath.Kind.BLOB;
+        return !fromStorage && RegistryAnswers.isWebPage(exchange.getMessage().getHeader(HttpHeaders.CONTENT_TYPE, String.class));
     }
 
     /** Returns whether a header of the mirror's own is true, as it is by default. */

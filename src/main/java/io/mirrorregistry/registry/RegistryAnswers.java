@@ -24,8 +24,8 @@ public final class RegistryAnswers {
     public static final String BASIC = "basic";
 
     /**
-     * The header, of the mirror's own, that an error response has: {@code false} if nothing in it shows that a registry sent it, although the
-     * registry's errors show it otherwise.
+     * The header, of the mirror's own, that an error response has: {@code false} if nothing in it shows that a registry sent it, although some
+     * response of that registry has shown it before.
      */
     public static final String RECOGNIZED = "MirrorRecognized";
 

@@ -120,6 +120,8 @@ final class AccountCheck {
     void judge(ClassicHttpResponse response, ApiPath path, CallTime time) {
         if (path.kind() == ApiPath.Kind.API_VERSION) {
             note(response);
+        } else if (response.containsHeader(RegistryAnswers.ACCEPTED)) {
+            LOG.debug("the refusal came from a host to which the registry redirects");
         } else if (response.getCode() == 401 || response.getCode() == 403) {
             response.setHeader(RegistryAnswers.ACCEPTED, String.valueOf(isAccepted(response, path.repository(), time)));
         } else if (response.getCode() < 400 && !isBearer(response)) {

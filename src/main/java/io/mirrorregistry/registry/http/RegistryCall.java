@@ -45,6 +45,8 @@ final class RegistryCall {
     /** {@link RegistryAnswers#BASIC} or {@link RegistryAnswers#BEARER}; of the last Authorization; null before the first. */
     private String scheme;
     private boolean authorized;
+    /** Whether the last request had an Authorization. */
+    private boolean tokenGiven;
     private boolean redirected;
 
     /**
@@ -78,6 +80,10 @@ final class RegistryCall {
         }
         if (redirected) {
             response.setHeader(RegistryAnswers.REDIRECTED, "true");
+        }
+        if (!client.isOwn(at) && (response.getCode() == 401 || response.getCode() == 403)) {
+            // The registry's own account says nothing of another one's refusal.
+            response.setHeader(RegistryAnswers.ACCEPTED, String.valueOf(tokenGiven));
         }
         return response;
     }
@@ -140,7 +146,9 @@ final class RegistryCall {
             body.close();
             response.setEntity(null);
         } else if (body != null) {
+            Deadlines.Deadline late = Deadlines.set(time.rest(), () -> OpenBodies.close(response));
             RegistryClient.discard(response);
+            late.run();
         }
     }
 
@@ -269,20 +277,24 @@ final class RegistryCall {
         String kept = api != null || known && own ? authorizer.known(repository) : null;
         SilentRefusals silent = own && api != null ? client.silentRefusals() : null;
         String atOnce = silent == null || kept != null ? null : silent.atOnce(repository, time);
+        fresh = atOnce == null ? fresh : atOnce;
         String authorization = kept == null ? atOnce : kept;
         ClassicHttpResponse response = client.send(request, at, path.kind(), authorization, time);
         // What a HEAD refuses without a challenge, a GET has to refuse as well.
         boolean provedLater = request.getMethod().equals("HEAD") && isNo(response.getCode());
-        boolean believed = silent == null || provedLater || authorization != null && authorization.equals(fresh);
-        String other = believed ? null : silent.other(response, repository, kept, atOnce, time);
+        boolean believed = provedLater || api == null || authorization != null && authorization.equals(fresh);
+        String other = believed ? null : silent != null ? silent.other(response, repository, kept, atOnce, time)
+                : SilentRefusals.renewed(authorizer, response, repository, kept, time);
         if (other != null) {
             fresh = other;
             authorization = other;
             response = client.send(request, at, path.kind(), authorization, time);
         }
         RegistryTroubleException noToken = null;
-        if (response.getCode() == 401 && (authorization == null || !authorization.equals(fresh))) {
-            List<Challenge> challenges = VersionCheck.challenges(response);
+        List<Challenge> challenges = VersionCheck.challenges(response);
+        // A token that is refused with a challenge for Basic only has ended; the GET that follows a HEAD renews it.
+        boolean answerable = authorization == null || authorization.startsWith("Basic ") || authorizer.canAnswer(challenges, authorization);
+        if (response.getCode() == 401 && answerable && (authorization == null || !authorization.equals(fresh))) {
             String next;
             try {
                 next = authorizer.answer(challenges, repository, authorization, time);
@@ -307,12 +319,15 @@ final class RegistryCall {
         }
         if (silent != null) {
             silent.learn(repository, kept, authorization, other != null, response.getCode());
+        } else if (api != null) {
+            SilentRefusals.noteRefusal(authorizer, repository, kept, authorization, response.getCode());
         }
         String unasked = own && authorization == null && api == null && isNo(response.getCode()) ? authorizer.known(repository) : null;
         if (unasked != null) {
             authorization = unasked;
             response = client.send(request, at, path.kind(), authorization, time);
         }
+        tokenGiven = authorization != null;
         if (authorization != null) {
             authorized = true;
             scheme = authorization.startsWith("Bearer ") ? RegistryAnswers.BEARER : RegistryAnswers.BASIC;

@@ -67,8 +67,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private static final int MOST_STALE = 3;
     private static final int MOST_DISCARDED = 64 * 1024;
     /** Of so many hosts that the registry redirects to, the tokens are kept. */
-    private static final int MOST_STRANGERS = 16;
-    private static final int STRANGERS_TOKENS_BYTES = 256 * 1024;
+    private static final int MOST_STRANGERS = 64;
+    private static final int STRANGERS_TOKENS_BYTES = 64 * 1024;
     /** What the newest call counts in the average of times; about the last ten calls make it. */
     private static final double SHARE_OF_NEWEST = 0.2;
     /**

@@ -121,6 +121,23 @@ final class SilentRefusals {
         }
     }
 
+    /**
+     * Returns a new token for a kept one that a host refuses without a challenge that can be answered; null for none. For hosts to which a
+     * registry redirects: these are not asked for {@code /v2/}.
+     */
+    static String renewed(Authorizer authorizer, ClassicHttpResponse response, RepositoryName repository, String kept, CallTime time) throws IOException {
+        int status = response.getCode();
+        boolean challenged = status == 401 && authorizer.canAnswer(VersionCheck.challenges(response), kept);
+        return kept == null || challenged || !OF_KEPT.contains(status) ? null : authorizer.renew(repository, kept, status, time);
+    }
+
+    /** Notes that a token was refused that had just been fetched. */
+    static void noteRefusal(Authorizer authorizer, RepositoryName repository, String kept, String authorization, int status) {
+        if (authorization != null && !authorization.equals(kept) && OF_KEPT.contains(status)) {
+            authorizer.refusedFresh(repository, authorization, status);
+        }
+    }
+
     /** GHCR names a scope at /v2/ that stands for no repository. */
     private static List<Challenge> own(List<Challenge> challenges) {
         return challenges.stream().map(challenge -> challenge.with("realm", "service")).toList();
