@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StaleAnswerTest {
 
     private static final int CLIENTS = 40;
-    private static final long TTL = 3000;
+    private static final long TTL = 1500;
 
     private final TestRegistry hot = TestRegistry.start("hot");
     private final TestRegistry cold = TestRegistry.start("cold");
