@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** mirror.server.answer-time: no head of a response takes longer, whatever registries do that may take much longer each. */
 class AnswerTimeTest {
 
-    private static final long MILLIS = 1500;
+    private static final long MILLIS = 1000;
     /** What a busy machine adds. */
     private static final long SLACK = 1000;
 
