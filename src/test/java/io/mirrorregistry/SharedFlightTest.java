@@ -169,21 +169,6 @@ class SharedFlightTest {
     }
 
     @Test
-    void routesFromBeforeTheStepShareItToo(@TempDir Path directory) throws Exception {
-        Path file = TestRoutes.copyTo(directory).resolve("blob.camel.yaml");
-        String text = Files.readString(file);
-        String before = text.replaceAll("(?m)^ +- bean:\\n +description: >-\\n( +[A-Za-z].*\\n)+ +ref: cache\\n +method: keepLength\\n", "");
-        assertTrue(!before.contains("keepLength") && before.length() < text.length());
-        Files.writeString(file, before);
-        start(directory);
-        Image image = hot.image("library/app", "1.0");
-        hot.redirectBlobsTo(storage);
-        storage.fault(Fault.heldUntil(held));
-        tellTheLength(crowd("HEAD", image.path(image.config())), image);
-        assertEquals(1, storage.calls().size());
-    }
-
-    @Test
     void remembersTheLengthWithTheBlob() {
         start("MIRROR_CACHE_BLOB_TTL", "1h");
         Image image = hot.image("library/app", "1.0");

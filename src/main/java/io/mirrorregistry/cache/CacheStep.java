@@ -54,12 +54,11 @@ public final class CacheStep {
     private record Guess(CacheKey key, Object found) {
     }
 
-    /** What is kept of the look-up for one request: its key, the flight that it leads, and the blob whose length may be known later. */
+    /** What is kept of the look-up for one request: its key, and the flight that it leads. */
     private static final class Lookup {
 
         private final CacheKey key;
         private SingleFlight<Object>.Flight flight;
-        private KnownBlob askedBlob;
 
         private Lookup(CacheKey key) {
             this.key = key;
@@ -310,10 +309,6 @@ public final class CacheStep {
         Pull.of(exchange).lookup(lookup);
         RouteEnd.run(exchange, () -> {
             Pull pull = Pull.of(exchange);
-            if (pull.servedBy() != null) {
-                // The step keepLength has no effect on a blob that was streamed.
-                keepLength(exchange);
-            }
             flight.end(new SingleFlight.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of(),
                     pull.answerTime() != null && pull.answerTime().isOver()));
         });
@@ -338,9 +333,6 @@ public final class CacheStep {
             found = manifest;
         } else {
             KnownBlob blob = new KnownBlob(pull.registry(), pull.found());
-            if (lookup != null) {
-                lookup.askedBlob = blob;
-            }
             // While one that is asked before it is in trouble, it is a stopgap.
             if (pull.troubles().isEmpty()) {
                 blobs.put(key.miss(), blob);
@@ -349,21 +341,6 @@ public final class CacheStep {
         }
         if (found != null && lookup != null) {
             lookup.share(found);
-        }
-    }
-
-    /**
-     * Remembers the length of a blob whose registry did not tell it, and shares it with the clients that wait for it. For how long it is
-     * believed that the registry has the blob does not change.
-     */
-    @Step(needs = "found")
-    public void keepLength(Exchange exchange) {
-        Pull pull = Pull.of(exchange);
-        Lookup lookup = Lookup.of(pull);
-        BlobStep.Found found = pull.found();
-        if (lookup != null && lookup.askedBlob != null && lookup.askedBlob.registry() == pull.registry() && found != null && found.length() >= 0) {
-            lookup.askedBlob.learned(found.length());
-            lookup.share(lookup.askedBlob);
         }
     }
 

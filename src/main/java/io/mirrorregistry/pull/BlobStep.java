@@ -93,11 +93,6 @@ public final class BlobStep {
      */
     public record Found(boolean redirects, boolean open, long length) {
 
-        /** Returns the same with the blob's length, in bytes. */
-        public Found withLength(long known) {
-            return new Found(redirects, open, known);
-        }
-
         private void variables(Exchange exchange) {
             Pull.of(exchange).found(this);
             RegistrySettings settings = Pull.of(exchange).registry().settings();
