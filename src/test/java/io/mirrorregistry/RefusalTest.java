@@ -26,6 +26,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -399,5 +400,29 @@ class RefusalTest {
         assertEquals(1, hot.calls("GET", Kind.PING).stream().map(Call::path).count());
         hot.heal();
         await(() -> mirror.get("/v2/library/none/manifests/1").status() == 404);
+    }
+
+    /** A question that was asked after the last of them began serves all that wait. */
+    @Test
+    void manyServedRepositoriesThatAreRefusedAtOnceShareQuestions() throws Exception {
+        List<Image> images = IntStream.range(0, 40).mapToObj(i -> hot.image("library/app-" + i, "1.0")).toList();
+        start(new String[] {"HOT_RESPONSE_TIMEOUT", "10s"});
+        images.forEach(served -> assertEquals(200, mirror.get(served.path()).status()));
+        // Makes known what /v2/ says to calls that present nothing.
+        hot.missing(403);
+        assertEquals(404, mirror.get(none.path()).status());
+        hot.fault(Fault.status(403).on(Kind.MANIFEST), Fault.delay(Duration.ofMillis(500)).on(Kind.PING));
+        hot.forget();
+        HttpClient clients = HttpClient.newHttpClient();
+        long begin = System.nanoTime();
+        List<CompletableFuture<HttpResponse<byte[]>>> pulls = images.stream().map(served -> clients.sendAsync(TestClient.request("GET",
+                mirror.url() + served.path(), Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofByteArray())).toList();
+        await(() -> hot.calls("GET", Kind.MANIFEST).size() == images.size());
+        long most = 2 + (System.nanoTime() - begin) / TimeUnit.MILLISECONDS.toNanos(500);
+        for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
+            assertEquals(404, pull.get(20, TimeUnit.SECONDS).statusCode());
+        }
+        int asked = hot.calls("GET", Kind.PING).size();
+        assertTrue(asked <= most, asked + " questions, expected at most " + most);
     }
 }

@@ -12,7 +12,6 @@ import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -155,9 +154,9 @@ final class AccountCheck {
 
     /** Without an account, the answer that {@link SilentRefusals} needs as well tells enough, unless it is a redirect. */
     private boolean acceptsAnybody(Long acceptedNotBefore, CallTime time) {
-        Duration age = acceptedNotBefore == null ? Duration.ofSeconds(BELIEVED_SECONDS) : Duration.ofNanos(System.nanoTime() - acceptedNotBefore);
+        long notBefore = acceptedNotBefore == null ? System.nanoTime() - TimeUnit.SECONDS.toNanos(BELIEVED_SECONDS) : acceptedNotBefore;
         try {
-            VersionCheck.Result result = anonymous.get(age, time);
+            VersionCheck.Result result = anonymous.get(notBefore, time);
             if (result.status() / 100 == 3) {
                 return ask(null, acceptedNotBefore, time);
             }

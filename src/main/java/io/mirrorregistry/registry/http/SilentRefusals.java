@@ -91,7 +91,7 @@ final class SilentRefusals {
             return authorizer.answer(challenges, repository, null, time);
         }
         boolean withAccount = account.current() != null;
-        VersionCheck.Result version = versionCheck.get(withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT, time);
+        VersionCheck.Result version = versionCheck.get(System.nanoTime() - (withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT).toNanos(), time);
         if (authorizer.canAnswer(version.challenges(), null)) {
             return authorizer.answer(own(version.challenges()), repository, null, time);
         }

@@ -5,7 +5,6 @@ import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -44,10 +43,11 @@ final class VersionCheck {
      *
      * @param status 0 where there was none
      * @param page whether it is a web page, which no registry sends
+     * @param asked when it was asked for, as {@link System#nanoTime}
      * @param nanos when it came
      * @param patience how long its caller waited in vain, in nanoseconds; 0 where it did not run out of time
      */
-    record Result(int status, List<Challenge> challenges, boolean page, long nanos, long patience) {
+    record Result(int status, List<Challenge> challenges, boolean page, long asked, long nanos, long patience) {
 
         /** Returns whether the registry could not say: no answer, or an error that is about the moment. */
         boolean isTrouble() {
@@ -55,9 +55,11 @@ final class VersionCheck {
         }
 
         /** Returns whether it is young enough; a call that has far more time than the one that waited in vain may get an answer. */
-        private boolean serves(Duration age, CallTime time) {
-            long most = isTrouble() ? Math.min(age.toNanos(), TROUBLE_NANOS) : age.toNanos();
-            return System.nanoTime() - nanos < most && (patience == 0 || time.left() <= 2 * patience);
+        private boolean serves(long notBefore, CallTime time) {
+            if (!isTrouble()) {
+                return asked - notBefore >= 0;
+            }
+            return nanos - notBefore >= 0 && System.nanoTime() - nanos < TROUBLE_NANOS && (patience == 0 || time.left() <= 2 * patience);
         }
     }
 
@@ -66,14 +68,16 @@ final class VersionCheck {
     }
 
     /**
-     * Returns an answer that is not older than this. An answer that is trouble is kept for at most five seconds.
+     * Returns an answer to a question that was not asked before this moment. An answer that is trouble only has to have come since then, and
+     * is kept for at most five seconds, so that the calls that waited for it do not ask one after the other.
      *
+     * @param notBefore a {@link System#nanoTime}
      * @param time the time of the call that wants it
      * @throws SocketTimeoutException when there was none by the end of that time
      */
-    Result get(Duration age, CallTime time) throws SocketTimeoutException {
+    Result get(long notBefore, CallTime time) throws SocketTimeoutException {
         Result known = last;
-        if (known != null && known.serves(age, time)) {
+        if (known != null && known.serves(notBefore, time)) {
             return known;
         }
         try {
@@ -86,7 +90,7 @@ final class VersionCheck {
         }
         try {
             known = last;
-            if (known == null || !known.serves(age, time)) {
+            if (known == null || !known.serves(notBefore, time)) {
                 known = ask(time);
                 last = known;
                 if (known.patience() > 0) {
@@ -105,13 +109,14 @@ final class VersionCheck {
     }
 
     private Result ask(CallTime time) {
+        long asked = System.nanoTime();
         long patience = Math.max(1, time.left());
         try (ClassicHttpResponse response = question.ask(time)) {
             Header type = response.getFirstHeader(HttpHeaders.CONTENT_TYPE);
             boolean page = type != null && RegistryAnswers.isWebPage(type.getValue());
-            return new Result(response.getCode(), challenges(response), page, System.nanoTime(), 0);
+            return new Result(response.getCode(), challenges(response), page, asked, System.nanoTime(), 0);
         } catch (IOException e) {
-            return new Result(0, List.of(), false, System.nanoTime(), time.isOver() ? patience : 0);
+            return new Result(0, List.of(), false, asked, System.nanoTime(), time.isOver() ? patience : 0);
         }
     }
 
