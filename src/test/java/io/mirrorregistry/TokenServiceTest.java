@@ -16,7 +16,9 @@ import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TestTls;
 import io.mirrorregistry.testing.TokenService;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Base64;
 import java.util.List;
 import java.util.stream.Stream;
@@ -274,6 +276,54 @@ class TokenServiceTest {
             tokens.requireAccount("reader", "other").forget();
             assertEquals(503, mirror.get("/v2/library/other/manifests/1.0").status());
             assertEquals(1, tokens.calls().stream().filter(call -> call.parameter("scope") != null || call.method().equals("POST")).count());
+        }
+    }
+
+    private long sent(String method) {
+        return tokens.calls().stream().filter(call -> call.method().equals(method)).count();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"401, 401", "400, 401", "401, 400", "400, 400"})
+    void sendsAPasswordThatGetAndPostHaveRefusedByGetOnly(int get, int post, @TempDir Path directory) throws Exception {
+        Path file = Files.writeString(directory.resolve("password"), "wrong");
+        tokens.requireAccount("reader", "hunter2").postOnly();
+        tokens.fault(Fault.status(get).method("GET"), Fault.instead((call, answer) -> answer.status() < 400 ? answer : Answer.of(post)).method("POST"));
+        try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD_FILE", file.toString(),
+                "HOT_RESPONSE_TIMEOUT", "5s")) {
+            assertEquals(503, mirror.get(image.path()).status());
+            tokens.forget();
+            for (int i = 0; i < 5; i++) {
+                assertEquals(503, mirror.get("/v2/library/other-" + i + "/manifests/1.0").status());
+            }
+            assertEquals(5, sent("GET"));
+            assertEquals(0, sent("POST"));
+            Files.writeString(directory.resolve("new"), "hunter2");
+            Files.move(directory.resolve("new"), file, StandardCopyOption.ATOMIC_MOVE);
+            assertEquals(200, mirror.get(image.path()).status());
+        }
+    }
+
+    /** GET of what a service does not know shows it no password. */
+    @Test
+    void triesPostAgainWhereTheServiceDoesNotKnowGet() {
+        tokens.requireAccount("reader", "other").postOnly();
+        try (TestMirror mirror = withAccount()) {
+            assertEquals(503, mirror.get(image.path()).status());
+            tokens.requireAccount("reader", "hunter2");
+            assertEquals(200, mirror.get(image.path()).status());
+        }
+    }
+
+    /** The service refuses the scope that the registry states, rather than the account. */
+    @Test
+    void triesPostAgainWithItsOwnScopeAlone() {
+        hot.challenges("Bearer realm=\"{realm}\",service=\"{service}\",scope=\"repository:user/image:pull registry:catalog:*\"");
+        tokens.requireAccount("reader", "hunter2").postOnly();
+        tokens.fault(Fault.status(401).method("GET"),
+                Fault.status(400).where(call -> call.method().equals("POST") && call.field("scope") != null && call.field("scope").contains(" ")));
+        try (TestMirror mirror = withAccount()) {
+            assertEquals(200, mirror.get(image.path()).status());
         }
     }
 

@@ -33,6 +33,8 @@ public final class TokenService {
     private static final Set<Integer> PERHAPS_POST = Set.of(400, 401, 404, 405, 501);
     /** With these, services that know only GET answer POST. */
     private static final Set<Integer> NO_POST = Set.of(400, 401, 404, 405, 501);
+    /** With these, services may refuse an account. */
+    private static final Set<Integer> PERHAPS_ACCOUNT = Set.of(400, 401);
     private static final Set<Integer> REFUSALS = Set.of(400, 401, 403);
 
     private final RegistrySettings registry;
@@ -41,6 +43,8 @@ public final class TokenService {
     private final HttpClient http;
     /** Whether GET with our account has brought a token. Then 401 is about the account, and a second try might lock it. */
     private volatile boolean knowsGet;
+    /** The account that GET and POST have refused alike; null for none. Sent twice for each token, it would be locked twice as fast. */
+    private volatile Credentials refused;
 
     public TokenService(RegistrySettings registry, HttpClient http, Metrics metrics) {
         this.metrics = metrics;
@@ -125,7 +129,15 @@ public final class TokenService {
             knowsGet |= credentials != null && got.isSuccess();
             return got;
         }
+        boolean perhapsAccount = PERHAPS_ACCOUNT.contains(got.status());
+        if (perhapsAccount && credentials.equals(refused)) {
+            return got;
+        }
         TokenExchange.Reply posted = exchange.post(realm, form);
+        // Of several scopes, one may be what is refused.
+        if (posted != null && perhapsAccount && PERHAPS_ACCOUNT.contains(posted.status()) && scopes.size() <= 1) {
+            refused = credentials;
+        }
         return posted == null || NO_POST.contains(posted.status()) ? got : posted;
     }
 
