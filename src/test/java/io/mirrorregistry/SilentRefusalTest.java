@@ -8,6 +8,7 @@ import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TokenService;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -316,6 +317,31 @@ class SilentRefusalTest {
             try (TestMirror mirror = anonymous()) {
                 assertEquals(404, mirror.get("/v2/library/app/manifests/none").status());
             }
+        }
+    }
+
+    /** With an account, both for the call that asks and for one that waits for its answer. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void aRegistryThatDoesNotTellInTimeWhetherItChallengesIsNoOutage(int calls) throws Exception {
+        // So that the time of the call ends before that of the question.
+        hot.fault(Fault.silence().on(Kind.PING), Fault.delay(Duration.ofSeconds(1)).where(call -> call.path().contains("/none-")));
+        String[] settings = {"HOT_RESPONSE_TIMEOUT", "2s", "MIRROR_BREAKER_CALLS", "1", "MIRROR_BREAKER_MINIMUM_CALLS", "1", "MIRROR_BREAKER_PROBE_INTERVAL", "1h"};
+        ExecutorService clients = Executors.newFixedThreadPool(2);
+        try (TestMirror mirror = calls > 1 ? withAccount(settings) : anonymous(settings)) {
+            List<Future<TestMirror.Reply>> replies = new ArrayList<>();
+            for (int i = 0; i < calls; i++) {
+                String path = "/v2/library/app/manifests/none-" + i;
+                replies.add(clients.submit(() -> mirror.get(path)));
+            }
+            for (Future<TestMirror.Reply> reply : replies) {
+                assertEquals(503, reply.get().status());
+            }
+            assertEquals(200, mirror.get(image.path()).status());
+            String metrics = mirror.management("/observe/metrics").text();
+            assertTrue(metrics.contains("mirror_fallbacks_total{reason=\"refused\",registry=\"hot\"} " + calls), metrics);
+        } finally {
+            clients.shutdownNow();
         }
     }
 

@@ -7,6 +7,7 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -91,7 +92,7 @@ final class SilentRefusals {
             return authorizer.answer(challenges, repository, null, time);
         }
         boolean withAccount = account.current() != null;
-        VersionCheck.Result version = versionCheck.get(System.nanoTime() - (withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT).toNanos(), time);
+        VersionCheck.Result version = version(status, withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT, time);
         if (authorizer.canAnswer(version.challenges(), null)) {
             return authorizer.answer(own(version.challenges()), repository, null, time);
         }
@@ -100,6 +101,19 @@ final class SilentRefusals {
                     + (version.status() == 0 ? "failed" : "answered " + version.status()), RegistryTroubleException.Kind.REFUSED, null);
         }
         return null;
+    }
+
+    /** A registry that responds, and not in time at /v2/, is trouble but no outage. A request that left it too little time says nothing of it. */
+    private VersionCheck.Result version(int status, Duration age, CallTime time) throws IOException {
+        try {
+            return versionCheck.get(System.nanoTime() - age.toNanos(), time);
+        } catch (SocketTimeoutException e) {
+            if (time.outage() == RegistryTroubleException.Kind.CUT_SHORT) {
+                throw e;
+            }
+            throw new RegistryTroubleException(registry, "answered " + status + " without a challenge, and GET /v2/ " + time.timedOut(),
+                    RegistryTroubleException.Kind.REFUSED, null);
+        }
     }
 
     /**
