@@ -17,6 +17,11 @@ public final class FailingStep {
         }
     }
 
+    /** Throws an exception of the mirror's own. */
+    public void explode() {
+        throw new IllegalStateException("for this test");
+    }
+
     /** Sets a header that throws when it is written. */
     public void poison(Exchange exchange) {
         if (failure != null) {

@@ -4,17 +4,21 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
+import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -94,6 +98,44 @@ class FailingStepTest {
             }
             assertTrue(metrics.contains("mirror_requests_running 0.0") && metrics.contains("mirror_requests_waiting 0.0"),
                     metrics.lines().filter(line -> line.startsWith("mirror_requests")).toList().toString());
+        }
+    }
+
+    @Test
+    void anExceptionOfTheMirrorItselfIsNoTroubleOfTheRegistry() throws Exception {
+        insert("registry.camel.yaml", "method: examine", "explode");
+        try (TestRegistry hot = TestRegistry.start("hot"); TestRegistry cold = TestRegistry.start("cold");
+                LogLines log = LogLines.of("io.mirrorregistry");
+                TestMirror mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_LOGGING_LEVEL", "warn")) {
+            Image image = hot.image("library/app", "1.0");
+            assertEquals(500, mirror.get(image.path()).status());
+            assertEquals(500, mirror.head(image.path(image.layers().get(0))).status());
+            List<String> lines = log.lines();
+            assertEquals(2, lines.stream().filter(line -> line.startsWith("The mirror failed at /v2/library/app/")).count(), lines.toString());
+            assertTrue(lines.stream().noneMatch(line -> line.contains("was not asked")), lines.toString());
+        }
+    }
+
+    /** As the route files of earlier versions had one, of which operators may have copies. */
+    @Test
+    void aRouteFileWithABulkheadStillSaysThatTooManyCallsAreUnderWay() throws Exception {
+        Path route = TestRoutes.copyTo(directory).resolve("registry.camel.yaml");
+        Files.writeString(route, Files.readString(route).replace("throwExceptionWhenHalfOpenOrOpenState: true",
+                "throwExceptionWhenHalfOpenOrOpenState: true\n                bulkheadEnabled: true\n                bulkheadMaxConcurrentCalls: 1\n"
+                        + "                bulkheadMaxWaitDuration: 0"));
+        CountDownLatch held = new CountDownLatch(1);
+        try (TestRegistry hot = TestRegistry.start("hot"); TestRegistry cold = TestRegistry.start("cold");
+                LogLines log = LogLines.of("io.mirrorregistry");
+                TestMirror mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_RESPONSE_TIMEOUT", "20s",
+                        "MIRROR_LOGGING_LEVEL", "warn")) {
+            Image image = hot.image("library/app", "1.0");
+            hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
+            CompletableFuture<Integer> first = CompletableFuture.supplyAsync(() -> mirror.get(image.path()).status());
+            hot.awaitCalls(2);
+            assertEquals(503, mirror.get(image.pathByDigest()).status());
+            held.countDown();
+            assertEquals(200, first.get(20, TimeUnit.SECONDS));
+            assertTrue(log.lines().toString().contains("was not asked: too many calls are under way"), log.lines().toString());
         }
     }
 }

@@ -326,22 +326,30 @@ public final class Registry {
         return new RegistryTroubleException(name(), call + " was answered with a body that broke off");
     }
 
-    /** Says why the call failed, or why it was not made. */
+    /**
+     * Says why the call failed, or why it was not made.
+     *
+     * @throws Exception the failure itself where it is the mirror's own, which says nothing of the registry
+     */
     @Step(needs = {"call", "failure"})
-    public void failed(Exchange exchange) throws NotHereException, RegistryTroubleException {
+    public void failed(Exchange exchange) throws Exception {
         // The circuit breaker takes what its fallback deals with for handled, and a doCatch around it would pass over it.
         exchange.removeProperty(ExchangePropertyKey.EXCEPTION_HANDLED);
-        for (Throwable cause = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class); cause != null;
-                cause = cause.getCause()) {
+        Exception failure = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
+        if (failure == null) {
+            // Camel keeps to itself what kept the call from being made: the breaker, or the bulkhead of an earlier version's route file.
+            boolean closed = breaker.getState() == CircuitBreaker.State.CLOSED;
+            throw new RegistryTroubleException(name(), CallContext.of(exchange).call() + " was not asked: "
+                    + (closed ? "too many calls are under way" : "it has failed too often"), RegistryTroubleException.Kind.NOT_ASKED, null);
+        }
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof NotHereException missing) {
                 throw missing;
             } else if (cause instanceof RegistryTroubleException trouble) {
                 throw trouble;
             }
         }
-        boolean open = breaker.getState() != CircuitBreaker.State.CLOSED;
-        throw new RegistryTroubleException(name(), CallContext.of(exchange).call() + " was not asked: "
-                + (open ? "it has failed too often" : "too many calls are under way"), RegistryTroubleException.Kind.NOT_ASKED, null);
+        throw failure;
     }
 
     /** Returns the status of the last answer. */
