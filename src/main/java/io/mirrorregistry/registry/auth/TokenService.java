@@ -35,6 +35,8 @@ public final class TokenService {
     private static final Set<Integer> NO_POST = Set.of(400, 401, 404, 405, 501);
     /** With these, services may refuse an account. */
     private static final Set<Integer> PERHAPS_ACCOUNT = Set.of(400, 401);
+    /** So long a refused account is not sent by POST as well: what was refused may have been one repository. */
+    private static final long REFUSAL_NANOS = TimeUnit.MINUTES.toNanos(1);
     private static final Set<Integer> REFUSALS = Set.of(400, 401, 403);
 
     private final RegistrySettings registry;
@@ -45,6 +47,9 @@ public final class TokenService {
     private volatile boolean knowsGet;
     /** The account that GET and POST have refused alike; null for none. Sent twice for each token, it would be locked twice as fast. */
     private volatile Credentials refused;
+    private volatile long refusedAt;
+    /** Whether POST has brought a token. Then a refusal is about what was asked for, rather than the account. */
+    private volatile boolean knowsPost;
 
     public TokenService(RegistrySettings registry, HttpClient http, Metrics metrics) {
         this.metrics = metrics;
@@ -130,12 +135,15 @@ public final class TokenService {
             return got;
         }
         boolean perhapsAccount = PERHAPS_ACCOUNT.contains(got.status());
-        if (perhapsAccount && credentials.equals(refused)) {
+        if (perhapsAccount && credentials.equals(refused) && System.nanoTime() - refusedAt < REFUSAL_NANOS) {
             return got;
         }
         TokenExchange.Reply posted = exchange.post(realm, form);
         // Of several scopes, one may be what is refused.
-        if (posted != null && perhapsAccount && PERHAPS_ACCOUNT.contains(posted.status()) && scopes.size() <= 1) {
+        if (posted != null && posted.isSuccess()) {
+            knowsPost = true;
+        } else if (posted != null && !knowsPost && perhapsAccount && PERHAPS_ACCOUNT.contains(posted.status()) && scopes.size() <= 1) {
+            refusedAt = System.nanoTime();
             refused = credentials;
         }
         return posted == null || NO_POST.contains(posted.status()) ? got : posted;
