@@ -45,8 +45,8 @@ class Answer:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (b"" if method == "HEAD" else body)
 
 
-def missing():
-    return Answer(404, [("Content-Type", "application/json")], b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
+def missing(delay=0.0):
+    return Answer(404, [("Content-Type", "application/json")], b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}', delay=delay)
 
 
 class FakeRegistry:

@@ -49,7 +49,7 @@ def few_failures(row):
         if request.is_probe() or request.repository.startswith("team/"):
             return None
         if state[0] == "empty":
-            return Answer(404, delay=0.1)
+            return missing(delay=0.1)
         return Answer(500) if request.repository.startswith("mixed/") and int(request.repository.split("-")[-1]) % 20 == 0 else missing()
     hot = row.fake(answer)
     mirror = row.mirror(hot=hot, cold=row.fake())
