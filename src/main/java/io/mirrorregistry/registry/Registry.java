@@ -332,7 +332,7 @@ public final class Registry {
      * @throws Exception the failure itself where it is the mirror's own, which says nothing of the registry
      */
     @Step(needs = {"call", "failure"})
-    public void failed(Exchange exchange) throws Exception {
+    public void failed(Exchange exchange) throws NotHereException, RegistryTroubleException, Exception {
         // The circuit breaker takes what its fallback deals with for handled, and a doCatch around it would pass over it.
         exchange.removeProperty(ExchangePropertyKey.EXCEPTION_HANDLED);
         Exception failure = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
