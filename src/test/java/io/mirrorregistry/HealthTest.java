@@ -161,6 +161,49 @@ class HealthTest {
         }
     }
 
+    /** Before the first pull nothing else can show that it serves, and without readiness no pull would come. */
+    @ParameterizedTest
+    @ValueSource(ints = {403, 404})
+    void aMirrorOfAStaticFileServerIsReadyBeforeTheFirstPull(int status) throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot").staticFiles()) {
+            Image image = hot.image("library/app", "1.0");
+            hot.fault(Fault.html(status, "text/html").on(Kind.PING));
+            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_PLAN", "hot", "MIRROR_HEALTH_INTERVAL", "50ms")) {
+                await(() -> hot(mirror).startsWith("down: " + hot.host() + " answered " + status));
+                assertEquals(200, mirror.management("/observe/health/ready").status());
+                assertEquals(200, mirror.get(image.path()).status());
+                await(() -> hot(mirror).startsWith("up: "));
+                assertEquals(200, mirror.management("/observe/health/ready").status());
+            }
+        }
+    }
+
+    @Test
+    void aMirrorThatReachesAWebPageOnlyIsReadyUntilPullsFail() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot")) {
+            hot.fault(Fault.html(403, "text/html"));
+            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_PLAN", "hot", "MIRROR_BREAKER_CALLS", "4",
+                    "MIRROR_BREAKER_MINIMUM_CALLS", "2", "MIRROR_BREAKER_PROBE_INTERVAL", "1h")) {
+                await(() -> mirror.management("/observe/health/ready").status() == 200);
+                for (int i = 0; i < 2; i++) {
+                    assertEquals(503, mirror.get("/v2/library/app/manifests/1.0").status());
+                }
+                assertEquals(503, mirror.management("/observe/health/ready").status());
+            }
+        }
+    }
+
+    /** Nor is it unknown whether a registry serves that was up and is away since. */
+    @Test
+    void aWebPageInPlaceOfTheLastRegistryEndsReady() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_PLAN", "hot", "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            await(() -> hot(mirror).startsWith("up: "));
+            hot.fault(Fault.html(403, "text/html"));
+            await(() -> mirror.management("/observe/health/ready").status() == 503);
+        }
+    }
+
     @Test
     void aProbeSurvivesEveryFailure() throws Exception {
         AtomicInteger failures = new AtomicInteger();

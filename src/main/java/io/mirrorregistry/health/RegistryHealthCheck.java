@@ -10,7 +10,8 @@ import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /**
  * Tells how one registry is. A registry that is down is shown but leaves the mirror ready, as long as another can serve: one of {@code mirror.plan}, or
- * one that serves a namespace.
+ * one that serves a namespace. A registry that responds and has never been up, such as a static file server that has nothing at {@code /v2/}, may
+ * serve until pulls fail.
  */
 public final class RegistryHealthCheck extends AbstractHealthCheck {
 
@@ -28,7 +29,7 @@ public final class RegistryHealthCheck extends AbstractHealthCheck {
         Probe probe = probes.last(registry.name());
         if (probe == null) {
             builder.message("not asked yet");
-            builder.state(probes.anyUp() ? State.UP : State.DOWN);
+            builder.state(probes.anyMayServe() ? State.UP : State.DOWN);
             return;
         }
         long secondsAgo = Duration.between(probe.at(), Instant.now()).toSeconds();
@@ -41,7 +42,7 @@ public final class RegistryHealthCheck extends AbstractHealthCheck {
         builder.detail("registry.asked", probe.asked());
         builder.detail("registry.status", probe.status());
         builder.detail("registry.secondsAgo", secondsAgo);
-        builder.state(probes.anyUp() ? State.UP : State.DOWN);
+        builder.state(probes.anyMayServe() ? State.UP : State.DOWN);
     }
 
     @Override

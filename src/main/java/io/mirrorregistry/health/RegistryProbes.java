@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
@@ -38,6 +39,8 @@ public final class RegistryProbes implements AutoCloseable {
 
     /** What the last probes found. */
     private final Map<String, Probe> last = new ConcurrentHashMap<>();
+    /** The names of the registries that a probe has found up, or serving images. */
+    private final Set<String> onceUp = ConcurrentHashMap.newKeySet();
     private final List<Registry> registries;
     private final Map<String, Registry> byName;
     private final Map<String, ImageLayout> folders;
@@ -140,9 +143,18 @@ public final class RegistryProbes implements AutoCloseable {
         return probe != null && probe.up();
     }
 
-    /** Returns whether any registry of {@code mirror.plan}, or any that serves a namespace, was up when it was last asked. */
-    boolean anyUp() {
-        return serving.stream().anyMatch(this::isUp);
+    /** Returns whether any registry of {@code mirror.plan}, or any that serves a namespace, was up when it was last asked, or may serve images. */
+    boolean anyMayServe() {
+        return serving.stream().anyMatch(name -> isUp(name) || isUnknown(byName.get(name)));
+    }
+
+    /**
+     * Returns whether only a pull can show how a registry is: it responds, perhaps as a static file server without a {@code /v2/}, and has never been
+     * up. Without readiness no pull would come. If pulls fail, its circuit breaker opens, and it is known.
+     */
+    private boolean isUnknown(Registry registry) {
+        Probe probe = last.get(registry.name());
+        return probe != null && probe.finding().isWorthATrial() && !onceUp.contains(registry.name()) && !isNotAsked(registry);
     }
 
     /** Other registries are asked only if a route or strategy names them. They count where there are none but such. */
@@ -162,6 +174,9 @@ public final class RegistryProbes implements AutoCloseable {
         boolean stillServing = earlier != null && earlier.finding() == Probe.Finding.UNCLEAR && earlier.up() && found.finding() == Probe.Finding.UNCLEAR;
         boolean serves = earlier != null && found.finding().isWorthATrial() && (stillServing || hasServedSince(registry, earlier)) && !isNotAsked(registry);
         Probe now = serves && !found.up() ? found.servingImages() : found;
+        if (now.up() || before != null && before.up()) {
+            onceUp.add(registry.name());
+        }
         last.put(registry.name(), now);
         if (before == null ? !now.up() : before.up() != now.up()) {
             LOG.atLevel(now.up() ? org.slf4j.event.Level.INFO : org.slf4j.event.Level.WARN)
