@@ -135,6 +135,25 @@ class VanityHostTest {
         assertServes(image, proxy);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"/service/token", "service/token"})
+    void aRealmWithoutAHostIsOnTheHostThatNamesIt(String realm) {
+        Image image = real.image(name, "1");
+        real.challenges("Bearer realm=\"" + realm + "\",service=\"{service}\",scope=\"{scope}\"");
+        real.fault(Fault.instead((call, answer) -> Answer.of(302).with("Location", tokens.realm() + "?" + call.query())).path("/service/token"));
+        assertServes(image, auto);
+        assertEquals(List.of(), vanity.calls("GET", "/service/token"));
+    }
+
+    @Test
+    void aHostThatCannotBeCalledIsTrouble() {
+        Image image = cold.image(name, "1");
+        vanity.heal();
+        vanity.fault(Fault.redirect(307, "http://[1:2]/v2/" + name + "/manifests/1"));
+        assertArrayEquals(image.manifest(), auto.get(image.path()).body());
+        assertEquals(503, auto.get("/v2/" + name + "/manifests/2").status());
+    }
+
     @Test
     void theVanityHostMayWantAnAccountItself() {
         Image image = real.image(name, "1");

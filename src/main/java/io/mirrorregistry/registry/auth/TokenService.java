@@ -40,6 +40,7 @@ public final class TokenService {
     private static final Set<Integer> REFUSALS = Set.of(400, 401, 403);
 
     private final RegistrySettings registry;
+    private final URI challenger;
     private final Metrics metrics;
     private final RealmTrust trust;
     private final HttpClient http;
@@ -51,7 +52,14 @@ public final class TokenService {
     /** Whether POST has brought a token. Then a refusal is about what was asked for, rather than the account. */
     private volatile boolean knowsPost;
 
+    /** For challenges of the registry itself. */
     public TokenService(RegistrySettings registry, HttpClient http, Metrics metrics) {
+        this(registry, registry.url(), http, metrics);
+    }
+
+    /** @param challenger the address of the host whose challenges are answered, with which a realm without a host is completed */
+    public TokenService(RegistrySettings registry, URI challenger, HttpClient http, Metrics metrics) {
+        this.challenger = challenger;
         this.metrics = metrics;
         this.registry = registry;
         this.trust = new RealmTrust(registry);
@@ -149,11 +157,11 @@ public final class TokenService {
         return posted == null || NO_POST.contains(posted.status()) ? got : posted;
     }
 
-    /** Returns the address of the service; one without a host is the registry's. */
+    /** Returns the address of the service; one without a host is the challenger's. */
     private URI realm(Challenge challenge) throws RegistryTroubleException {
         String realm = challenge.parameter("realm");
         try {
-            URI address = realm == null || realm.isBlank() ? null : registry.url().resolve(new URIBuilder(realm.strip()).build());
+            URI address = realm == null || realm.isBlank() ? null : challenger.resolve(new URIBuilder(realm.strip()).build());
             boolean http = address != null && ("http".equalsIgnoreCase(address.getScheme()) || "https".equalsIgnoreCase(address.getScheme()));
             if (http && UrlHost.of(address) != null && !UrlHost.of(address).isEmpty()) {
                 return new URIBuilder(address).setUserInfo((String) null).setFragment(null).build();

@@ -439,7 +439,16 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** Returns what authorizes us at a place: our account and its tokens at the registry itself, and elsewhere what anybody gets. */
     Authorizer authorizer(Location place) {
         return isOwn(place) ? authorizer : strangers.get(place.server().toLowerCase(Locale.ROOT), server -> Authorizer.anonymous(registry.name(),
-                new TokenService(anonymous, http, metrics), STRANGERS_TOKENS_BYTES));
+                new TokenService(anonymous, address(server), http, metrics), STRANGERS_TOKENS_BYTES));
+    }
+
+    /** Returns the address of a server that may have a host that cannot be called, of which no challenge comes. */
+    private URI address(String server) {
+        try {
+            return new URI(server + "/");
+        } catch (URISyntaxException e) {
+            return base;
+        }
     }
 
     /** Returns what the registry itself means by refusals without a challenge. */
