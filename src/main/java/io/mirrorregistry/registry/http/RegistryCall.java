@@ -292,9 +292,9 @@ final class RegistryCall {
         }
         RegistryTroubleException noToken = null;
         List<Challenge> challenges = VersionCheck.challenges(response);
-        // A token that is refused with a challenge for Basic only has ended; the GET that follows a HEAD renews it.
-        boolean answerable = authorization == null || authorization.startsWith("Basic ") || authorizer.canAnswer(challenges, authorization);
-        if (response.getCode() == 401 && answerable && (authorization == null || !authorization.equals(fresh))) {
+        // A token that a HEAD refuses with a challenge for Basic only may have ended: the GET that follows renews it.
+        boolean leftToGet = provedLater && authorization != null && authorization.startsWith("Bearer ") && !authorizer.canAnswer(challenges, authorization);
+        if (response.getCode() == 401 && !leftToGet && (authorization == null || !authorization.equals(fresh))) {
             String next;
             try {
                 next = authorizer.answer(challenges, repository, authorization, time);
