@@ -8,6 +8,7 @@ import org.apache.hc.client5.http.io.ManagedHttpClientConnection;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.HttpException;
+import org.apache.hc.core5.http.ProtocolException;
 import org.apache.hc.core5.http.config.Http1Config;
 import org.apache.hc.core5.http.impl.io.HttpRequestExecutor;
 import org.apache.hc.core5.http.io.HttpClientConnection;
@@ -89,12 +90,13 @@ final class DesyncGuard {
                 ClassicHttpResponse head;
                 try {
                     head = parser.parse(buffer, meter.begin(buffer, in));
-                } catch (HttpException e) {
+                } catch (HttpException | IllegalArgumentException e) {
                     // What no answer begins with, after an answer, is what came late of that one.
                     if (kept[0] && !interim[0]) {
                         throw new LeftoverException();
                     }
-                    throw e;
+                    // The HTTP client refuses the status 000 as if the mirror had made it up.
+                    throw e instanceof HttpException http ? http : new ProtocolException("a response with a status that is none", e);
                 }
                 kept[0] = true;
                 interim[0] = head != null && head.getCode() < 200;
