@@ -329,12 +329,13 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         ClassicHttpResponse response = null;
         try {
             response = http.executeOpen(null, request, context);
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             // The client tells of a closed socket, or of a wrong state where the deadline ends between two of its steps.
             if (answered.hasEnded()) {
                 throw new SocketTimeoutException("cancelled at its deadline");
             }
-            throw e;
+            // Whatever the client makes of a response is about the registry; another one can still be asked.
+            throw e instanceof IOException known ? known : new IOException("the HTTP client failed: " + e, e);
         } finally {
             answered.run();
             tell(template, place, own, kind, response == null ? 0 : response.getCode(), System.nanoTime() - start);
