@@ -60,7 +60,8 @@ class RefusalTest {
             settings.addAll(List.of(pairs));
         }
         mirror = TestMirror.start(settings.toArray(String[]::new));
-        hot.awaitCalls(1);
+        // Until both were probed, the mirror has not seen what shows a registry.
+        await(() -> !mirror.management("/observe/health").text().contains("not asked yet"));
     }
 
     private static void await(BooleanSupplier condition) {
