@@ -13,9 +13,6 @@ import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -242,7 +239,7 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
         assertEquals(streams ? 200 : 307, heard.status());
         assertEquals(layer.digest().value(), heard.header("Docker-Content-Digest"));
         if (streams) {
-            assertBytes(heard, bytes(layer));
+            assertBytes(heard, layer.bytes());
         } else {
             assertEquals(registry.url() + image.path(layer), heard.header("Location"));
         }
@@ -253,16 +250,6 @@ record FaultCase(FaultTable.Row row, Asked asked, boolean head, Situation situat
         if (!head) {
             assertArrayEquals(bytes, heard.body());
         }
-    }
-
-    private static byte[] bytes(Body body) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try {
-            body.writeTo(bytes);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return bytes.toByteArray();
     }
 
     /** Nothing of the registries' words, addresses and challenges, and nothing of the program's inside. */

@@ -15,7 +15,6 @@ import io.mirrorregistry.testing.TestProxy;
 import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TestServer;
 import io.mirrorregistry.testing.TestStorage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -46,12 +45,6 @@ class LocationHeaderTest {
     void stop() {
         List.of(auto, proxy).forEach(TestMirror::close);
         List.of(hot, storage).forEach(TestServer::close);
-    }
-
-    private byte[] bytes() throws IOException {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        layer.writeTo(bytes);
-        return bytes.toByteArray();
     }
 
     private void redirectTo(String location) {
@@ -110,7 +103,7 @@ class LocationHeaderTest {
         storage.fault(Fault.instead((call, answer) -> Answer.of(200, "application/octet-stream", layer)));
         assertEquals(location, location(auto, path));
         assertEquals(0, storage.calls().size());
-        assertArrayEquals(bytes(), proxy.get(path).body());
+        assertArrayEquals(layer.bytes(), proxy.get(path).body());
         for (TestMirror mirror : List.of(auto, proxy)) {
             Reply head = mirror.head(path);
             assertEquals(200, head.status());
@@ -143,7 +136,7 @@ class LocationHeaderTest {
                         "HOT_BLOBS", "proxy")) {
             storage.fault(Fault.instead((call, answer) -> "my_storage:9000".equals(call.header("Host")) ? Answer.of(200, "application/octet-stream", layer)
                     : Answer.of(307).with("Location", "http://my_storage:9000/a b")));
-            assertArrayEquals(bytes(), there.get(path).body());
+            assertArrayEquals(layer.bytes(), there.get(path).body());
             assertEquals(200, there.head(path).status());
             assertTrue(network.calls().stream().anyMatch(call -> call.target().equals("http://my_storage:9000/a%20b")), network.calls().toString());
         }

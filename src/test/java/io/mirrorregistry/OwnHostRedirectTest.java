@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import io.mirrorregistry.TestMirror.Reply;
 import io.mirrorregistry.testing.Answer;
-import io.mirrorregistry.testing.Body;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
@@ -15,8 +14,6 @@ import io.mirrorregistry.testing.TestRegistry;
 import io.mirrorregistry.testing.TestServer;
 import io.mirrorregistry.testing.TestStorage;
 import io.mirrorregistry.testing.TokenService;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -36,7 +33,7 @@ class OwnHostRedirectTest {
     private final TestRegistry hot = TestRegistry.start("hot");
     private final Image image = hot.image("library/app", "1");
     private final String path = image.path(image.layers().get(0));
-    private final byte[] bytes = bytes(image.layers().get(0));
+    private final byte[] bytes = image.layers().get(0).bytes();
     private final TestMirror auto = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", hot.url(), "HOT_USERNAME", "me", "HOT_PASSWORD", "secret",
             "MIRROR_PLAN", "hot");
     private final TestMirror proxy = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", hot.url(), "HOT_USERNAME", "me", "HOT_PASSWORD", "secret",
@@ -48,16 +45,6 @@ class OwnHostRedirectTest {
     void stop() {
         List.of(auto, proxy, redirect).forEach(TestMirror::close);
         List.of(hot, tokens, storage).forEach(TestServer::close);
-    }
-
-    private static byte[] bytes(Body body) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try {
-            body.writeTo(bytes);
-        } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
-        }
-        return bytes.toByteArray();
     }
 
     private void requires(String access) {

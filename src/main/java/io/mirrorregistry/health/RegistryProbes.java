@@ -20,7 +20,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.apache.hc.core5.http.ClassicHttpResponse;
-import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpHeaders;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -210,8 +209,8 @@ public final class RegistryProbes implements AutoCloseable {
     /** Many registries want a token even for this, and give it for repositories only. */
     private static Probe.Finding finding(ClassicHttpResponse response) {
         int status = response.getCode();
-        boolean page = RegistryAnswers.isWebPage(value(response, HttpHeaders.CONTENT_TYPE));
-        if (page && (status == 200 || status == 401 || status == 403) || "false".equals(value(response, RegistryAnswers.RECOGNIZED))) {
+        boolean page = RegistryAnswers.isWebPage(RegistryAnswers.value(response, HttpHeaders.CONTENT_TYPE));
+        if (page && (status == 200 || status == 401 || status == 403) || "false".equals(RegistryAnswers.value(response, RegistryAnswers.RECOGNIZED))) {
             return Probe.Finding.FOREIGN;
         }
         if (status < 400 || status == 401 || status == 403) {
@@ -219,11 +218,6 @@ public final class RegistryProbes implements AutoCloseable {
         }
         boolean outage = status != NOT_IMPLEMENTED && RegistryAnswers.kind(status) == RegistryTroubleException.Kind.OUTAGE;
         return outage ? Probe.Finding.DOWN : Probe.Finding.UNCLEAR;
-    }
-
-    private static String value(ClassicHttpResponse response, String name) {
-        Header header = response.getFirstHeader(name);
-        return header == null ? null : header.getValue();
     }
 
     private static Probe lookAt(ImageLayout images) {

@@ -1,8 +1,8 @@
 package io.mirrorregistry.pull;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.mirrorregistry.protocol.Json;
 import io.mirrorregistry.protocol.MediaTypes;
 import java.io.IOException;
 import java.util.HashSet;
@@ -17,7 +17,6 @@ import java.util.Set;
  */
 record ManifestFields(String mediaType, String shape) {
 
-    private static final JsonFactory JSON = JsonFactory.builder().disable(JsonFactory.Feature.INTERN_FIELD_NAMES).build();
     private static final Set<String> PARTS = Set.of("manifests", "config", "layers", "fsLayers", "signatures");
 
     /** Returns the media type that clients take it for: its own if that is one of a manifest, else the shape's; null where neither tells. */
@@ -30,7 +29,7 @@ record ManifestFields(String mediaType, String shape) {
      * of artifacts, nor the media type of a manifest.
      */
     static ManifestFields read(byte[] bytes) {
-        try (JsonParser parser = JSON.createParser(bytes)) {
+        try (JsonParser parser = Json.TOKENS.createParser(bytes)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 return null;
             }

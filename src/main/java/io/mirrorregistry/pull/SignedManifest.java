@@ -1,8 +1,8 @@
 package io.mirrorregistry.pull;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.mirrorregistry.protocol.Json;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.DecodeException;
@@ -21,7 +21,6 @@ import java.util.Base64;
  */
 final class SignedManifest {
 
-    private static final JsonFactory JSON = JsonFactory.builder().disable(JsonFactory.Feature.INTERN_FIELD_NAMES).build();
     private static final String SIGNATURES = "signatures";
     /** Some hundred bytes a signature. */
     private static final int MOST_BYTES_OF_SIGNATURES = 64 * 1024;
@@ -66,7 +65,7 @@ final class SignedManifest {
     /** Returns where the member with the signatures begins, in bytes; -1 where there is none. */
     private static int signatures(byte[] bytes) throws IOException {
         int start = -1;
-        try (JsonParser parser = JSON.createParser(bytes)) {
+        try (JsonParser parser = Json.TOKENS.createParser(bytes)) {
             parser.nextToken();
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 if (parser.currentName().equals(SIGNATURES)) {

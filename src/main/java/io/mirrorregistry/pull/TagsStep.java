@@ -1,11 +1,11 @@
 package io.mirrorregistry.pull;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.protocol.Json;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.Tag;
 import io.mirrorregistry.registry.NotHereException;
@@ -53,8 +53,6 @@ public final class TagsStep extends ListStep {
     private static final String START = "start";
     private static final String AFTER = "after";
     private static final String NEXT = "next";
-
-    private static final JsonFactory JSON = JsonFactory.builder().disable(JsonFactory.Feature.INTERN_FIELD_NAMES).build();
 
     /** By registry and path: the tag up to which the list has been seen in ASCII order from its beginning. */
     private final Cache<String, String> seenInOrder = Caffeine.newBuilder().maximumSize(MOST_REMEMBERED).expireAfterWrite(REMEMBERED)
@@ -178,7 +176,7 @@ public final class TagsStep extends ListStep {
     /** Reads a page without making objects of all its entries at a time. Returns how many there are; -1 where it is no list of tags. */
     private static int read(byte[] page, Consumer<String> tags) {
         int count = -1;
-        try (JsonParser parser = JSON.createParser(page)) {
+        try (JsonParser parser = Json.TOKENS.createParser(page)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 return -1;
             }

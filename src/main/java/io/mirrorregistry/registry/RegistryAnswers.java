@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.regex.Pattern;
 import org.apache.camel.Message;
 import org.apache.hc.client5.http.utils.DateUtils;
+import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
 
 /**
@@ -86,6 +87,12 @@ public final class RegistryAnswers {
     /** Returns whether a header's value may be handed on: printable ASCII of a sane length. */
     public static boolean isPrintable(String value) {
         return value.length() <= LONGEST_VALUE && value.chars().allMatch(c -> c >= ' ' && c < 127);
+    }
+
+    /** Returns the first value of a header; null if there is none. */
+    public static String value(ClassicHttpResponse response, String name) {
+        Header header = response.getFirstHeader(name);
+        return header == null ? null : header.getValue();
     }
 
     /** Returns a Retry-After that may be handed on, or null. */

@@ -1,8 +1,10 @@
 package io.mirrorregistry.testing;
 
 import io.mirrorregistry.protocol.Digest;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
@@ -46,6 +48,17 @@ public record Body(byte[] pattern, long from, long to) {
     /** Returns the part between two positions of this body. */
     public Body part(long start, long end) {
         return new Body(pattern, from + start, from + end);
+    }
+
+    /** Returns all bytes at once; for small bodies. */
+    public byte[] bytes() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try {
+            writeTo(bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
     }
 
     /** Returns the sha256 digest. */

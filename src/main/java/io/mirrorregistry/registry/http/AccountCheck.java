@@ -9,10 +9,8 @@ import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.auth.Authorizer;
-import io.mirrorregistry.registry.auth.Challenge;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
-import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -20,7 +18,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.hc.core5.http.ClassicHttpResponse;
-import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpHeaders;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -125,14 +122,14 @@ final class AccountCheck {
             response.setHeader(RegistryAnswers.ACCEPTED, String.valueOf(isAccepted(response, path.repository(), time)));
         } else if (response.getCode() < 400 && !isBearer(response)) {
             served.put(path.repository(), true);
-            if (RegistryAnswers.BASIC.equals(value(response, RegistryAnswers.AUTHORIZED))) {
+            if (RegistryAnswers.BASIC.equals(RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED))) {
                 authorizer.accepted();
             }
         }
     }
 
     private boolean isAccepted(ClassicHttpResponse response, RepositoryName repository, CallTime time) {
-        if (isPage(response) || "false".equals(value(response, RegistryAnswers.RECOGNIZED))) {
+        if (isPage(response) || "false".equals(RegistryAnswers.value(response, RegistryAnswers.RECOGNIZED))) {
             return false;
         }
         if (isBearer(response)) {
@@ -215,26 +212,21 @@ final class AccountCheck {
         boolean refuses = (response.getCode() == 401 || response.getCode() == 403) && !isBearer(response) && !isPage(response);
         if (refuses) {
             authorizer.refused();
-        } else if (response.getCode() / 100 == 2 && RegistryAnswers.BASIC.equals(value(response, RegistryAnswers.AUTHORIZED))) {
+        } else if (response.getCode() / 100 == 2 && RegistryAnswers.BASIC.equals(RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED))) {
             authorizer.accepted();
         }
     }
 
     private static boolean wantsBasic(ClassicHttpResponse response) {
-        return Challenge.parse(Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList()).stream()
+        return VersionCheck.challenges(response).stream()
                 .anyMatch(challenge -> challenge.scheme().equals("basic"));
     }
 
     private static boolean isBearer(ClassicHttpResponse response) {
-        return RegistryAnswers.BEARER.equals(value(response, RegistryAnswers.AUTHORIZED));
+        return RegistryAnswers.BEARER.equals(RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED));
     }
 
     private static boolean isPage(ClassicHttpResponse response) {
-        return RegistryAnswers.isWebPage(value(response, HttpHeaders.CONTENT_TYPE));
-    }
-
-    private static String value(ClassicHttpResponse response, String name) {
-        Header header = response.getFirstHeader(name);
-        return header == null ? null : header.getValue();
+        return RegistryAnswers.isWebPage(RegistryAnswers.value(response, HttpHeaders.CONTENT_TYPE));
     }
 }

@@ -1,8 +1,8 @@
 package io.mirrorregistry.registry.http;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.mirrorregistry.protocol.Json;
 import io.mirrorregistry.registry.RegistryAnswers;
 import java.io.IOException;
 import org.apache.hc.core5.http.ClassicHttpResponse;
@@ -19,8 +19,6 @@ import org.apache.hc.core5.http.HttpHeaders;
 final class AnswerOrigin {
 
     private static final String API_VERSION = "Docker-Distribution-Api-Version";
-    private static final JsonFactory JSON = JsonFactory.builder().disable(JsonFactory.Feature.INTERN_FIELD_NAMES).build();
-
     private volatile boolean shown;
 
     /**
@@ -57,7 +55,7 @@ final class AnswerOrigin {
 
     /** Returns whether the bytes are a JSON object with an array {@code errors}. What follows the beginning of that array is not looked at. */
     private static boolean isErrorBody(byte[] body) {
-        try (JsonParser parser = JSON.createParser(body)) {
+        try (JsonParser parser = Json.TOKENS.createParser(body)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 return false;
             }

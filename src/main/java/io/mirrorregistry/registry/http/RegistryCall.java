@@ -283,11 +283,11 @@ final class RegistryCall {
         // What a HEAD refuses without a challenge, a GET has to refuse as well.
         boolean provedLater = request.getMethod().equals("HEAD") && isNo(response.getCode());
         boolean believed = provedLater || api == null || authorization != null && authorization.equals(fresh);
-        String other = believed ? null : silent != null ? silent.other(response, repository, kept, atOnce, time)
-                : SilentRefusals.renewed(authorizer, response, repository, kept, time);
-        if (other != null) {
-            fresh = other;
-            authorization = other;
+        SilentRefusals.Retry other = believed ? SilentRefusals.Retry.NOTHING : silent != null ? silent.other(response, repository, kept, atOnce, time)
+                : new SilentRefusals.Retry(SilentRefusals.renewed(authorizer, response, repository, kept, time), null);
+        if (other.authorization() != null) {
+            fresh = other.authorization();
+            authorization = fresh;
             response = client.send(request, at, path.kind(), authorization, time);
         }
         RegistryTroubleException noToken = null;
@@ -318,7 +318,7 @@ final class RegistryCall {
             authorizer.prefersBasic();
         }
         if (silent != null) {
-            silent.learn(repository, kept, authorization, other != null, response.getCode());
+            silent.learn(repository, kept, authorization, other, response.getCode());
         } else if (api != null) {
             SilentRefusals.noteRefusal(authorizer, repository, kept, authorization, response.getCode());
         }

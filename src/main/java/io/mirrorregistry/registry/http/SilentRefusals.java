@@ -65,6 +65,17 @@ final class SilentRefusals {
     }
 
     /**
+     * What to present instead.
+     *
+     * @param authorization null if the answer is to be believed, or has a challenge that can be answered
+     * @param atVersion the challenges at {@code /v2/} that it answers; null where it answers no such
+     */
+    record Retry(String authorization, List<Challenge> atVersion) {
+
+        static final Retry NOTHING = new Retry(null, null);
+    }
+
+    /**
      * Returns what to present instead.
      *
      * @param response to the first attempt of a call
@@ -72,35 +83,35 @@ final class SilentRefusals {
      * @param kept what the first attempt presented, as {@link Authorizer#known} returned it; null for nothing
      * @param fresh what the first attempt presented, as {@link #atOnce} returned it; null for nothing
      * @param time the time of the call
-     * @return null if the answer is to be believed, or has a challenge that can be answered
      * @throws RegistryTroubleException when the token service or /v2/ cannot be used, so that nothing is known
      */
-    String other(ClassicHttpResponse response, RepositoryName repository, String kept, String fresh, CallTime time) throws IOException {
+    Retry other(ClassicHttpResponse response, RepositoryName repository, String kept, String fresh, CallTime time) throws IOException {
         int status = response.getCode();
-        if (repository == null || fresh != null || !(kept == null ? OF_NOTHING : OF_KEPT).contains(status)) {
-            return null;
-        }
-        List<Challenge> challenges = VersionCheck.challenges(response);
-        boolean challenged = authorizer.canAnswer(challenges, kept);
-        if (challenged && status == 401) {
-            return null;
+        if (repository == null || fresh != null) {
+            return Retry.NOTHING;
         }
         if (kept != null) {
-            return authorizer.renew(repository, kept, status, time);
+            return new Retry(renewed(authorizer, response, repository, kept, time), null);
+        }
+        List<Challenge> challenges = VersionCheck.challenges(response);
+        boolean challenged = authorizer.canAnswer(challenges, null);
+        if (!OF_NOTHING.contains(status) || challenged && status == 401) {
+            return Retry.NOTHING;
         }
         if (challenged) {
-            return authorizer.answer(challenges, repository, null, time);
+            return new Retry(authorizer.answer(challenges, repository, null, time), null);
         }
         boolean withAccount = account.current() != null;
         VersionCheck.Result version = version(status, withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT, time);
         if (authorizer.canAnswer(version.challenges(), null)) {
-            return authorizer.answer(own(version.challenges()), repository, null, time);
+            List<Challenge> own = own(version.challenges());
+            return new Retry(authorizer.answer(own, repository, null, time), own);
         }
         if (withAccount && version.isTrouble()) {
             throw new RegistryTroubleException(registry, "answered " + status + " to a call without its account, and GET /v2/ "
                     + (version.status() == 0 ? "failed" : "answered " + version.status()), RegistryTroubleException.Kind.REFUSED, null);
         }
-        return null;
+        return Retry.NOTHING;
     }
 
     /** A registry that responds, and not in time at /v2/, is trouble but no outage. A request that left it too little time says nothing of it. */
@@ -121,18 +132,13 @@ final class SilentRefusals {
      *
      * @param kept as for {@link #other}
      * @param authorization what the last attempt presented
-     * @param found whether {@link #other} found it
+     * @param other what {@link #other} returned
      */
-    void learn(RepositoryName repository, String kept, String authorization, boolean found, int status) {
-        if (authorization == null || authorization.equals(kept)) {
-            return;
+    void learn(RepositoryName repository, String kept, String authorization, Retry other, int status) {
+        if (status < 400 && other.atVersion() != null) {
+            hidden = other.atVersion();
         }
-        if (status < 400 && kept == null && found) {
-            List<Challenge> challenges = versionCheck.lastChallenges();
-            hidden = authorizer.canAnswer(challenges, null) ? own(challenges) : hidden;
-        } else if (OF_KEPT.contains(status)) {
-            authorizer.refusedFresh(repository, authorization, status);
-        }
+        noteRefusal(authorizer, repository, kept, authorization, status);
     }
 
     /**

@@ -103,17 +103,11 @@ final class VersionCheck {
         }
     }
 
-    /** Returns the challenges of the last answer; empty for none. */
-    List<Challenge> lastChallenges() {
-        return last == null ? List.of() : last.challenges();
-    }
-
     private Result ask(CallTime time) {
         long asked = System.nanoTime();
         long patience = Math.max(1, time.left());
         try (ClassicHttpResponse response = question.ask(time)) {
-            Header type = response.getFirstHeader(HttpHeaders.CONTENT_TYPE);
-            boolean page = type != null && RegistryAnswers.isWebPage(type.getValue());
+            boolean page = RegistryAnswers.isWebPage(RegistryAnswers.value(response, HttpHeaders.CONTENT_TYPE));
             return new Result(response.getCode(), challenges(response), page, asked, System.nanoTime(), 0);
         } catch (IOException e) {
             return new Result(0, List.of(), false, asked, System.nanoTime(), time.isOver() ? patience : 0);
