@@ -4,6 +4,7 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.ConnectionClosedException;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpResponseFactory;
 import org.apache.hc.core5.http.MessageConstraintException;
@@ -19,6 +20,9 @@ import org.apache.hc.core5.util.CharArrayBuffer;
  * The limits of a response's head: {@value #MOST_LINES} header lines, and {@value #MOST_BYTES} bytes in all, interim responses included.
  * The trailers of a chunked body have the same limits. The HTTP client itself bounds only the number of lines and the length of each, so
  * that 100 responses at a time could take hundreds of megabytes.
+ *
+ * <p>A head ends with an empty line. The HTTP client takes the end of the connection for it, so that {@code Content-Length: 5} could be
+ * what is left of a longer number.
  */
 final class HeadLimits {
 
@@ -33,6 +37,10 @@ final class HeadLimits {
 
     private static MessageConstraintException tooLong() {
         return new MessageConstraintException("the head, or the trailers, are too long");
+    }
+
+    private static ConnectionClosedException cut() {
+        return new ConnectionClosedException("the connection ended within the head, or within the size of a chunk");
     }
 
     /** Counts the bytes of one final head and of the interim heads before it, as a parser reads them. */
@@ -80,7 +88,27 @@ final class HeadLimits {
                 throw tooLong();
             }
             int count = in.read(buffer, offset, length);
+            if (count < 0 && bytes > 0) {
+                throw cut();
+            }
             bytes += Math.max(0, count);
+            return count;
+        }
+    }
+
+    /** Knows whether the connection ended while a line was read from it. */
+    private static final class LineEnd extends FilterInputStream {
+
+        private boolean missed;
+
+        private LineEnd(InputStream in) {
+            super(in);
+        }
+
+        @Override
+        public int read(byte[] buffer, int offset, int length) throws IOException {
+            int count = in.read(buffer, offset, length);
+            missed = count < 0;
             return count;
         }
     }
@@ -147,7 +175,11 @@ final class HeadLimits {
         @Override
         public int readLine(CharArrayBuffer line, InputStream in) throws IOException {
             int before = line.length();
-            int count = buffer.readLine(line, in);
+            LineEnd end = new LineEnd(in);
+            int count = buffer.readLine(line, end);
+            if (end.missed && count >= 0) {
+                throw cut();
+            }
             lineBytes += line.length() - before + 2;
             if (lineBytes > MOST_BYTES) {
                 throw tooLong();
