@@ -93,7 +93,6 @@ final class FaultTable {
     /** Only GET meets it, and a blob's only where it is streamed. */
     private static final Effects GET = (asked, head) -> asked == AUTO_BLOB || head && (asked.isManifest() || asked.isBlob())
             ? HARMLESS : TROUBLE;
-    private static final Effects NO_LENGTH = (asked, head) -> asked == AUTO_BLOB && !head ? HARMLESS : TROUBLE;
     private static final Effects DIGEST = (asked, head) -> asked == MANIFEST_BY_TAG && head ? UNKNOWABLE
             : asked == MANIFEST_BY_TAG || asked == MANIFEST_BY_DIGEST ? TROUBLE : HARMLESS;
 
@@ -151,9 +150,7 @@ final class FaultTable {
         registry("closed connection", ALWAYS_TROUBLE, Fault::close);
         registry("reset connection", ALWAYS_TROUBLE, Fault::reset);
         registry("no HTTP", ALWAYS_TROUBLE, () -> Fault.raw("hello\r\n\r\n"));
-        // The HTTP client takes a head that breaks off after a line for one that ends there.
-        registry("head without end", (asked, head) -> asked.isBlob() && head ? UNKNOWABLE : NO_LENGTH.of(asked, head),
-                () -> Fault.raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"));
+        registry("head without end", ALWAYS_TROUBLE, () -> Fault.raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"));
         registry("another protocol", ALWAYS_TROUBLE, () -> Fault.raw("HTTP/1.1 101 Switching Protocols\r\n"
                 + "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"));
         registry("interim answers without end", ALWAYS_TROUBLE, () -> Fault.instead((call, answer) -> answer.with(Manner.INTERIM)));
