@@ -116,15 +116,15 @@ class HeadIsNoProofTest {
         Image image = hot.image(name, "1");
         hot.requireBearer(tokens).redirectBlobsTo(storage);
         hot.fault(Fault.status(401).method("HEAD").on(Kind.BLOB).where(call -> call.header("Authorization") != null));
-        int before = tokens.issued();
+        long before = tokens.issuedFor(name);
         assertArrayEquals(image.layers().get(0).bytes(), new TestClient().get(auto.get(path(image)).header("Location")).body());
-        assertEquals(1, tokens.issued() - before);
+        assertEquals(1, tokens.issuedFor(name) - before);
         assertHead(image, auto.head(path(image)));
-        assertTrue(tokens.issued() - before <= 2, tokens.issued() - before + " tokens");
+        assertTrue(tokens.issuedFor(name) - before <= 2, tokens.issuedFor(name) - before + " tokens");
         hot.serveBlobs();
-        before = tokens.issued();
+        before = tokens.issuedFor(name);
         assertArrayEquals(image.layers().get(0).bytes(), auto.get(path(image)).body());
-        assertTrue(tokens.issued() - before <= 1, tokens.issued() - before + " tokens");
+        assertTrue(tokens.issuedFor(name) - before <= 1, tokens.issuedFor(name) - before + " tokens");
     }
 
     /** The challenge of a registry that has not got it comes with a good token as well. */
@@ -132,9 +132,9 @@ class HeadIsNoProofTest {
     void oneTokenIsEnoughToFindNothing() {
         hot.image(name, "1");
         hot.requireBearer(tokens).missing(401);
-        int before = tokens.issued();
+        long before = tokens.issuedFor(name);
         assertEquals(404, auto.get("/v2/" + name + "/blobs/sha256:" + "0".repeat(64)).status());
-        assertEquals(1, tokens.issued() - before);
+        assertEquals(1, tokens.issuedFor(name) - before);
     }
 
     @Test

@@ -116,9 +116,9 @@ class VanityHostTest {
         vanity.heal();
         vanity.fault(Fault.redirectTo(status, real));
         Image image = real.image(name, "1");
-        int before = tokens.issued();
+        long before = tokens.issuedFor(name);
         assertServes(image, auto);
-        assertEquals(1, tokens.issued() - before, "tokens");
+        assertEquals(1, tokens.issuedFor(name) - before, "tokens");
         assertServes(image, proxy);
     }
 

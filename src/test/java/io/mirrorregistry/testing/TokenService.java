@@ -123,6 +123,11 @@ public final class TokenService extends TestServer {
         return issued.get();
     }
 
+    /** Returns how many of the tokens cover a repository; those that probes get at the same time do not. */
+    public long issuedFor(String repository) {
+        return tokens.values().stream().filter(token -> token.scopes().stream().anyMatch(scope -> scope.startsWith("repository:" + repository + ":"))).count();
+    }
+
     /** Returns whether the token is alive and covers the scope (null: any); uses it up by one. */
     boolean accepts(String value, String scope) {
         Token token = tokens.get(value);
