@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * A connection that ends within the head of an answer, at each of its bytes: what is left of a length, an address or a status is none.
+ * A registry's connection that closes within the head of a response: the mirror must not use a truncated length, address or status.
  *
  * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-8">RFC 9112, Handling Incomplete Messages</a>
  */
@@ -27,7 +27,7 @@ class CutHeadTest {
 
     private final TestStorage storage = TestStorage.start();
     private final TestRegistry hot = TestRegistry.start("hot");
-    // No breaker stands in for the answer.
+    // The circuit breaker stays closed, so that each 503 is caused by its own truncated head.
     private final TestMirror auto = start("auto");
     private final TestMirror proxy = start("proxy");
 
@@ -49,7 +49,7 @@ class CutHeadTest {
         List.of(hot, storage).forEach(TestServer::close);
     }
 
-    /** Cuts the head at each of its bytes, of which the last is that of the empty line. */
+    /** Truncates the head to each shorter length, from no byte to all but the last byte of the empty line. */
     private void assertTrouble(TestServer server, Kind kind, String head, TestMirror mirror, String method, String path) {
         for (int length = 0; length < head.length(); length++) {
             server.heal();
@@ -95,7 +95,7 @@ class CutHeadTest {
         assertTrouble(storage, Kind.OTHER, "HTTP/1.1 200 OK\r\nContent-Length: 50243\r\n\r\n", proxy, "GET", image.path(image.layers().get(0)));
     }
 
-    /** {@code 0} of {@code 0a} would be the end of the body. */
+    /** A chunk size {@code 0a} that is truncated to {@code 0} would mark the end of the body. */
     @Test
     void theSizeOfAChunkIsNotCut() {
         String head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -103,7 +103,7 @@ class CutHeadTest {
         String begin = head + Integer.toHexString(list.length()) + "\r\n" + list + "\r\n0";
         hot.fault(Fault.raw(begin).on(Kind.TAGS));
         assertEquals(503, auto.get("/v2/library/chunks/tags/list").status());
-        // The size is whole, and only the empty line after it is not there.
+        // The size 0 is complete; only the empty line after it is missing.
         hot.heal();
         hot.fault(Fault.raw(begin + "\r\n").on(Kind.TAGS));
         assertEquals(list, new String(auto.get("/v2/library/chunks/tags/list").body(), StandardCharsets.US_ASCII));

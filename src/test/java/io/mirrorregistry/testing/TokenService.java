@@ -123,7 +123,7 @@ public final class TokenService extends TestServer {
         return issued.get();
     }
 
-    /** Returns how many of the tokens cover a repository; those that probes get at the same time do not. */
+    /** Returns how many tokens have a scope of the repository. Tokens of probes have none. */
     public long issuedFor(String repository) {
         return tokens.values().stream().filter(token -> token.scopes().stream().anyMatch(scope -> scope.startsWith("repository:" + repository + ":"))).count();
     }

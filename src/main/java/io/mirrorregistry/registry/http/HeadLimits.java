@@ -21,8 +21,8 @@ import org.apache.hc.core5.util.CharArrayBuffer;
  * The trailers of a chunked body have the same limits. The HTTP client itself bounds only the number of lines and the length of each, so
  * that 100 responses at a time could take hundreds of megabytes.
  *
- * <p>A head ends with an empty line. The HTTP client takes the end of the connection for it, so that {@code Content-Length: 5} could be
- * what is left of a longer number.
+ * <p>An empty line ends a head. The HTTP client also accepts a head that the connection's end truncates, so that it would read
+ * {@code Content-Length: 50243}, truncated after the first digit, as a length of 5. Here such a head fails with a {@link ConnectionClosedException}.
  */
 final class HeadLimits {
 
