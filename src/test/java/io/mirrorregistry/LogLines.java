@@ -42,6 +42,12 @@ final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseabl
                 .map(ILoggingEvent::getFormattedMessage).toList();
     }
 
+    /** Returns how many messages so far have this value beside them. */
+    long count(String key, Object value) {
+        return lines.stream().filter(line -> line.getKeyValuePairs() != null
+                && line.getKeyValuePairs().stream().anyMatch(pair -> pair.key.equals(key) && pair.value.equals(value))).count();
+    }
+
     @Override
     protected void append(ILoggingEvent event) {
         lines.add(event);

@@ -14,7 +14,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.spi.LoggingEventBuilder;
 
-/** Writes one line for each request on the clients' port, when its answer is out or its connection gone. */
+/**
+ * Writes one line for each request on the clients' port: when the network has taken the last byte of its response, or when its connection
+ * closes before that. Only the latter is a cut response.
+ */
 final class AccessLog implements Handler<RoutingContext> {
 
     private static final Logger LOG = LoggerFactory.getLogger("access");
@@ -38,7 +41,7 @@ final class AccessLog implements Handler<RoutingContext> {
         Line line = new Line(context.request(), context.response(), client, metrics);
         context.response().putHeader(RequestId.HEADER, line.id);
         context.put(KEY, line);
-        context.addEndHandler(result -> line.write(result.failed()));
+        ClientConnection.of(context.request().connection()).whenEnded(line);
         context.next();
     }
 
@@ -48,7 +51,7 @@ final class AccessLog implements Handler<RoutingContext> {
     }
 
     /** One request's line. */
-    static final class Line {
+    static final class Line implements ClientConnection.ResponseEnd {
 
         private final long start = System.nanoTime();
         private final HttpServerRequest request;
@@ -96,7 +99,9 @@ final class AccessLog implements Handler<RoutingContext> {
             return address;
         }
 
-        private void write(boolean cut) {
+        @Override
+        public void ended(boolean whole, long bytes) {
+            boolean cut = !whole;
             gone = cut;
             if (cut && pull != null) {
                 pull.abandon();
@@ -107,7 +112,7 @@ final class AccessLog implements Handler<RoutingContext> {
             long nanos = System.nanoTime() - start;
             measure(known, status, cut, nanos);
             if (LOG.isInfoEnabled()) {
-                log(known, status, cut, TimeUnit.NANOSECONDS.toMillis(nanos));
+                log(known, status, cut, bytes, TimeUnit.NANOSECONDS.toMillis(nanos));
             }
         }
 
@@ -122,7 +127,7 @@ final class AccessLog implements Handler<RoutingContext> {
             }
         }
 
-        private void log(Pull known, int status, boolean cut, long milliseconds) {
+        private void log(Pull known, int status, boolean cut, long bytes, long milliseconds) {
             String servedBy = known == null || known.servedBy() == null ? "none" : known.servedBy();
             String path = bounded(request.path());
             LoggingEventBuilder line = LOG.atInfo()
@@ -140,7 +145,7 @@ final class AccessLog implements Handler<RoutingContext> {
             line.addKeyValue("status", status)
                     .addKeyValue("registry", servedBy)
                     .addKeyValue("milliseconds", milliseconds)
-                    .addKeyValue("bytes", response.bytesWritten())
+                    .addKeyValue("bytes", bytes)
                     .addKeyValue("cut", cut)
                     .addKeyValue("remote", clientAddress())
                     .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))

@@ -13,6 +13,7 @@ import io.netty.channel.ChannelPromise;
 import io.netty.channel.FileRegion;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.stream.ChunkedInput;
 import io.netty.util.AttributeKey;
@@ -49,6 +50,20 @@ final class ClientConnection extends ChannelDuplexHandler {
     /** Of a file, so many bytes have to be taken to count as progress. Other parts are about as large. */
     private static final int LEAST_PROGRESS = 64 * 1024;
 
+    private static final long UNKNOWN = Long.MAX_VALUE;
+
+    /** Is called at the end of a response. */
+    interface ResponseEnd {
+
+        /**
+         * The response has ended. Runs on the event loop.
+         *
+         * @param whole whether the network has taken all bytes of the response. If not, the connection is closed, or will be
+         * @param bytes how many bytes of the body the network has taken; of the part at which the connection broke, none are counted
+         */
+        void ended(boolean whole, long bytes);
+    }
+
     /** The state of a connection. */
     enum State {
         /** No request is under way, and no byte of a request has arrived. */
@@ -81,6 +96,14 @@ final class ClientConnection extends ChannelDuplexHandler {
     /** The charges of those requests, in their order. */
     private final Queue<Long> laterHeads = new ArrayDeque<>(0);
     private int laterBytes;
+    /** Is called once at the end of the current response; null before its request is known, and after that call. */
+    private ResponseEnd whenEnded;
+    /** Body bytes of all responses so far that were handed to the network, and those of them that it has taken. */
+    private long queuedBody;
+    private long takenBody;
+    /** The values of {@link #queuedBody} at the begin of the current response, and at its end if it has announced a length. */
+    private long bodyBegin;
+    private long bodyEnd = UNKNOWN;
     private volatile int unsent;
     /** The file that is being sent; null for none. */
     private volatile Object file;
@@ -302,13 +325,39 @@ final class ClientConnection extends ChannelDuplexHandler {
                 .getBytes(StandardCharsets.US_ASCII);
     }
 
+    /**
+     * Sets what is called at the end of the response to the current request.
+     *
+     * <p>The response is whole once the network has taken its last byte, whichever is known first: its end or the close of the connection. A
+     * client may close the connection as soon as it has the bytes that Content-Length announces, before the server has noted the end. Bytes that
+     * are only queued when the connection closes never reach the client.
+     */
+    void whenEnded(ResponseEnd action) {
+        whenEnded = action;
+        bodyBegin = queuedBody;
+    }
+
+    private void ended(boolean whole) {
+        ResponseEnd action = whenEnded;
+        if (action != null) {
+            whenEnded = null;
+            action.ended(whole, takenBody - bodyBegin);
+        }
+    }
+
     @Override
     public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
         // An interim response, such as 100, is a whole message too.
-        boolean last = message instanceof LastHttpContent && !(message instanceof HttpResponse head && head.status().code() < 200);
+        boolean interim = message instanceof HttpResponse head && head.status().code() < 200;
+        boolean last = message instanceof LastHttpContent && !interim;
+        if (message instanceof HttpResponse head && !interim) {
+            bodyBegin = queuedBody;
+            bodyEnd = last ? UNKNOWN : bodyBegin + HttpUtil.getContentLength(head, UNKNOWN - bodyBegin);
+        }
         boolean isFile = message instanceof FileRegion || message instanceof ChunkedInput<?>;
+        int body = size(message);
         // An end without bytes waits for the network too.
-        int bytes = last ? Math.max(1, size(message)) : size(message);
+        int bytes = last ? Math.max(1, body) : body;
         if (bytes == 0 && !isFile) {
             context.write(message, promise);
             return;
@@ -318,8 +367,27 @@ final class ClientConnection extends ChannelDuplexHandler {
             file = message;
             takenOfFile = 0;
         }
-        context.write(message, promise.unvoid().addListener(taken -> taken(bytes, isFile, last)));
+        queuedBody += isFile ? length(message) : body;
+        long end = queuedBody;
+        context.write(message, promise.unvoid().addListener(written -> {
+            bodyTaken(written.isSuccess() ? end : isFile ? end - length(message) + progress(message) : 0);
+            boolean complete = written.isSuccess() && (takenBody >= bodyEnd || bodyEnd == UNKNOWN);
+            if (complete && (last || bodyEnd != UNKNOWN)) {
+                ended(true);
+            }
+            if (last && !complete) {
+                // The client would take the next response for the rest of this one.
+                over = true;
+                context.close();
+            }
+            taken(bytes, isFile, last);
+        }));
         limits.unsent(bytes);
+    }
+
+    /** The network takes bytes in their order, but Netty may tell of some after those that follow them. */
+    private void bodyTaken(long until) {
+        takenBody = Math.max(takenBody, until);
     }
 
     private void sending(int bytes) {
@@ -357,11 +425,20 @@ final class ClientConnection extends ChannelDuplexHandler {
 
     /** Counts the bytes of a file that the network has taken since the last call, if they are enough to be progress. No event tells of them. */
     void look() {
-        long now = file instanceof FileRegion region ? region.transferred() : file instanceof ChunkedInput<?> chunks ? chunks.progress() : 0;
+        long now = progress(file);
         if (now - takenOfFile >= LEAST_PROGRESS) {
             progressed(now - takenOfFile);
             takenOfFile = now;
         }
+    }
+
+    private static long length(Object file) {
+        return file instanceof FileRegion region ? region.count() : ((ChunkedInput<?>) file).length();
+    }
+
+    /** Returns how many bytes of a file the network has taken; 0 for anything else. */
+    private static long progress(Object file) {
+        return file instanceof FileRegion region ? region.transferred() : file instanceof ChunkedInput<?> chunks ? chunks.progress() : 0;
     }
 
     /** Returns how many bytes of the response that is under way the network has taken, to within some ten kilobytes. For any thread. */
@@ -388,6 +465,11 @@ final class ClientConnection extends ChannelDuplexHandler {
     void closed() {
         closed = true;
         over = true;
+        if (file != null) {
+            bodyTaken(queuedBody - length(file) + progress(file));
+        }
+        // Netty may still have to tell of bytes that the network has taken.
+        channel.eventLoop().execute(() -> ended(false));
         limits.heads().add(-arrivingBytes - currentBytes - pipelinedBytes);
         arrivingBytes = 0;
         currentBytes = 0;
