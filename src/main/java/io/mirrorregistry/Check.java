@@ -56,7 +56,11 @@ final class Check {
                 try (Parts parts = new Parts(settings, Version.current(), tls)) {
                     faults.addAll(faults(parts));
                 }
-                return new Findings(faults, settings.warnings());
+                List<String> warnings = new ArrayList<>(settings.warnings());
+                if (tls != null && tls.fault().isEmpty()) {
+                    tls.problem().ifPresent(warnings::add);
+                }
+                return new Findings(faults, warnings);
             } catch (InvalidSettingException e) {
                 if (broken.contains(e.setting())) {
                     // Nothing that works could take its place.
@@ -78,7 +82,7 @@ final class Check {
     private List<String> faults(Parts parts) {
         List<String> found = new ArrayList<>();
         if (parts.tls() != null) {
-            parts.tls().problem().ifPresent(found::add);
+            parts.tls().fault().ifPresent(found::add);
         }
         parts.folders().forEach((name, images) -> images.problem().ifPresent(problem -> found.add(Mirror.folderSetting(parts.settings(), name) + ": " + problem)));
         Path routes = directory.resolve(Mirror.ROUTES);

@@ -21,6 +21,7 @@ import io.mirrorregistry.pull.ManifestStep;
 import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.ReferrersStep;
 import io.mirrorregistry.pull.TagsStep;
+import io.mirrorregistry.registry.AccountState;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -119,6 +120,7 @@ final class Parts implements AutoCloseable {
         probes = new RegistryProbes(registries.values(), folders, settings.plan());
         for (Registry registry : registries.values()) {
             metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker());
+            metrics.account(registry.name(), () -> registry.accountState() != AccountState.FINE);
             beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));
         }
         Namespaces namespaces = namespaces();
@@ -169,6 +171,7 @@ final class Parts implements AutoCloseable {
         beans.bind("event-loop", new EventLoopHealthCheck(eventLoop));
         if (tls != null) {
             beans.bind("server-certificate", new CertificateHealthCheck(tls));
+            metrics.certificate(tls::end);
         }
     }
 

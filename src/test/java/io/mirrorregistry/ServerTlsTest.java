@@ -209,6 +209,27 @@ class ServerTlsTest {
         assertEquals(List.of("mirror.server.tls.certificate=" + file("tls.crt") + ": CN=test registry, expired on 2024-01-31"), check());
     }
 
+    /** Once for each certificate, and not each time that somebody looks. */
+    @Test
+    void aCertificateThatEndsSoonIsServedAndSaidOnce() throws Exception {
+        TestCertificate soon = TestCertificate.make("-validity", "13");
+        try (LogLines lines = LogLines.of("io.mirrorregistry.server.tls.ClientsTls"); TestMirror mirror = start(soon)) {
+            await(() -> mirror.management("/observe/health").status() == 503);
+            String checks = mirror.management("/observe/health?data=true").text();
+            assertTrue(checks.contains("valid until") && checks.contains("it ends within 14 days, renew it"), checks);
+            assertEquals(200, mirror.management("/observe/health/live").status());
+            await(() -> mirror.management("/observe/health/ready").status() == 200);
+            assertTrue(mirror.management("/observe/metrics").text().matches("(?s).*\nmirror_certificate_expiration_timestamp_seconds 1\\.[0-9]+E9\n.*"));
+
+            TestCertificate renewed = TestCertificate.make();
+            write(renewed.pem(), renewed.keyPem());
+            await(() -> shows(mirror, renewed));
+            await(() -> mirror.management("/observe/health").status() == 200);
+            assertEquals(1, lines.lines().stream().filter(line -> line.startsWith("The certificate in " + file("tls.crt") + " ends within 14 days, renew it: "
+                    + "CN=test registry, valid until ")).count(), lines.lines().toString());
+        }
+    }
+
     private Map<String, String> environment(String... settings) {
         Map<String, String> environment = new HashMap<>(Map.of("MIRROR_SERVER_TLS_CERTIFICATE", file("tls.crt"),
                 "MIRROR_SERVER_TLS_KEY", file("tls.key"), "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"));

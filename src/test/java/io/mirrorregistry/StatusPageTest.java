@@ -22,7 +22,9 @@ class StatusPageTest {
 
     private final TestRegistry hot = TestRegistry.start("hot");
     private final TestRegistry cold = TestRegistry.start("cold");
-    private final TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "somebody", "HOT_PASSWORD", "geheim");
+    private final TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_USERNAME", "somebody", "HOT_PASSWORD", "geheim",
+            "MIRROR_HEALTH_INTERVAL", "50ms", "MIRROR_BREAKER_CALLS", "4", "MIRROR_BREAKER_MINIMUM_CALLS", "2", "MIRROR_BREAKER_PROBE_INTERVAL", "50ms",
+            "MIRROR_BREAKER_TRIAL_CALLS", "2");
 
     @AfterEach
     void stop() {
@@ -76,6 +78,60 @@ class StatusPageTest {
             String certificate = new JsonObject(secure.management("/status.json").text()).getString("certificate");
             assertTrue(certificate.contains("expired on 2024-01-31"), certificate);
         }
+    }
+
+    @Test
+    void tellsOfACertificateThatEndsSoon(@TempDir Path directory) {
+        TestCertificate soon = TestCertificate.make("-validity", "13");
+        try (TestMirror secure = TestMirror.start("HOT_URL", hot.url(), "MIRROR_SERVER_TLS_CERTIFICATE", TestCertificate.write(directory, "tls.crt", soon.pem()),
+                "MIRROR_SERVER_TLS_KEY", TestCertificate.write(directory, "tls.key", soon.keyPem()))) {
+            String certificate = new JsonObject(secure.management("/status.json").text()).getString("certificate");
+            assertTrue(certificate.matches(".*/tls\\.crt: CN=test registry, valid until [0-9-]{10}; it ends within 14 days, renew it"), certificate);
+        }
+    }
+
+    private JsonObject awaitHot(String member, Object value) throws InterruptedException {
+        return await(state -> value.equals(hot(state).getValue(member)));
+    }
+
+    private static JsonObject hot(JsonObject state) {
+        return state.getJsonArray("registries").getJsonObject(0);
+    }
+
+    /** Without a pull. */
+    @Test
+    void tellsWhichSettingsOfARefusedAccountToCheckUntilItIsAccepted() throws Exception {
+        JsonObject fine = hot(awaitHot("up", true));
+        assertNull(fine.getString("problem"));
+        assertNull(fine.getString("account"));
+        hot.requireBasic("somebody", "other");
+        assertEquals("Registry hot: it does not accept our account: check mirror.registry.hot.username and mirror.registry.hot.password or "
+                + "mirror.registry.hot.password-file", hot(awaitHot("account", "refused")).getString("problem"));
+        awaitHot("up", false);
+        hot.requireBasic("somebody", "geheim");
+        assertNull(hot(awaitHot("up", true)).getString("problem"));
+    }
+
+    @Test
+    void tellsWhyARegistryIsDownAndHowItsBreakerIs() throws Exception {
+        awaitHot("up", true);
+        hot.stop();
+        assertEquals("Registry hot: it is down: " + hot.host() + " connection refused", hot(awaitHot("up", false)).getString("problem"));
+        for (int i = 0; i < 3; i++) {
+            mirror.get("/v2/library/app" + i + "/manifests/1.0");
+        }
+        String open = hot(awaitHot("breaker", "open")).getString("problem");
+        assertTrue(open.matches("Registry hot: it is down: " + hot.host() + " connection refused; it failed too often \\(since 2[0-9T:-]+Z\\) and is not "
+                + "asked for images"), open);
+        hot.restart();
+        String tried = hot(awaitHot("breaker", "half-open")).getString("problem");
+        assertTrue(tried.matches("Registry hot: it failed too often \\(since 2[0-9T:-]+Z\\) and is being tried again"), tried);
+        Image image = hot.image("library/back", "1.0");
+        for (int i = 0; i < 3; i++) {
+            mirror.head(image.path());
+            mirror.get(hot.image("library/back" + i, "1.0").path());
+        }
+        assertNull(hot(awaitHot("breaker", "closed")).getString("problem"));
     }
 
     @Test

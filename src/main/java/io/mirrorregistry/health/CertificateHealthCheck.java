@@ -5,7 +5,7 @@ import java.util.Map;
 import org.apache.camel.health.HealthCheckResultBuilder;
 import org.apache.camel.impl.health.AbstractHealthCheck;
 
-/** Tells whether the certificate that clients are shown is the one in its file, and valid. The mirror is alive and ready all the same. */
+/** Tells whether the certificate that clients are shown is the one in its file, and valid for 14 days and more. The mirror is alive and ready all the same. */
 public final class CertificateHealthCheck extends AbstractHealthCheck {
 
     private final ClientsTls tls;
@@ -23,7 +23,8 @@ public final class CertificateHealthCheck extends AbstractHealthCheck {
             return;
         }
         // Camel escapes messages twice, so that the file, with its slashes, is a detail.
-        builder.message((tls.isRenewalRefused() ? "a change is refused, the last good one serves: " : "") + tls.certificate());
+        builder.message((tls.isRenewalRefused() ? "a change is refused, the last good one serves: " : tls.fault().isEmpty() ? "it ends soon, renew it: " : "")
+                + tls.certificate());
         builder.detail("certificate.problem", problem);
         builder.down();
     }

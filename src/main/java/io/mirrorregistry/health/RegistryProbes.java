@@ -2,6 +2,7 @@ package io.mirrorregistry.health;
 
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.registry.AccountState;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
@@ -136,15 +137,20 @@ public final class RegistryProbes implements AutoCloseable {
         return registry.servedAtMillis() >= probe.at().toEpochMilli() && !isNotAsked(registry);
     }
 
-    /** Returns whether a registry was up when it was last asked. */
+    /** Returns whether a registry was up when it was last asked, and lets the mirror in. */
     public boolean isUp(String registry) {
+        return responds(registry) && byName.get(registry).accountState() == AccountState.FINE;
+    }
+
+    /** Returns whether a registry was up when it was last asked. One that refuses our account may serve images to anybody. */
+    private boolean responds(String registry) {
         Probe probe = last(registry);
         return probe != null && probe.up();
     }
 
     /** Returns whether any registry of {@code mirror.plan}, or any that serves a namespace, was up when it was last asked, or may serve images. */
     boolean anyMayServe() {
-        return serving.stream().anyMatch(name -> isUp(name) || isUnknown(byName.get(name)));
+        return serving.stream().anyMatch(name -> responds(name) || isUnknown(byName.get(name)));
     }
 
     /**

@@ -14,6 +14,7 @@ import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -25,6 +26,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * All that is measured, with its names and labels. A label has few values that the mirror itself gives: none is the name of a
@@ -149,6 +151,21 @@ public final class Metrics implements AutoCloseable {
         for (TokenAnswer answer : TokenAnswer.values()) {
             token(registry, answer);
         }
+    }
+
+    /** Shows whether a registry refuses our account, or wants one that is not set. */
+    public void account(String registry, BooleanSupplier refused) {
+        Gauge.builder("mirror.registry.account.refused", refused, now -> now.getAsBoolean() ? 1 : 0)
+                .description("1 while the registry refuses our account, or wants one and none is set").tag("registry", registry)
+                // Nothing else keeps it.
+                .strongReference(true).register(meters);
+    }
+
+    /** Shows when the certificate ends that clients are shown. */
+    public void certificate(Supplier<Instant> end) {
+        Gauge.builder("mirror.certificate.expiration.timestamp", end, now -> now.get().getEpochSecond()).baseUnit("seconds")
+                .description("When the certificate ends that clients are shown, or one that comes with it, as Unix time")
+                .strongReference(true).register(meters);
     }
 
     /**

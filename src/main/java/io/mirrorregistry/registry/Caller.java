@@ -28,6 +28,11 @@ public interface Caller {
      */
     double millisToFirstByte();
 
+    /** Returns whether the registry lets us in, as far as its responses have shown. Does not block. */
+    default AccountState accountState() {
+        return AccountState.FINE;
+    }
+
     /** Closes all connections. */
     void shutDown();
 }

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -36,6 +37,8 @@ public final class Registry {
     private final Executor workers;
     private final MirrorIdentity self;
     private volatile long servedAtMillis = Long.MIN_VALUE;
+    /** Null while the circuit breaker is closed. */
+    private volatile Instant failingSince;
 
     /**
      * @param client calls the registry; null for a folder of images
@@ -48,6 +51,13 @@ public final class Registry {
         this.settings = settings;
         this.client = client;
         this.breaker = Breakers.create(settings.name(), breaker, longestTrial(settings));
+        this.breaker.getEventPublisher().onStateTransition(event -> {
+            if (event.getStateTransition().getFromState() == CircuitBreaker.State.CLOSED) {
+                failingSince = Instant.now();
+            } else if (event.getStateTransition().getToState() == CircuitBreaker.State.CLOSED) {
+                failingSince = null;
+            }
+        });
     }
 
     /** Returns twice what a call may take: to connect, to the end of the head, and to the end of a body that is read whole. */
@@ -71,6 +81,16 @@ public final class Registry {
     /** Returns what keeps calls from this registry while it fails. */
     public CircuitBreaker breaker() {
         return breaker;
+    }
+
+    /** Returns when the circuit breaker opened after it was last closed; null while it is closed. */
+    public Instant failingSince() {
+        return failingSince;
+    }
+
+    /** Returns whether the registry lets us in, as far as its responses have shown. Does not block. */
+    public AccountState accountState() {
+        return client == null ? AccountState.FINE : client.accountState();
     }
 
     /** Returns when a response was last received that was no error, as {@link System#currentTimeMillis} gives it; far in the past before the first. */

@@ -2,9 +2,11 @@ package io.mirrorregistry.status;
 
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.health.Probe;
+import io.mirrorregistry.health.RegistryProblem;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.metrics.RecentPulls;
+import io.mirrorregistry.registry.AccountState;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.reload.RouteFault;
 import io.mirrorregistry.reload.RouteWatcher;
@@ -83,13 +85,16 @@ public final class StatusPage {
 
     private JsonObject state(Registry registry, Instant now) {
         Probe probe = probes.last(registry.name());
+        AccountState account = registry.accountState();
         String where = registry.settings().isFolder() ? "the folder " + registry.settings().folder() : registry.settings().url().getRawAuthority();
         return new JsonObject()
                 .put("name", registry.name())
                 .put("where", where)
                 .put("serves", new JsonArray(registry.settings().serves()))
                 .put("planned", settings.plan().contains(registry.name()))
-                .put("up", probe == null ? null : probe.up())
+                .put("up", probe == null ? null : probes.isUp(registry.name()))
+                .put("problem", RegistryProblem.of(registry, probe))
+                .put("account", account == AccountState.FINE ? null : account.label())
                 .put("status", probe == null ? null : probe.status())
                 .put("secondsAgo", probe == null ? null : Duration.between(probe.at(), now).toSeconds())
                 .put("breaker", registry.breaker().getState().name().toLowerCase(Locale.ROOT).replace('_', '-'));

@@ -17,20 +17,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicReference;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Holds what authorizes us at one registry: whether it wants Basic, and the bearer tokens it has given us. */
 public final class Authorizer {
 
-    private static final Logger LOG = LoggerFactory.getLogger(Authorizer.class);
     /** The bound for tokens and their scopes. Clients choose the scopes, and a repository need not exist to get a token. */
     private static final int TOKENS_BYTES = 4 * 1024 * 1024;
     /** The objects of an entry without their characters, rounded up. */
     private static final int ENTRY_BYTES = 800;
-    /** Stands for no account. */
-    private static final Credentials ANONYMOUS = new Credentials("", "");
     /** So long the refusal of a fresh token is believed, rather than another token fetched. */
     private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -40,8 +34,6 @@ public final class Authorizer {
     private final AsyncCache<String, Outcome> tokens;
     /** Whether a challenge decides on the scope: a repository may have another name at a registry that another one redirects to. */
     private final boolean scopeOfChallenge;
-    /** The account whose refusal was logged last; null if it was accepted since, or none was refused. */
-    private final AtomicReference<Credentials> warned = new AtomicReference<>();
     private volatile boolean wantsBasic;
     /** The last challenge that brought a token, without its scope; null for none. */
     private volatile Challenge lastAnswered;
@@ -232,32 +224,6 @@ public final class Authorizer {
     }
 
     /**
-     * Logs that the registry does not let us in: with our account, or without one. The line is logged once, not at each pull, and again after
-     * the password has changed or the account was accepted in between.
-     */
-    public void refused() {
-        Credentials credentials = account.current();
-        Credentials refused = credentials == null ? ANONYMOUS : credentials;
-        if (refused.equals(warned.getAndSet(refused))) {
-            return;
-        }
-        if (credentials == null) {
-            LOG.warn("Registry {} wants an account and none is set, so its refusals count as trouble: set mirror.registry.{}.username and "
-                    + "mirror.registry.{}.password or mirror.registry.{}.password-file", registry, registry, registry, registry);
-        } else {
-            LOG.warn("Registry {} does not accept our account {}, so its refusals count as trouble: check mirror.registry.{}.username and "
-                    + "mirror.registry.{}.password or mirror.registry.{}.password-file", registry, credentials.username(), registry, registry, registry);
-        }
-    }
-
-    /** Notes that the registry accepts our account, so that a later refusal is logged. */
-    public void accepted() {
-        if (warned.get() != null) {
-            warned.set(null);
-        }
-    }
-
-    /**
      * Fetches the token, or waits for the one that another call is fetching for the same scope. If that call runs out of its own time, one
      * that has at least half as much left fetches the token itself.
      */
@@ -302,6 +268,10 @@ public final class Authorizer {
             try {
                 return fetch(challenge, scope, credentials, time);
             } catch (RegistryTroubleException e) {
+                if (e.kind() == RegistryTroubleException.Kind.REFUSED && !scope.isEmpty()) {
+                    // The next probe fetches a new token for no repository, which shows whether the account itself is refused.
+                    tokens.asMap().remove("");
+                }
                 Credentials renewed = e.kind() == RegistryTroubleException.Kind.REFUSED ? account.renewed() : credentials;
                 if (Objects.equals(renewed, credentials)) {
                     throw e;

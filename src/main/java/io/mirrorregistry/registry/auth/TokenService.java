@@ -42,6 +42,7 @@ public final class TokenService {
     private final RegistrySettings registry;
     private final URI challenger;
     private final Metrics metrics;
+    private final AccountStatus accountStatus;
     private final RealmTrust trust;
     private final HttpClient http;
     /** Whether GET with our account has brought a token. Then 401 is about the account, and a second try might lock it. */
@@ -52,14 +53,19 @@ public final class TokenService {
     /** Whether POST has brought a token. Then a refusal is about what was asked for, rather than the account. */
     private volatile boolean knowsPost;
 
-    /** For challenges of the registry itself. */
-    public TokenService(RegistrySettings registry, HttpClient http, Metrics metrics) {
-        this(registry, registry.url(), http, metrics);
+    /**
+     * For challenges of the registry itself.
+     *
+     * @param accountStatus is told whether the services accept our account
+     */
+    public TokenService(RegistrySettings registry, HttpClient http, Metrics metrics, AccountStatus accountStatus) {
+        this(registry, registry.url(), http, metrics, accountStatus);
     }
 
     /** @param challenger the address of the host whose challenges are answered, with which a realm without a host is completed */
-    public TokenService(RegistrySettings registry, URI challenger, HttpClient http, Metrics metrics) {
+    public TokenService(RegistrySettings registry, URI challenger, HttpClient http, Metrics metrics, AccountStatus accountStatus) {
         this.challenger = challenger;
+        this.accountStatus = accountStatus;
         this.metrics = metrics;
         this.registry = registry;
         this.trust = new RealmTrust(registry);
@@ -83,12 +89,19 @@ public final class TokenService {
         Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
         try {
             TokenExchange.Reply reply = ask(exchange, realm, challenge, scope, credentials);
+            boolean shown = credentials != null && trust.mayHaveCredentials(reply.from());
             if (!reply.isSuccess()) {
+                if (shown) {
+                    accountStatus.tokenRefused(credentials, scope != null, reply.status());
+                }
                 came = reply.status() == 401 || reply.status() == 403 ? Metrics.TokenAnswer.REFUSED : came;
                 throw rejected(reply, credentials);
             }
             Token token = Token.parse(reply.body());
             came = Metrics.TokenAnswer.GIVEN;
+            if (shown) {
+                accountStatus.tokenGiven(credentials, scope != null);
+            }
             return token;
         } catch (IllegalArgumentException e) {
             throw exchange.trouble(exchange.last(), e.getMessage());

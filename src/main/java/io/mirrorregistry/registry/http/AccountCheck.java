@@ -8,7 +8,7 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryAnswers;
-import io.mirrorregistry.registry.auth.Authorizer;
+import io.mirrorregistry.registry.auth.AccountStatus;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.util.Objects;
@@ -89,7 +89,7 @@ final class AccountCheck {
     }
 
     private final Account account;
-    private final Authorizer authorizer;
+    private final AccountStatus status;
     private final VersionCall version;
     private final VersionCheck anonymous;
     private final AtomicReference<Question> last = new AtomicReference<>();
@@ -97,12 +97,13 @@ final class AccountCheck {
     private final Cache<RepositoryName, Boolean> served = Caffeine.newBuilder().maximumSize(MOST_SERVED).executor(Runnable::run).build();
 
     /**
+     * @param status is told what the responses show
      * @param version asks with our account
      * @param anonymous asks without
      */
-    AccountCheck(Account account, Authorizer authorizer, VersionCall version, VersionCheck anonymous) {
+    AccountCheck(Account account, AccountStatus status, VersionCall version, VersionCheck anonymous) {
         this.account = account;
-        this.authorizer = authorizer;
+        this.status = status;
         this.version = version;
         this.anonymous = anonymous;
     }
@@ -115,7 +116,8 @@ final class AccountCheck {
      */
     void judge(ClassicHttpResponse response, ApiPath path, CallTime time) {
         if (path.kind() == ApiPath.Kind.API_VERSION) {
-            note(response);
+            // A refusal of a probe without an account may be a challenge only: a registry may serve images to anybody all the same.
+            note(response, account.current() != null);
         } else if (response.containsHeader(RegistryAnswers.ACCEPTED)) {
             LOG.debug("the refusal came from a host to which the registry redirects");
         } else if (response.getCode() == 401 || response.getCode() == 403) {
@@ -123,7 +125,7 @@ final class AccountCheck {
         } else if (response.getCode() < 400 && !isBearer(response)) {
             served.put(path.repository(), true);
             if (RegistryAnswers.BASIC.equals(RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED))) {
-                authorizer.accepted();
+                status.accepted();
             }
         }
     }
@@ -137,7 +139,7 @@ final class AccountCheck {
         }
         Credentials now = account.current();
         if (now == null && wantsBasic(response)) {
-            authorizer.refused();
+            status.refused();
             return false;
         }
         boolean wasServed = served.getIfPresent(repository) != null;
@@ -157,8 +159,11 @@ final class AccountCheck {
             if (result.status() / 100 == 3) {
                 return ask(null, acceptedNotBefore, time);
             }
-            if ((result.status() == 401 || result.status() == 403) && !result.page()) {
-                authorizer.refused();
+            // A static file server refuses what it has not got.
+            if ((result.status() == 401 || result.status() == 403 && served.estimatedSize() == 0) && !result.page()) {
+                status.refused();
+            } else if (result.status() / 100 == 2 && !result.page()) {
+                status.accepted();
             }
             return result.status() / 100 == 2 && !result.page();
         } catch (SocketTimeoutException e) {
@@ -199,7 +204,7 @@ final class AccountCheck {
 
     private boolean accepts(CallTime time) {
         try (ClassicHttpResponse response = version.ask(time)) {
-            note(response);
+            note(response, true);
             return isBearer(response) || response.getCode() / 100 == 2 && !isPage(response);
         } catch (IOException e) {
             LOG.debug("no answer to the question whether our account is accepted", e);
@@ -207,14 +212,23 @@ final class AccountCheck {
         }
     }
 
-    /** Logs, once, that a response to {@code GET /v2/} refuses us. */
-    private void note(ClassicHttpResponse response) {
+    /**
+     * Notes what a response to {@code GET /v2/} says of our account.
+     *
+     * @param believed whether a refusal counts
+     */
+    private void note(ClassicHttpResponse response, boolean believed) {
         boolean refuses = (response.getCode() == 401 || response.getCode() == 403) && !isBearer(response) && !isPage(response);
-        if (refuses) {
-            authorizer.refused();
-        } else if (response.getCode() / 100 == 2 && RegistryAnswers.BASIC.equals(RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED))) {
-            authorizer.accepted();
+        if (refuses && believed) {
+            status.refused();
+        } else if (response.getCode() / 100 == 2 && !isPage(response) && isAccountAccepted(response)) {
+            status.accepted();
         }
+    }
+
+    /** A token may be one that was given before the account was refused: its service says whether the account is accepted. */
+    private boolean isAccountAccepted(ClassicHttpResponse response) {
+        return account.current() == null || RegistryAnswers.BASIC.equals(RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED));
     }
 
     private static boolean wantsBasic(ClassicHttpResponse response) {

@@ -8,6 +8,7 @@ import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.protocol.UrlHost;
+import io.mirrorregistry.registry.AccountState;
 import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.CallFailures;
@@ -19,6 +20,7 @@ import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Redirects;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.auth.AccountStatus;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.TokenService;
 import java.io.IOException;
@@ -80,6 +82,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private final RegistrySettings registry;
     private final Metrics metrics;
     private final CloseableHttpClient http;
+    private final AccountStatus accountStatus;
     private final Authorizer authorizer;
     private final AnswerOrigin origin = new AnswerOrigin();
     private final AccountCheck accountCheck;
@@ -129,10 +132,11 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.http = HttpClients.create(registry, pool, guard, self);
         metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
-        this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics));
+        this.accountStatus = new AccountStatus(registry.name(), registry.account());
+        this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics, accountStatus));
         URI version = URI.create(base + VERSION.toString());
         VersionCheck anonymously = new VersionCheck(time -> send(request("GET", version, false), Location.of(version), ApiPath.Kind.API_VERSION, null, time));
-        this.accountCheck = new AccountCheck(registry.account(), authorizer, this::askVersion, anonymously);
+        this.accountCheck = new AccountCheck(registry.account(), accountStatus, this::askVersion, anonymously);
         this.silentRefusals = new SilentRefusals(registry.name(), registry.account(), authorizer, anonymously);
     }
 
@@ -385,6 +389,11 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         return millisToFirstByte;
     }
 
+    @Override
+    public AccountState accountState() {
+        return accountStatus.state();
+    }
+
     /**
      * Of two calls that end at the same time one may be left out of the average. A call without a useful response counts only if it makes the
      * average longer: a timeout is slow, but a refused connection or an error that arrives at once is not fast.
@@ -440,7 +449,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** Returns what authorizes us at a place: our account and its tokens at the registry itself, and elsewhere what anybody gets. */
     Authorizer authorizer(Location place) {
         return isOwn(place) ? authorizer : strangers.get(place.server().toLowerCase(Locale.ROOT), server -> Authorizer.anonymous(registry.name(),
-                new TokenService(anonymous, address(server), http, metrics), STRANGERS_TOKENS_BYTES));
+                new TokenService(anonymous, address(server), http, metrics, accountStatus), STRANGERS_TOKENS_BYTES));
     }
 
     /** Returns the address of a server that may have a host that cannot be called, of which no challenge comes. */

@@ -8,6 +8,7 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.SSLOptions;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executors;
@@ -35,7 +36,11 @@ public final class ClientsTls {
     /** What the files held when they were looked into last, and when that was dealt with last. */
     private String seen;
     private String dealtWith;
-    private boolean toldOfEnd;
+    /** What was logged last of the end of the certificate that serves. */
+    private Ending told = Ending.LATER;
+
+    /** When a certificate ends. */
+    private enum Ending { LATER, SOON, PAST }
 
     /**
      * Reads the certificate and its key.
@@ -50,13 +55,34 @@ public final class ClientsTls {
         this.dealtWith = seen;
     }
 
-    /** Returns what is wrong with the certificate, in a sentence: a renewal was refused, or its time is over. */
+    /** Returns what is wrong with the certificate, in a sentence: a renewal was refused, it ends within 14 days, or its time is over. */
     public Optional<String> problem() {
+        ServerCertificate now = serving;
+        return fault().or(() -> now.endsSoon() ? Optional.of(said(now) + "; it ends within " + ServerCertificate.SOON.toDays() + " days, renew it")
+                : Optional.empty());
+    }
+
+    /** Returns why clients refuse the certificate, or why a renewal was refused, in a sentence. */
+    public Optional<String> fault() {
         String why = refused;
-        if (why != null) {
-            return Optional.of(why);
+        ServerCertificate now = serving;
+        return why != null ? Optional.of(why) : now.expired() ? Optional.of(said(now)) : Optional.empty();
+    }
+
+    private String said(ServerCertificate certificate) {
+        return TlsSettings.CERTIFICATE + "=" + files.certificate() + ": " + certificate;
+    }
+
+    private static Ending ending(ServerCertificate certificate) {
+        if (certificate.expired()) {
+            return Ending.PAST;
         }
-        return serving.expired() ? Optional.of(TlsSettings.CERTIFICATE + "=" + files.certificate() + ": " + serving) : Optional.empty();
+        return certificate.endsSoon() ? Ending.SOON : Ending.LATER;
+    }
+
+    /** Returns when the certificate ends that clients are shown. */
+    public Instant end() {
+        return serving.end();
     }
 
     /** Returns whether the files have changed to something that cannot work. */
@@ -117,9 +143,14 @@ public final class ClientsTls {
                 renew(now, server, options);
             }
         }
-        if (serving.expired() && !toldOfEnd) {
-            toldOfEnd = true;
-            LOG.warn("Clients refuse the certificate in {}: {}", files.certificate(), serving);
+        Ending ending = ending(serving);
+        if (ending != told) {
+            told = ending;
+            switch (ending) {
+                case SOON -> LOG.warn("The certificate in {} ends within {} days, renew it: {}", files.certificate(), ServerCertificate.SOON.toDays(), serving);
+                case PAST -> LOG.warn("Clients refuse the certificate in {}: {}", files.certificate(), serving);
+                default -> { }
+            }
         }
     }
 
@@ -133,7 +164,7 @@ public final class ClientsTls {
                     .toCompletionStage().toCompletableFuture().get(LOOK_MILLIS * 10, TimeUnit.MILLISECONDS);
             serving = renewed;
             refused = null;
-            toldOfEnd = false;
+            told = Ending.LATER;
             LOG.info("The certificate has changed: {}", renewed);
         } catch (InvalidSettingException e) {
             refuse(e.getMessage());

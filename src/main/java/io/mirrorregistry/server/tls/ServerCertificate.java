@@ -13,9 +13,11 @@ import java.security.Signature;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.Comparator;
 import java.util.List;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.X509KeyManager;
@@ -23,11 +25,16 @@ import javax.net.ssl.X509KeyManager;
 /** The certificate that clients are shown, and its key. */
 final class ServerCertificate {
 
+    /** Renewal is late if less than this is left. */
+    static final Duration SOON = Duration.ofDays(14);
+
     private final X509Certificate own;
+    private final Instant end;
     private final KeyCertOptions options;
 
-    private ServerCertificate(X509Certificate own, KeyCertOptions options) {
-        this.own = own;
+    private ServerCertificate(List<X509Certificate> chain, KeyCertOptions options) {
+        this.own = chain.get(0);
+        this.end = chain.stream().map(one -> one.getNotAfter().toInstant()).min(Comparator.naturalOrder()).orElseThrow();
         this.options = options;
     }
 
@@ -37,23 +44,24 @@ final class ServerCertificate {
      * @throws InvalidSettingException when one of them is no PEM, or the key is that of another certificate
      */
     static ServerCertificate of(PemPair pem) throws InvalidSettingException {
-        X509Certificate own = own(pem);
+        List<X509Certificate> chain = chain(pem);
+        X509Certificate own = chain.get(0);
         KeyCertOptions options = new PemKeyCertOptions()
                 .addCertValue(Buffer.buffer(pem.certificate()))
                 .addKeyValue(Buffer.buffer(pem.key()));
         if (!fits(key(pem, options, own), own)) {
             throw invalidKey(pem, "the file is to hold the key of the certificate in " + pem.files().certificate() + ", and holds another");
         }
-        return new ServerCertificate(own, options);
+        return new ServerCertificate(chain, options);
     }
 
-    private static X509Certificate own(PemPair pem) throws InvalidSettingException {
+    private static List<X509Certificate> chain(PemPair pem) throws InvalidSettingException {
         String why = "it is empty";
         try {
             List<X509Certificate> all = CertificateFactory.getInstance("X.509").generateCertificates(new ByteArrayInputStream(pem.certificate()))
                     .stream().map(X509Certificate.class::cast).toList();
             if (!all.isEmpty()) {
-                return all.get(0);
+                return all;
             }
         } catch (CertificateException e) {
             why = e.getMessage();
@@ -108,15 +116,25 @@ final class ServerCertificate {
         return options;
     }
 
+    /** Returns when the first of the certificate and those that come with it ends. */
+    Instant end() {
+        return end;
+    }
+
     /** Returns whether its time is over. */
     boolean expired() {
-        return own.getNotAfter().toInstant().isBefore(Instant.now());
+        return end.isBefore(Instant.now());
+    }
+
+    /** Returns whether it ends soon, or its time is over. */
+    boolean endsSoon() {
+        return end.isBefore(Instant.now().plus(SOON));
     }
 
     /** Tells whose it is, and until when it is valid. */
     @Override
     public String toString() {
         return own.getSubjectX500Principal().getName() + ", " + (expired() ? "expired on " : "valid until ")
-                + LocalDate.ofInstant(own.getNotAfter().toInstant(), ZoneOffset.UTC);
+                + LocalDate.ofInstant(end, ZoneOffset.UTC);
     }
 }

@@ -48,7 +48,7 @@ class AuthorizerTest {
     private final AddressGuard guard = new AddressGuard(url, self, SystemDefaultDnsResolver.INSTANCE);
     private final CloseableHttpClient http = HttpClients.create(settings, HttpClients.pool(settings, 10, guard), guard, self);
     private final Authorizer authorizer = new Authorizer("hot", Account.NONE,
-            new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())));
+            new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry()), new AccountStatus("hot", Account.NONE)));
 
     @AfterEach
     void stop() throws Exception {
@@ -99,11 +99,12 @@ class AuthorizerTest {
     @Test
     void presentsANewPasswordAndWarnsAgainWhenItIsRefused() throws Exception {
         AtomicReference<Credentials> now = new AtomicReference<>(new Credentials("reader", "one"));
+        AccountStatus status = new AccountStatus("hot", now::get);
         Authorizer changing = new Authorizer("hot", now::get,
-                new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry())));
+                new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry()), status));
         RepositoryName repository = new RepositoryName("library/app");
         List<Challenge> challenges = Challenge.parse(List.of("Basic realm=\"test\""));
-        Logger logger = (Logger) LoggerFactory.getLogger(Authorizer.class);
+        Logger logger = (Logger) LoggerFactory.getLogger(AccountStatus.class);
         ListAppender<ILoggingEvent> log = new ListAppender<>();
         Level level = logger.getLevel();
         logger.setLevel(Level.WARN);
@@ -114,15 +115,15 @@ class AuthorizerTest {
             assertEquals(new Credentials("reader", "one").basic(), first);
             assertEquals(first, changing.known(repository));
             assertNull(changing.answer(challenges, repository, first, time()));
-            changing.refused();
-            changing.refused();
+            status.refused();
+            status.refused();
             assertEquals(1, log.list.size(), log.list.toString());
             now.set(new Credentials("reader", "two"));
             String second = new Credentials("reader", "two").basic();
             assertEquals(second, changing.known(repository));
             assertEquals(second, changing.answer(challenges, repository, first, time()));
-            changing.refused();
-            changing.refused();
+            status.refused();
+            status.refused();
             assertEquals(2, log.list.size(), log.list.toString());
         } finally {
             logger.detachAppender(log);

@@ -1,0 +1,101 @@
+package io.mirrorregistry.registry.auth;
+
+import io.mirrorregistry.config.Account;
+import io.mirrorregistry.config.Credentials;
+import io.mirrorregistry.registry.AccountState;
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Remembers whether one registry accepts our account, from probes and pulls alike, and logs each change once. A refused account stays refused until
+ * it is accepted. Thread-safe; the methods that note a refusal may read a password file.
+ */
+public final class AccountStatus {
+
+    private static final Logger LOG = LoggerFactory.getLogger(AccountStatus.class);
+    /** Stands for no account. */
+    private static final Credentials ANONYMOUS = new Credentials("", "");
+
+    private final String registry;
+    private final Account account;
+    /** The account that was refused last, {@link #ANONYMOUS} for a missing one; null if it was accepted since, or none was refused. */
+    private final AtomicReference<Credentials> refused = new AtomicReference<>();
+    /** The account for which the token service gave the last token for a repository; null for none. */
+    private volatile Credentials givenForRepository;
+    /** The account for which the token service gave the last token for no repository; null for none, or if it was refused since. */
+    private volatile Credentials givenForNone;
+
+    public AccountStatus(String registry, Account account) {
+        this.registry = registry;
+        this.account = account;
+    }
+
+    /** Returns the state. Does not block. */
+    public AccountState state() {
+        Credentials last = refused.get();
+        if (last == null) {
+            return AccountState.FINE;
+        }
+        return last == ANONYMOUS ? AccountState.MISSING : AccountState.REFUSED;
+    }
+
+    /** Notes that the registry does not let us in: with our account, or without one. */
+    public void refused() {
+        Credentials now = account.current();
+        refused(now == null ? ANONYMOUS : now);
+    }
+
+    /** Notes that the registry accepts our account, or wants none. */
+    public void accepted() {
+        if (refused.get() != null && refused.getAndSet(null) != null) {
+            LOG.info("Registry {} lets us in again", registry);
+        }
+    }
+
+    private void refused(Credentials now) {
+        if (now.equals(refused.getAndSet(now))) {
+            return;
+        }
+        String of = "mirror.registry." + registry;
+        if (now == ANONYMOUS) {
+            LOG.warn("Registry {} wants an account and none is set, so its refusals count as trouble: set {}.username and {}.password or "
+                    + "{}.password-file", registry, of, of, of);
+        } else {
+            LOG.warn("Registry {} does not accept our account {}, so its refusals count as trouble: check {}.username and {}.password or "
+                    + "{}.password-file", registry, now.username(), of, of, of);
+        }
+    }
+
+    /** Notes that the token service gave a token. */
+    void tokenGiven(Credentials credentials, boolean forRepository) {
+        if (forRepository) {
+            givenForRepository = credentials;
+        } else {
+            givenForNone = credentials;
+        }
+        accepted();
+    }
+
+    /**
+     * Notes that the token service gave no token. A refusal may be about what was asked for: some services refuse a repository that the account may
+     * not read, and some give tokens for repositories only. So a refusal for a repository counts only if no token for no repository was given
+     * before, and the other way round only if no token for a repository was.
+     *
+     * @param credentials the account that the service was shown
+     * @param status the status of its response
+     */
+    void tokenRefused(Credentials credentials, boolean forRepository, int status) {
+        boolean ofAccount = status == 401 || !forRepository && (status == 400 || status == 403);
+        boolean generallyGiven = credentials.equals(givenForNone);
+        if (!ofAccount || forRepository && generallyGiven) {
+            return;
+        }
+        givenForNone = forRepository ? givenForNone : null;
+        boolean repositoriesOnly = !forRepository && !generallyGiven && credentials.equals(givenForRepository);
+        // The account may have changed since.
+        if (!repositoriesOnly && credentials.equals(account.renewed())) {
+            refused(credentials);
+        }
+    }
+}
