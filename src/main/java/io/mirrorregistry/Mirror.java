@@ -14,6 +14,7 @@ import io.mirrorregistry.reload.StartRoutes;
 import io.mirrorregistry.server.ClientsServer;
 import io.mirrorregistry.server.ManagementServer;
 import io.mirrorregistry.server.tls.ClientsTls;
+import io.mirrorregistry.status.HealthPage;
 import io.mirrorregistry.status.StatusPage;
 import io.mirrorregistry.work.FatalErrors;
 import io.vertx.ext.web.Router;
@@ -114,6 +115,7 @@ public final class Mirror implements AutoCloseable {
                 public void onContextStarted(CamelContext started) {
                     Router management = VertxPlatformHttpRouter.lookup(started, VertxPlatformHttpRouter.getRouterNameFromPort(settings.managementPort()));
                     page.serve(management);
+                    new HealthPage(started).serve(management);
                     parts.explain().serve(management);
                     parts.probes().start(settings.healthInterval(), settings.breaker().probeInterval());
                     if (watcher != null) {

@@ -9,6 +9,7 @@ import io.mirrorregistry.explain.ExplainPage;
 import io.mirrorregistry.explain.Explainer;
 import io.mirrorregistry.health.CertificateHealthCheck;
 import io.mirrorregistry.health.EventLoopHealthCheck;
+import io.mirrorregistry.health.RegistriesHealthCheck;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.logging.Logs;
@@ -123,6 +124,7 @@ final class Parts implements AutoCloseable {
             metrics.account(registry.name(), () -> registry.accountState() != AccountState.FINE);
             beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));
         }
+        beans.bind("registries.health", new RegistriesHealthCheck(probes));
         Namespaces namespaces = namespaces();
         PlanStep plan = new PlanStep(registries, namespaces);
         parts = new GenerationSource(settings, plan);

@@ -8,7 +8,9 @@ import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
+import io.mirrorregistry.testing.TokenService;
 import io.vertx.core.json.JsonObject;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -45,12 +47,19 @@ class HealthTest {
 
             hot.stop();
             await(() -> mirror.management("/observe/health/ready").text().contains("down: " + hot.host() + " connection refused"));
-            assertEquals(200, mirror.management("/observe/health/ready").status());
+            Reply ready = mirror.management("/observe/health/ready");
+            assertEquals(200, ready.status());
+            assertEquals("UP", new JsonObject(ready.text()).getString("status"));
+            assertEquals("DOWN", check(ready, "registry-hot").getString("status"));
+            assertEquals("UP", check(ready, "registry-cold").getString("status"));
+            assertEquals("up: images can come from cold", check(ready, "registries").getString("message"));
+            assertEquals(503, mirror.management("/observe/health").status());
             assertEquals("{\"status\":\"healthy\"}", mirror.get("/health").text());
 
             cold.stop();
             await(() -> mirror.management("/observe/health/ready").status() == 503);
             assertEquals(200, mirror.management("/observe/health/live").status());
+            assertEquals("no registry can serve images", check(mirror.management("/observe/health/ready"), "registries").getString("message"));
 
             cold.restart();
             await(() -> mirror.management("/observe/health/ready").status() == 200);
@@ -103,6 +112,157 @@ class HealthTest {
         try (TestRegistry hot = TestRegistry.start("hot"); TestMirror mirror = TestMirror.start("HOT_URL", hot.url())) {
             await(() -> mirror.management("/observe/health").text().contains("registry-cold"));
             await(() -> check(mirror.management("/observe/health"), "registry-cold").getString("message").contains(" has 1 name, "));
+        }
+    }
+
+    private static JsonObject hotCheck(TestMirror mirror) {
+        return check(mirror.management("/observe/health/ready?data=true"), "registry-hot");
+    }
+
+    private static long linesWith(LogLines log, String text) {
+        return log.lines().stream().filter(line -> line.contains(text)).count();
+    }
+
+    private static final String SETTINGS = " mirror.registry.hot.username and mirror.registry.hot.password or mirror.registry.hot.password-file";
+
+    /** Each refuses without a pull: by Basic, and by a token service. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aRefusedAccountIsDownWithItsSettingsUntilItIsAccepted(boolean bearer) throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TokenService tokens = TokenService.start();
+                LogLines log = LogLines.of("io.mirrorregistry.registry");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "right",
+                        "MIRROR_HEALTH_INTERVAL", "50ms", "MIRROR_LOGGING_LEVEL", "info")) {
+            await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+            require(hot, tokens, bearer, "other");
+            await(() -> "DOWN".equals(hotCheck(mirror).getString("status")));
+            JsonObject down = hotCheck(mirror);
+            assertTrue(down.getString("message").endsWith("; it does not accept our account: check" + SETTINGS), down.encodePrettily());
+            assertEquals("refused", down.getJsonObject("data").getString("registry.account"));
+            assertTrue(mirror.management("/observe/metrics").text().contains("mirror_registry_account_refused{registry=\"hot\"} 1.0\n"));
+            hot.awaitCalls(hot.calls().size() + 5);
+            assertEquals(1, linesWith(log, "does not accept our account reader"), log.lines().toString());
+            // Cold, which is a folder, serves.
+            assertEquals(200, mirror.management("/observe/health/ready").status());
+
+            require(hot, tokens, bearer, "right");
+            await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+            assertTrue(mirror.management("/observe/metrics").text().contains("mirror_registry_account_refused{registry=\"hot\"} 0.0\n"));
+            assertEquals(1, linesWith(log, "Registry hot lets us in again"), log.lines().toString());
+            assertEquals(1, linesWith(log, "does not accept our account reader"), log.lines().toString());
+        }
+    }
+
+    private static void require(TestRegistry hot, TokenService tokens, boolean bearer, String password) {
+        tokens.requireAccount("reader", password);
+        if (bearer) {
+            tokens.revokeAll();
+            hot.requireBearer(tokens);
+        } else {
+            hot.requireBasic("reader", password);
+        }
+    }
+
+    /** Probes come once an hour here. */
+    @Test
+    void aPullShowsThatAnAccountIsRefused() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "right", "MIRROR_HEALTH_INTERVAL", "1h")) {
+            await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+            hot.requireBasic("reader", "other");
+            Image image = hot.image("library/app", "1.0");
+            assertEquals(503, mirror.get(image.path()).status());
+            assertEquals("DOWN", hotCheck(mirror).getString("status"));
+            hot.requireBasic("reader", "right");
+            assertEquals(200, mirror.get(image.path()).status());
+            assertEquals("UP", hotCheck(mirror).getString("status"));
+        }
+    }
+
+    /** The token of the probes is valid for long; after a pull that gets none they ask for another. */
+    @Test
+    void aPullThatGetsNoTokenHasTheNextProbeAskForOne() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TokenService tokens = TokenService.start().requireAccount("reader", "right")) {
+            hot.requireBearer(tokens);
+            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "right", "MIRROR_HEALTH_INTERVAL", "50ms")) {
+                await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+                tokens.requireAccount("reader", "other");
+                assertEquals(503, mirror.get(hot.image("library/app", "1.0").path()).status());
+                await(() -> "refused".equals(hotCheck(mirror).getJsonObject("data").getString("registry.account")));
+                tokens.requireAccount("reader", "right");
+                await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+            }
+        }
+    }
+
+    /** A probe alone may be challenged by a registry that serves anybody. */
+    @Test
+    void aMissingAccountIsDownOncePullsAreRefused() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot").requireBasic("a", "b");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            Image image = hot.image("library/app", "1.0");
+            await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+            assertEquals(503, mirror.get(image.path()).status());
+            JsonObject down = hotCheck(mirror);
+            assertEquals("DOWN", down.getString("status"));
+            assertTrue(down.getString("message").endsWith("; it wants an account and none is set: set" + SETTINGS), down.encodePrettily());
+            assertEquals("missing", down.getJsonObject("data").getString("registry.account"));
+            hot.requireNothing();
+            await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+            assertEquals(200, mirror.get(image.path()).status());
+        }
+    }
+
+    /** A service may refuse a repository that the account must not read, and accept the account all the same. */
+    @Test
+    void aTokenThatIsRefusedForOneRepositoryRefusesNoAccount() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TokenService tokens = TokenService.start().requireAccount("reader", "right");
+                LogLines log = LogLines.of("io.mirrorregistry.registry")) {
+            hot.requireBearer(tokens);
+            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "right",
+                    "MIRROR_HEALTH_INTERVAL", "50ms", "MIRROR_LOGGING_LEVEL", "info")) {
+                await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+                tokens.refuse("library/secret");
+                assertEquals(503, mirror.get("/v2/library/secret/manifests/1.0").status());
+                hot.awaitCalls(hot.calls().size() + 5);
+                assertEquals("UP", hotCheck(mirror).getString("status"));
+                assertEquals(0, linesWith(log, "does not accept our account"), log.lines().toString());
+                assertEquals(200, mirror.get(hot.image("library/app", "1.0").path()).status());
+            }
+        }
+    }
+
+    @Test
+    void aBreakerThatIsOpenIsDownAndOneThatIsHalfOpenIsTried() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot");
+                TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms", "MIRROR_BREAKER_CALLS", "4",
+                        "MIRROR_BREAKER_MINIMUM_CALLS", "2", "MIRROR_BREAKER_PROBE_INTERVAL", "1s")) {
+            await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+            hot.fault(Fault.status(500).on(Kind.MANIFEST));
+            for (int i = 0; i < 2; i++) {
+                mirror.get("/v2/library/app" + i + "/manifests/1.0");
+            }
+            await(() -> hotCheck(mirror).getString("message").contains(" answered 200, 0 s ago; it failed too often (since 2"));
+            JsonObject open = hotCheck(mirror);
+            assertEquals("DOWN", open.getString("status"));
+            assertTrue(open.getString("message").endsWith("Z) and is not asked for images"), open.encodePrettily());
+            await(() -> "HALF_OPEN".equals(hotCheck(mirror).getJsonObject("data").getString("registry.breaker")));
+            JsonObject tried = hotCheck(mirror);
+            assertEquals("UP", tried.getString("status"));
+            assertTrue(tried.getString("message").endsWith("Z) and is being tried again"), tried.encodePrettily());
+        }
+    }
+
+    @Test
+    void answersHeadAndShowsAsMuchAsIsAskedFor() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            await(() -> mirror.management("/observe/health/ready").status() == 200);
+            for (String path : List.of("/observe/health", "/observe/health/live", "/observe/health/ready")) {
+                Reply head = mirror.managementHead(path);
+                assertEquals(200, head.status(), path);
+                assertEquals(mirror.management(path).header("Content-Type"), head.header("Content-Type"));
+                assertEquals("{\"status\":\"UP\"}", mirror.management(path + "?exposureLevel=oneline").text());
+                assertEquals("{\"status\":\"UP\",\"checks\":[]}", mirror.management(path + "?exposureLevel=default").text());
+            }
         }
     }
 

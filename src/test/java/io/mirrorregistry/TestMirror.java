@@ -120,6 +120,10 @@ final class TestMirror implements AutoCloseable {
         return new Reply(client.get("http://127.0.0.1:" + managementPort + path));
     }
 
+    Reply managementHead(String path, String... headers) {
+        return new Reply(client.send("HEAD", "http://127.0.0.1:" + managementPort + path, headers));
+    }
+
     /** Returns how many connections of the registry's pool are leased, as the metrics tell. */
     int leased(String registry) {
         return connections(registry, "leased");

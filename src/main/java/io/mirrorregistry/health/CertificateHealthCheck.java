@@ -22,7 +22,6 @@ public final class CertificateHealthCheck extends AbstractHealthCheck {
             builder.message("up: " + tls.certificate()).up();
             return;
         }
-        // Camel escapes messages twice, so that the file, with its slashes, is a detail.
         builder.message((tls.isRenewalRefused() ? "a change is refused, the last good one serves: " : tls.fault().isEmpty() ? "it ends soon, renew it: " : "")
                 + tls.certificate());
         builder.detail("certificate.problem", problem);

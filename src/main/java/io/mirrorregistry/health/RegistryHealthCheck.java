@@ -9,9 +9,8 @@ import org.apache.camel.health.HealthCheckResultBuilder;
 import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /**
- * Tells how one registry is. A registry that is down is shown but leaves the mirror ready, as long as another can serve: one of {@code mirror.plan}, or
- * one that serves a namespace. A registry that responds and has never been up, such as a static file server that has nothing at {@code /v2/}, may
- * serve until pulls fail.
+ * Reports how one registry is: DOWN while it does not respond, refuses our account, or has an open circuit breaker. It is among the checks for readiness
+ * and does not decide on it: {@link RegistriesHealthCheck} does.
  */
 public final class RegistryHealthCheck extends AbstractHealthCheck {
 
@@ -27,22 +26,28 @@ public final class RegistryHealthCheck extends AbstractHealthCheck {
     @Override
     protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
         Probe probe = probes.last(registry.name());
+        String problem = RegistryProblem.of(registry, probe);
+        CircuitBreaker.State breaker = registry.breaker().getState();
+        builder.detail("registry.breaker", breaker.name());
+        builder.detail("registry.account", registry.accountState().label());
+        if (problem != null) {
+            builder.detail("registry.problem", problem);
+        }
         if (probe == null) {
-            builder.message("not asked yet");
-            builder.state(probes.anyMayServe() ? State.UP : State.DOWN);
+            builder.message("not asked yet").unknown();
             return;
         }
         long secondsAgo = Duration.between(probe.at(), Instant.now()).toSeconds();
-        // Camel escapes messages twice, so that the whole address, with its slashes, is a detail (?data=true).
-        boolean asked = registry.breaker().getState() == CircuitBreaker.State.CLOSED;
-        builder.message((probe.up() ? "up: " : "down: ") + probe.whom() + " " + probe.status() + ", " + secondsAgo + " s ago"
-                + (asked ? "" : "; it failed too often and is not asked for images"));
-        builder.detail("registry.breaker", registry.breaker().getState().name());
-        builder.detail("registry.state", probe.up() ? "up" : "down");
+        boolean up = probes.isUp(registry.name()) && breaker != CircuitBreaker.State.OPEN;
+        String account = registry.accountState().problem(registry.name());
+        String failing = RegistryProblem.breaker(registry);
+        builder.message((up ? "up: " : "down: ") + probe.whom() + " " + probe.status() + ", " + secondsAgo + " s ago"
+                + (account == null ? "" : "; " + account) + (failing == null ? "" : "; " + failing));
+        builder.detail("registry.state", up ? "up" : "down");
         builder.detail("registry.asked", probe.asked());
         builder.detail("registry.status", probe.status());
         builder.detail("registry.secondsAgo", secondsAgo);
-        builder.state(probes.anyMayServe() ? State.UP : State.DOWN);
+        builder.state(up ? State.UP : State.DOWN);
     }
 
     @Override

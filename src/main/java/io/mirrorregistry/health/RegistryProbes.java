@@ -148,9 +148,9 @@ public final class RegistryProbes implements AutoCloseable {
         return probe != null && probe.up();
     }
 
-    /** Returns whether any registry of {@code mirror.plan}, or any that serves a namespace, was up when it was last asked, or may serve images. */
-    boolean anyMayServe() {
-        return serving.stream().anyMatch(name -> responds(name) || isUnknown(byName.get(name)));
+    /** Returns the names of the registries of {@code mirror.plan}, and of those that serve a namespace, that were up when they were last asked, or may serve images. */
+    List<String> mayServe() {
+        return serving.stream().filter(name -> responds(name) || isUnknown(byName.get(name))).toList();
     }
 
     /**

@@ -24,7 +24,6 @@ public final class RoutesHealthCheck extends AbstractHealthCheck {
             builder.message("up: the routes in the folder serve").up();
             return;
         }
-        // Camel escapes messages twice, slashes among them.
         builder.message("refused, the last good routes serve: " + refused.get(0).withoutFolder());
         builder.detail("routes.refused", String.join("; ", refused.stream().map(RouteFault::toString).toList()));
         builder.down();

@@ -21,6 +21,7 @@ public final class TokenService extends TestServer {
     }
 
     private final Map<String, Token> tokens = new ConcurrentHashMap<>();
+    private final Set<String> refused = ConcurrentHashMap.newKeySet();
     private final Set<String> denied = ConcurrentHashMap.newKeySet();
     private final AtomicInteger issued = new AtomicInteger();
     private volatile String realmPath = "/token";
@@ -81,6 +82,12 @@ public final class TokenService extends TestServer {
     /** Gives tokens that do not cover this repository, as Docker Hub does for what one may not see. */
     public TokenService deny(String name) {
         denied.add("repository:" + name + ":pull");
+        return this;
+    }
+
+    /** Answers 401 to whoever wants a token for this repository. */
+    public TokenService refuse(String name) {
+        refused.add("repository:" + name + ":pull");
         return this;
     }
 
@@ -152,6 +159,9 @@ public final class TokenService extends TestServer {
         List<String> asked = post ? List.of(call.field("scope")) : call.parameters("scope");
         Set<String> scopes = new HashSet<>();
         asked.stream().limit(firstScopeOnly ? 1 : asked.size()).forEach(scope -> scopes.addAll(Set.of(scope.split(" "))));
+        if (scopes.stream().anyMatch(refused::contains)) {
+            return Answer.error(401, "UNAUTHORIZED");
+        }
         scopes.removeAll(denied);
         String value = "test-token-" + issued.incrementAndGet();
         tokens.put(value, new Token(scopes, new AtomicInteger(uses)));
