@@ -15,6 +15,7 @@ import io.mirrorregistry.server.ClientsServer;
 import io.mirrorregistry.server.ManagementServer;
 import io.mirrorregistry.server.tls.ClientsTls;
 import io.mirrorregistry.status.HealthPage;
+import io.mirrorregistry.status.MetricsPage;
 import io.mirrorregistry.status.StatusPage;
 import io.mirrorregistry.work.FatalErrors;
 import io.vertx.ext.web.Router;
@@ -116,6 +117,7 @@ public final class Mirror implements AutoCloseable {
                     Router management = VertxPlatformHttpRouter.lookup(started, VertxPlatformHttpRouter.getRouterNameFromPort(settings.managementPort()));
                     page.serve(management);
                     new HealthPage(started).serve(management);
+                    new MetricsPage(parts.prometheus()).serve(management);
                     parts.explain().serve(management);
                     parts.probes().start(settings.healthInterval(), settings.breaker().probeInterval());
                     if (watcher != null) {

@@ -190,6 +190,11 @@ final class Parts implements AutoCloseable {
         return settings;
     }
 
+    /** Returns where all metrics are read. */
+    PrometheusMeterRegistry prometheus() {
+        return prometheus;
+    }
+
     Metrics metrics() {
         return metrics;
     }

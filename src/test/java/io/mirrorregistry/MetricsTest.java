@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.TestMirror.Reply;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
@@ -15,6 +16,8 @@ import java.util.Properties;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the one who watches is told in numbers. */
 class MetricsTest {
@@ -85,7 +88,8 @@ class MetricsTest {
         counts("mirror_registry_calls_seconds_count{kind=\"manifest\",registry=\"hot\",result=\"2xx\"}", 1);
         counts("mirror_registry_calls_seconds_count{kind=\"manifest\",registry=\"hot\",result=\"4xx\"}", 2);
         assertTrue(metrics().contains("mirror_build_info{version=\"" + version() + "\"} 1"), this::metrics);
-        for (String name : List.of("jvm_memory_used_bytes", "jvm_gc_max_data_size_bytes", "jvm_threads_live_threads", "process_cpu_usage", "process_files_open_files",
+        for (String name : List.of("jvm_memory_used_bytes", "jvm_gc_max_data_size_bytes", "jvm_threads_live_threads", "process_cpu_usage", "process_cpu_seconds_total", "process_open_fds",
+                "process_max_fds", "process_start_time_seconds", "process_resident_memory_bytes",
                 "process_uptime_seconds", "mirror_requests_running", "mirror_requests_waiting")) {
             assertTrue(metrics().contains(name), name);
         }
@@ -110,6 +114,34 @@ class MetricsTest {
         counts("mirror_fallbacks_total{reason=\"outage\",registry=\"hot\"}", 2);
         assertFalse(metrics().contains("mirror_fallbacks_total{reason=\"not-here\",registry=\"cold\"}"));
         counts("mirror_pulls_total{kind=\"manifest\",outcome=\"unavailable\",registry=\"none\"}", 1);
+    }
+
+    /** A list asks all registries, a stale manifest comes from none, and after the last registry there is none to fall back to. */
+    @Test
+    void onlyPullsThatWentOnFellBack() throws Exception {
+        start("MIRROR_CACHE_TAG_TTL", "1ms");
+        Image both = hot.image("library/app", "1.0");
+        assertEquals(200, mirror.get(both.path()).status());
+        hot.fault(Fault.status(500));
+        cold.fault(Fault.status(500));
+        counts("mirror_pulls_total{kind=\"manifest\",outcome=\"served\",registry=\"hot\"}", 1);
+        assertEquals(200, mirror.get(both.path()).status());
+        counts("mirror_pulls_total{kind=\"manifest\",outcome=\"served\",registry=\"cache\"}", 1);
+        counts("mirror_fallbacks_total{reason=\"outage\",registry=\"hot\"}", 1);
+        cold.heal();
+        assertEquals(200, mirror.get("/v2/" + cold.image("library/app", "1.0").name() + "/tags/list").status());
+        counts("mirror_pulls_total{kind=\"tags\",outcome=\"served\",registry=\"cold\"}", 1);
+        counts("mirror_fallbacks_total{reason=\"outage\",registry=\"hot\"}", 1);
+        assertFalse(metrics().contains("mirror_fallbacks_total{reason=\"outage\",registry=\"cold\"}"), this::metrics);
+    }
+
+    @Test
+    void aPullOfOneRegistryAloneDoesNotFallBack() throws Exception {
+        start("MIRROR_PLAN", "hot");
+        hot.fault(Fault.status(500));
+        assertEquals(503, mirror.get("/v2/library/app/manifests/1.0").status());
+        counts("mirror_pulls_total{kind=\"manifest\",outcome=\"unavailable\",registry=\"none\"}", 1);
+        assertFalse(metrics().contains("mirror_fallbacks_total"), this::metrics);
     }
 
     @Test
@@ -145,6 +177,28 @@ class MetricsTest {
             counts("mirror_streamed_bytes_total{registry=\"hot\"}", length);
             counts("mirror_streams_running", 0);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/metrics", "/observe/metrics"})
+    void areServedInBothFormatsAndToHead(String path) {
+        start();
+        for (String accept : List.of("application/openmetrics-text", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4")) {
+            Reply open = mirror.management(path, "Accept", accept);
+            assertEquals(200, open.status(), accept);
+            assertEquals("application/openmetrics-text; version=1.0.0; charset=utf-8", open.header("Content-Type"));
+            assertTrue(open.text().endsWith("# EOF\n"));
+        }
+        for (String accept : List.of("text/plain", "*/*", "text/html", "application/json")) {
+            Reply text = mirror.management(path, "Accept", accept);
+            assertEquals(200, text.status(), accept);
+            assertEquals("text/plain; version=0.0.4; charset=utf-8", text.header("Content-Type"));
+            assertTrue(text.text().contains("\nmirror_registry_up{registry=\"hot\"} "));
+        }
+        Reply head = mirror.managementHead(path);
+        assertEquals(200, head.status());
+        assertEquals("", head.text());
+        assertEquals("text/plain; version=0.0.4; charset=utf-8", head.header("Content-Type"));
     }
 
     @Test

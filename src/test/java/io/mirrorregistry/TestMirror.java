@@ -116,8 +116,8 @@ final class TestMirror implements AutoCloseable {
         return send("HEAD", path, headers);
     }
 
-    Reply management(String path) {
-        return new Reply(client.get("http://127.0.0.1:" + managementPort + path));
+    Reply management(String path, String... headers) {
+        return new Reply(client.send("GET", "http://127.0.0.1:" + managementPort + path, headers));
     }
 
     Reply managementHead(String path, String... headers) {

@@ -10,9 +10,9 @@ import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
-import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.core.instrument.config.MeterFilter;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -107,8 +107,10 @@ public final class Metrics implements AutoCloseable {
         new JvmMemoryMetrics().bindTo(meters);
         new JvmThreadMetrics().bindTo(meters);
         garbage.bindTo(meters);
+        // The names break the rules of Prometheus; CPU time is in ProcessMetrics.
+        meters.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time")).meterFilter(MeterFilter.denyNameStartsWith("system.cpu.count"));
         new ProcessorMetrics().bindTo(meters);
-        new FileDescriptorMetrics().bindTo(meters);
+        new ProcessMetrics().bindTo(meters);
         new UptimeMetrics().bindTo(meters);
         Gauge.builder("mirror.streams.running", streams, AtomicInteger::get)
                 .description("Blobs that are written to clients now").register(meters);
@@ -243,7 +245,7 @@ public final class Metrics implements AutoCloseable {
     }
 
     /**
-     * Counts that another registry is asked because one could not serve.
+     * Counts that another registry was asked for an image because one could not serve it.
      *
      * @param path what was asked for
      * @param registry the one that could not
@@ -252,7 +254,7 @@ public final class Metrics implements AutoCloseable {
      */
     public void fellBack(String path, String registry, String reason, String message) {
         recent.fellBack(path, registry, reason, message);
-        Counter.builder("mirror.fallbacks").description("Pulls that went on to the next registry, by the one that could not serve and why")
+        Counter.builder("mirror.fallbacks").description("Pulls of manifests and blobs that went on to another registry, by the one that could not serve and why")
                 .tag("registry", registry).tag("reason", reason).register(meters).increment();
     }
 

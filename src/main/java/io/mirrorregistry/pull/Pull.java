@@ -6,6 +6,7 @@ import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.http.HttpConnection;
@@ -31,6 +32,7 @@ public final class Pull extends CallContext {
     private final List<Exception> failures = new ArrayList<>(2);
     private final List<Fallback> attempts = new ArrayList<>(2);
     private final List<Plan.Target> failed = new ArrayList<>(2);
+    private volatile List<Fallback> fallbacks = List.of();
     private volatile ApiRequest request;
     private volatile String servedBy;
     private volatile boolean abandoned;
@@ -278,9 +280,23 @@ public final class Pull extends CallContext {
         }
     }
 
-    /** Returns the failures after which another registry was asked, in the order of asking. Complete once the response has ended. */
+    /** {@inheritDoc} If an earlier one has failed for an image, the pull has fallen back; for a list all registries are asked anyway. */
+    @Override
+    public void registry(Registry asked) {
+        super.registry(asked);
+        int count = attempts.size();
+        if (count > fallbacks.size() && !attempts.get(count - 1).registry().equals(asked.name()) && isOfImage()) {
+            fallbacks = List.copyOf(attempts);
+        }
+    }
+
+    private boolean isOfImage() {
+        return request.path().kind() == ApiPath.Kind.MANIFEST || request.path().kind() == ApiPath.Kind.BLOB;
+    }
+
+    /** Returns the failures after which another registry was asked for the same image, in the order of asking. Any thread may call it. */
     public List<Fallback> fallbacks() {
-        return servedBy != null ? attempts : attempts.subList(0, Math.max(0, attempts.size() - 1));
+        return fallbacks;
     }
 
     /** Returns what {@link NotHereException} and {@link RegistryTroubleException} there were, in the order of asking. */

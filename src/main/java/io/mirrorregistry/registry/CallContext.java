@@ -97,7 +97,8 @@ public class CallContext implements AutoCloseable {
         return registry;
     }
 
-    public final void registry(Registry chosen) {
+    /** Sets the registry that is about to be called. */
+    public void registry(Registry chosen) {
         this.registry = chosen;
     }
 
