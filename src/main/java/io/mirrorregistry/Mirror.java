@@ -106,7 +106,8 @@ public final class Mirror implements AutoCloseable {
 
     /** Adds the servers, and what begins once the routes run. */
     private void serve(CamelContext camel) {
-        StatusPage page = new StatusPage(Version.current(), settings, parts.registries(), parts.probes(), parts.metrics(), watcher, parts.tls());
+        StatusPage page = new StatusPage(Version.current(), settings, parts.registries(), parts.folders(), parts.probes(), parts.metrics(), watcher,
+                parts.tls());
         try {
             // Before the other: Camel's management service takes the first server for its own if it has its port.
             camel.addService(new ManagementServer(settings.managementPort(), settings.server()));

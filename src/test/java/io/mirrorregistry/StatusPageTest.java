@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.TestMirror.Reply;
+import io.mirrorregistry.metrics.RecentPulls;
+import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.TestCertificate;
 import io.mirrorregistry.testing.TestRegistry;
@@ -44,7 +46,15 @@ class StatusPageTest {
     }
 
     private static int served(JsonObject state, String by) {
-        return state.getJsonObject("pulls").getJsonObject("counts").getJsonArray(by).stream().mapToInt(count -> (Integer) count).sum();
+        return sum(state.getJsonObject("pulls").getJsonObject("counts"), by);
+    }
+
+    private static int ended(JsonObject state, String outcome) {
+        return sum(state.getJsonObject("pulls").getJsonObject("outcomes"), outcome);
+    }
+
+    private static int sum(JsonObject counts, String name) {
+        return counts.getJsonArray(name).stream().mapToInt(count -> (Integer) count).sum();
     }
 
     @Test
@@ -68,6 +78,48 @@ class StatusPageTest {
         assertFalse(state.encode().contains("geheim"));
         assertFalse(state.encode().contains("somebody"));
         assertNull(state.getString("certificate"));
+    }
+
+    @Test
+    void countsPullsThatFailApartFromThoseThatNoRegistryHas() throws Exception {
+        Image there = hot.image("library/app", "1.0");
+        mirror.get("/v2/");
+        mirror.get(there.path());
+        mirror.get("/v2/library/nowhere/manifests/1");
+        hot.fault(Fault.status(500));
+        cold.fault(Fault.status(500));
+        assertEquals(503, mirror.get("/v2/library/app/manifests/2").status());
+        JsonObject state = await(now -> now.getJsonObject("pulls").getInteger("total") == 3);
+        assertEquals(List.of(1, 1, 1, 0), List.of(ended(state, "served"), ended(state, "missing"), ended(state, "unavailable"), ended(state, "failed")));
+        JsonObject pulls = state.getJsonObject("pulls");
+        assertEquals(1, sum(pulls, "manifests"));
+        assertEquals(60, pulls.getJsonArray("times").size());
+        assertTrue(pulls.getJsonObject("lastMinute").getDouble("p50") <= pulls.getJsonObject("lastMinute").getDouble("p99"), pulls::encode);
+        assertTrue(pulls.getDouble("elapsed") < RecentPulls.SECONDS, pulls::encode);
+    }
+
+    @Test
+    void groupsFallbacksByRegistryAndReason() throws Exception {
+        Image first = cold.image("library/first", "1.0");
+        Image second = cold.image("library/second", "1.0");
+        mirror.get(first.path());
+        mirror.get(first.path());
+        mirror.get(second.path());
+        hot.fault(Fault.status(500));
+        mirror.get(first.path());
+        JsonObject state = await(now -> ended(now, "served") == 4 && now.getJsonArray("fallbacks").size() == 2);
+        List<String> groups = state.getJsonArray("fallbacks").stream().map(JsonObject.class::cast)
+                .map(group -> group.getString("registry") + " " + group.getString("reason") + " " + group.getInteger("count") + " " + group.getString("path")).toList();
+        assertTrue(groups.contains("hot not-here 3 " + second.path()) && groups.contains("hot outage 1 " + first.path()), groups::toString);
+    }
+
+    @Test
+    void namesAnImageThatTheFolderHas() throws Exception {
+        assertNull(new JsonObject(mirror.management("/status.json").text()).getString("example"));
+        try (TestMirror withFolder = TestMirror.start("HOT_URL", hot.url())) {
+            withFolder.get("/v2/library/hello/manifests/latest");
+            assertEquals("library/hello:latest", new JsonObject(withFolder.management("/status.json").text()).getString("example"));
+        }
     }
 
     @Test

@@ -13,6 +13,7 @@ import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.core.instrument.config.MeterFilter;
+import io.mirrorregistry.protocol.ApiPath;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -40,6 +41,9 @@ public final class Metrics implements AutoCloseable {
     private static final String NOBODY = "none";
     /** Who served, where the answer is made from those of several. */
     private static final String SEVERAL = "both";
+    private static final String API_VERSION = ApiPath.Kind.API_VERSION.asked();
+    /** The kind of requests whose responses are kept in memory. */
+    private static final String MANIFEST = ApiPath.Kind.MANIFEST.asked();
 
     private static final Duration[] BUCKETS = {
         Duration.ofMillis(1), Duration.ofMillis(5), Duration.ofMillis(10), Duration.ofMillis(25), Duration.ofMillis(50),
@@ -209,14 +213,18 @@ public final class Metrics implements AutoCloseable {
      */
     public void pulled(String kind, String servedBy, int status, boolean cut, long nanos) {
         String registry = servedBy == null ? NOBODY : servedBy.indexOf(',') < 0 ? servedBy : SEVERAL;
-        Labels labels = new Labels(kind, registry, outcome(status, cut));
+        Outcome outcome = Outcome.of(status, cut);
+        Labels labels = new Labels(kind, registry, outcome.label());
         Counter counter = pulls.get(labels);
         if (counter == null) {
             counter = pulls.computeIfAbsent(labels, some -> Counter.builder("mirror.pulls").description("Requests under /v2")
                     .tag("kind", some.first).tag("registry", some.second).tag("outcome", some.third).register(meters));
         }
         counter.increment();
-        recent.served(registry);
+        // Clients and load balancers ask for the version of the API without pulling anything.
+        if (outcome != Outcome.SERVED || !kind.equals(API_VERSION)) {
+            recent.pulled(registry, servedBy != null && kind.equals(MANIFEST), outcome, nanos);
+        }
         Timer timer = times.get(kind);
         if (timer == null) {
             timer = times.computeIfAbsent(kind, some -> Timer.builder("mirror.pull.duration")
@@ -224,24 +232,6 @@ public final class Metrics implements AutoCloseable {
                     .serviceLevelObjectives(BUCKETS).register(meters));
         }
         timer.record(nanos, TimeUnit.NANOSECONDS);
-    }
-
-    private static String outcome(int status, boolean cut) {
-        if (cut) {
-            return "cut";
-        } else if (status < 300) {
-            return "served";
-        } else if (status == 304) {
-            return "unchanged";
-        } else if (status < 400) {
-            return "redirected";
-        }
-        return switch (status) {
-            case 404 -> "missing";
-            case 429 -> "throttled";
-            case 503 -> "unavailable";
-            default -> status < 500 ? "refused" : "failed";
-        };
     }
 
     /**
@@ -330,7 +320,7 @@ public final class Metrics implements AutoCloseable {
         routesRefused.increment();
     }
 
-    /** Returns who served lately. */
+    /** Returns the pulls of the last ten minutes. */
     public RecentPulls recent() {
         return recent;
     }

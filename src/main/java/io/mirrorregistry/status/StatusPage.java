@@ -5,9 +5,11 @@ import io.mirrorregistry.health.Probe;
 import io.mirrorregistry.health.RegistryProblem;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.metrics.Outcome;
 import io.mirrorregistry.metrics.RecentPulls;
 import io.mirrorregistry.registry.AccountState;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.folder.ImageLayout;
 import io.mirrorregistry.reload.RouteFault;
 import io.mirrorregistry.reload.RouteWatcher;
 import io.mirrorregistry.server.tls.ClientsTls;
@@ -33,6 +35,7 @@ public final class StatusPage {
     private final String version;
     private final Settings settings;
     private final List<Registry> registries;
+    private final Map<String, ImageLayout> folders;
     private final RegistryProbes probes;
     private final Metrics metrics;
     private final RouteWatcher routes;
@@ -42,14 +45,16 @@ public final class StatusPage {
 
     /**
      * @param registries in the order in which people are to see them
+     * @param folders the folders of images, by the names of the registries that they are
      * @param routes null where the routes are not those of a folder, or changes are not noticed
      * @param tls null for plain http
      */
-    public StatusPage(String version, Settings settings, List<Registry> registries, RegistryProbes probes, Metrics metrics, RouteWatcher routes,
-            ClientsTls tls) {
+    public StatusPage(String version, Settings settings, List<Registry> registries, Map<String, ImageLayout> folders, RegistryProbes probes, Metrics metrics,
+            RouteWatcher routes, ClientsTls tls) {
         this.version = version;
         this.settings = settings;
         this.registries = List.copyOf(registries);
+        this.folders = folders;
         this.probes = probes;
         this.metrics = metrics;
         this.routes = routes;
@@ -75,6 +80,7 @@ public final class StatusPage {
                 .put("upSeconds", Duration.between(start, now).toSeconds())
                 .put("port", settings.server().port())
                 .put("tls", tls != null)
+                .put("example", example())
                 .put("certificate", tls == null ? null : tls.problem().orElse(null))
                 .put("registries", new JsonArray(registries.stream().map(registry -> state(registry, now)).toList()))
                 .put("pulls", pulls())
@@ -100,21 +106,47 @@ public final class StatusPage {
                 .put("breaker", registry.breaker().getState().name().toLowerCase(Locale.ROOT).replace('_', '-'));
     }
 
-    private JsonObject pulls() {
-        JsonObject counts = new JsonObject();
-        for (Map.Entry<String, List<Integer>> entry : metrics.recent().counts().entrySet()) {
-            counts.put(entry.getKey(), new JsonArray(entry.getValue()));
-        }
-        return new JsonObject().put("seconds", RecentPulls.SECONDS).put("counts", counts);
+    /** Returns the name of an image that clients can pull; null where no folder of images is known to have one. */
+    private String example() {
+        return registries.stream()
+                .filter(registry -> settings.plan().contains(registry.name()) && registry.settings().isFolder() && registry.settings().prefix().isEmpty())
+                .flatMap(registry -> folders.get(registry.name()).example().stream())
+                .findFirst().orElse(null);
     }
 
-    private static JsonObject state(RecentPulls.Fallback fallback) {
+    private JsonObject pulls() {
+        RecentPulls.Snapshot recent = metrics.recent().snapshot();
+        JsonObject outcomes = new JsonObject();
+        for (Map.Entry<Outcome, List<Integer>> entry : recent.outcomes().entrySet()) {
+            outcomes.put(entry.getKey().label(), new JsonArray(entry.getValue()));
+        }
+        JsonObject counts = new JsonObject();
+        for (Map.Entry<String, List<Integer>> entry : recent.servers().entrySet()) {
+            counts.put(entry.getKey(), new JsonArray(entry.getValue()));
+        }
         return new JsonObject()
-                .put("path", fallback.path())
-                .put("registry", fallback.registry())
-                .put("reason", fallback.reason())
-                .put("message", fallback.message())
-                .put("secondsAgo", fallback.secondsAgo());
+                .put("seconds", RecentPulls.SECONDS)
+                .put("elapsed", recent.elapsedSeconds())
+                .put("total", recent.total())
+                .put("counts", counts)
+                .put("outcomes", outcomes)
+                .put("manifests", new JsonArray(recent.manifests()))
+                .put("times", new JsonArray(recent.times().stream().map(StatusPage::state).toList()))
+                .put("lastMinute", state(recent.lastMinute()));
+    }
+
+    private static JsonObject state(RecentPulls.Times times) {
+        return new JsonObject().put("p50", times.p50()).put("p99", times.p99());
+    }
+
+    private static JsonObject state(RecentPulls.Fallbacks fallbacks) {
+        return new JsonObject()
+                .put("registry", fallbacks.registry())
+                .put("reason", fallbacks.reason())
+                .put("count", fallbacks.count())
+                .put("path", fallbacks.path())
+                .put("message", fallbacks.message())
+                .put("secondsAgo", fallbacks.secondsAgo());
     }
 
     private static JsonObject state(Metrics.Kept kept) {

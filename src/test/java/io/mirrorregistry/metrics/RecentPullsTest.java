@@ -1,7 +1,10 @@
 package io.mirrorregistry.metrics;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -13,7 +16,11 @@ class RecentPullsTest {
     private final RecentPulls recent = new RecentPulls(List.of("hot", "cold"), now::get);
 
     private List<Integer> hot() {
-        return recent.counts().get("hot");
+        return recent.snapshot().servers().get("hot");
+    }
+
+    private void served() {
+        recent.pulled("hot", true, Outcome.SERVED, 1);
     }
 
     private void pass(int seconds) {
@@ -26,11 +33,11 @@ class RecentPullsTest {
 
     @Test
     void countsGoToTheLeftAndLeaveAfterTenMinutes() {
-        recent.served("hot");
-        recent.served("hot");
+        served();
+        served();
         assertEquals(2, hot().get(59));
         pass(10);
-        recent.served("hot");
+        served();
         assertEquals(List.of(2, 1), hot().subList(58, 60));
         pass(580);
         assertEquals(List.of(2, 1), hot().subList(0, 2));
@@ -42,24 +49,75 @@ class RecentPullsTest {
 
     @Test
     void aNightWithoutPullsLeavesNothing() {
-        recent.served("hot");
+        served();
         pass(8 * 3600 + 7);
         assertEquals(0, all());
-        recent.served("hot");
+        served();
         assertEquals(1, all());
     }
 
     @Test
-    void fallbacksAreTheLastTwentyNewestFirst() {
+    void howPullsEndedIsCountedApartAndLeavesAfterTenMinutes() {
+        recent.pulled("none", false, Outcome.MISSING, 1);
+        recent.pulled("none", false, Outcome.UNAVAILABLE, 1);
+        recent.pulled("cache", true, Outcome.SERVED, 1);
+        RecentPulls.Snapshot now = recent.snapshot();
+        assertEquals(3, now.total());
+        assertEquals(1, now.outcomes().get(Outcome.MISSING).get(59));
+        assertEquals(1, now.outcomes().get(Outcome.UNAVAILABLE).get(59));
+        assertEquals(1, now.manifests().get(59));
+        pass(600);
+        RecentPulls.Snapshot later = recent.snapshot();
+        assertEquals(3, later.total());
+        assertEquals(Collections.nCopies(60, 0), later.outcomes().get(Outcome.UNAVAILABLE));
+        assertEquals(Collections.nCopies(60, 0), later.manifests());
+        assertEquals(new RecentPulls.Times(null, null), later.times().get(0));
+    }
+
+    @Test
+    void percentilesAreAtMostAnEighthTooHigh() {
+        for (int milliseconds = 1; milliseconds <= 1000; milliseconds++) {
+            recent.pulled("hot", false, Outcome.SERVED, TimeUnit.MILLISECONDS.toNanos(milliseconds));
+        }
+        RecentPulls.Times times = recent.snapshot().lastMinute();
+        assertTrue(times.p50() >= 500 && times.p50() <= 563, times::toString);
+        assertTrue(times.p99() >= 990 && times.p99() <= 1114, times::toString);
+        assertEquals(times, recent.snapshot().times().get(59));
+    }
+
+    @Test
+    void timesBeyondTheBucketsAreInTheFirstAndTheLast() {
+        recent.pulled("cache", true, Outcome.SERVED, 0);
+        assertEquals(0.073728, recent.snapshot().lastMinute().p99());
+        recent.pulled("hot", false, Outcome.SERVED, Long.MAX_VALUE);
+        assertEquals(0.073728, recent.snapshot().lastMinute().p50());
+        assertEquals(68_719.476736, recent.snapshot().lastMinute().p99());
+    }
+
+    /** The current column and the six before it. */
+    @Test
+    void theLastMinuteIsTheLastSevenColumns() {
+        pass(3);
+        served();
+        pass(60);
+        assertEquals(0.073728, recent.snapshot().lastMinute().p50());
+        assertEquals(3.0, recent.snapshot().elapsedSeconds());
+        pass(7);
+        assertNull(recent.snapshot().lastMinute().p50());
+    }
+
+    @Test
+    void fallbacksAreCountedByRegistryAndReasonTheLatestFirst() {
         for (int i = 0; i < 30; i++) {
-            recent.fellBack("/v2/app" + i, "hot", "outage", "x".repeat(2000));
+            recent.fellBack("/v2/app" + i, "hot", i % 2 == 0 ? "outage" : "not-here", "x".repeat(2000));
             pass(1);
         }
-        assertEquals(20, recent.fallbacks().size());
-        assertEquals("/v2/app29", recent.fallbacks().get(0).path());
-        assertEquals(1, recent.fallbacks().get(0).secondsAgo());
-        assertEquals("/v2/app10", recent.fallbacks().get(19).path());
-        assertEquals(20, recent.fallbacks().get(19).secondsAgo());
-        assertEquals(513, recent.fallbacks().get(0).message().length());
+        recent.fellBack("/v2/other", "cold", "outage", null);
+        List<RecentPulls.Fallbacks> groups = recent.fallbacks();
+        assertEquals(List.of("cold outage 1 /v2/other 0", "hot not-here 15 /v2/app29 1", "hot outage 15 /v2/app28 2"), groups.stream()
+                .map(group -> String.join(" ", group.registry(), group.reason(), group.count() + "", group.path(), group.secondsAgo() + "")).toList());
+        assertEquals(513, groups.get(1).message().length());
+        pass(630);
+        assertEquals(List.of(), recent.fallbacks());
     }
 }

@@ -77,6 +77,12 @@ final class CatalogKeeper {
         return look.catalog();
     }
 
+    /** Returns the catalog that was read last, without looking at the folder; null where there is none. */
+    Catalog last() {
+        Look seen = latest;
+        return seen == null ? null : seen.catalog();
+    }
+
     /** Returns what is wrong now, in one line; null where nothing is. */
     String problem() {
         return look().problem();

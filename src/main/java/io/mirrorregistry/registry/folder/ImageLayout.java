@@ -139,6 +139,18 @@ public final class ImageLayout {
         return keeper.size();
     }
 
+    /**
+     * Returns the name of an image that can be pulled, such as {@code library/hello:latest}, as known from the last time that the folder was
+     * read. Empty where no image has a tag. Reads no file; may be called on the event loop.
+     */
+    public Optional<String> example() {
+        Catalog last = keeper.last();
+        return last == null ? Optional.empty() : last.repositories().entrySet().stream()
+                .filter(entry -> !entry.getValue().tags().isEmpty())
+                .map(entry -> entry.getKey() + ":" + entry.getValue().tags().firstKey())
+                .findFirst();
+    }
+
     private Optional<Repository> repository(RepositoryName name) throws ImageLayoutException {
         return Optional.ofNullable(keeper.catalog().repositories().get(name));
     }

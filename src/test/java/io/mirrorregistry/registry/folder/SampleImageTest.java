@@ -27,9 +27,11 @@ class SampleImageTest {
 
     @Test
     void folderHoldsTheSampleAlone() throws Exception {
+        assertEquals(Optional.empty(), layout.example(), "nothing has been read yet");
         assertEquals(List.of("latest"), layout.tags(HELLO));
         assertEquals(1, layout.size());
         assertEquals(Optional.empty(), layout.problem());
+        assertEquals(Optional.of("library/hello:latest"), layout.example());
     }
 
     /** Fails also where git changed the bytes on their way to the disk. */
