@@ -3,7 +3,8 @@
 # shellcheck shell=bash
 
 check_watching() {
-  local sound away edited page=$work/status prometheus
+  local sound away edited page=$work/status prometheus chromium
+  chromium=(timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$work/chromium" --virtual-time-budget=3000)
   prometheus=127.0.0.1:$(free_port)
   watched_mirror sound MIRROR_REGISTRY_HOT_URL="http://$hot"
   sound="$mirror $management"
@@ -18,15 +19,21 @@ check_watching() {
     -e "s|mirror-registry.rules.yml|$PWD/deploy/prometheus/&|" deploy/prometheus/prometheus.yml >"$work/prometheus.yml"
   start prometheus prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/prometheus" --web.listen-address="$prometheus"
   wait_for prometheus curl -sf "http://$prometheus/-/ready"
-  pull_for_a_while "${sound% *}" "${away% *}"
+  pull_for 12 "${sound% *}" "${away% *}"
   check "Prometheus reads both mirrors" reads_both
   check "every query of the dashboard returns data" every_query_returns deploy/grafana/mirror-registry.json
   check "every alert asks for what is there" every_alert_asks
   check "the registry that is away is about to be told" is_pending MirrorRegistryAway
-  check "the status page shows it all in a browser" shows "${sound#* }" "All is well" "closed: it is asked" "not-here: answered 404" "the cache: " " in 10 s" "manifest.camel.yaml"
-  check "the status page shows a registry that is away" shows "${away#* }" "hot is down (connection refused): what others have is served by them" "open: it is not asked" "not-asked: "
-  check "the status page shows an edit that is refused, as text" shows "${edited#* }" "An edit of the routes is refused, the last good ones serve: routes/health.camel.yaml:" \
-    "registry for: &lt;img src=x onerror=document.title=1&gt;"
+  check "the status page shows it all in a browser" shows "${sound#* }" "All is well" "closed: it is asked" "not-here: answered 404" "the cache: " " in 10 s" "manifest.camel.yaml" \
+    "not found (404, normal): "
+  # Its banner is of the last minute.
+  pull_for 2 "${away% *}"
+  check "the status page says first that pulls fail, and that a registry is away" shows "${away#* }" 'class="failing"' " pulls failed in the last minute: " \
+    " × 503: no registry could serve" "hot is down" "open: it is not asked" "not-asked: "
+  check "its first sentence is of the pulls, and its figures have values" is_alarmed_with_figures
+  check "the status page shows an edit that is refused once, as text" shows "${edited#* }" "An edit of the routes is refused; the last good routes serve: routes/health.camel.yaml:" \
+    "registry for: &lt;img src=x onerror=document.title=1&gt;" "One fault in an edit that is refused: see the top of the page."
+  check "the status page shows hostile texts as text, on 400 pixels" is_unmoved_by_hostile_texts "${away#* }"
 }
 
 watched_mirror() {
@@ -43,8 +50,10 @@ edited_mirror() {
   sed -i 's|ref: answer|ref: "<img src=x onerror=document.title=1>"|' "$mirror_in/routes/health.camel.yaml"
 }
 
-pull_for_a_while() {
-  local until=$((SECONDS + 12)) one path
+# pull_for SECONDS MIRROR...
+pull_for() {
+  local until=$((SECONDS + $1)) one path
+  shift
   while ((SECONDS < until)); do
     for one; do
       for path in team/both/manifests/1 team/hot-only/manifests/1 team/cold-only/manifests/1 team/nowhere/manifests/1 \
@@ -92,19 +101,56 @@ is_pending() {
   curl -sS "http://$prometheus/api/v1/alerts" | jq -e --arg name "$1" '.data.alerts[] | select(.labels.alertname == $name)'
 }
 
-# shows MANAGEMENT TEXT...: the texts are on the page once its script has run; a picture of it is kept.
-shows() {
-  local address=$1 text chromium
-  chromium=(timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$work/chromium" --virtual-time-budget=3000)
-  shift
+# dom ADDRESS: the page once its script has run, without the script, whose texts are not on the page.
+dom() {
   for _ in 1 2 3; do
-    # What is in the script is not on the page.
-    "${chromium[@]}" --dump-dom "http://$address/" 2>"$work/logs/chromium.log" | sed '/<script>/,/<\/script>/d' >"$page.html"
+    "${chromium[@]}" --dump-dom "http://$1" 2>"$work/logs/chromium.log" | sed '/<script>/,/<\/script>/d' >"$page.html"
     [[ -s $page.html ]] && break
   done
+}
+
+# shows MANAGEMENT TEXT...: the texts are on the page; a picture of it is kept.
+shows() {
+  local address=$1 text
+  shift
+  dom "$address/"
   "${chromium[@]}" --window-size=1100,1500 --screenshot="$page-${address##*:}.png" "http://$address/" >>"$work/logs/chromium.log" 2>&1
   for text; do
     grep -qF -- "$text" "$page.html" || { echo "the page has no \"$text\""; sed -n "/<main/,\$p" "$page.html"; return 1; }
   done
-  ! grep -F "tells nothing new" "$page.html" || return 1
+  ! grep -F "does not answer this page" "$page.html" || return 1
+}
+
+# The mirror whose hot registry is away: what clients see of it comes before what the registry is like.
+is_alarmed_with_figures() {
+  dom "${away#* }/"
+  grep -o '<strong>[^<]*' "$page.html" | head -n 1 | grep -F "pulls failed in the last minute" || return 1
+  grep -o '<dt>[^<]*</dt><dd class="value[^"]*">[^<]*' "$page.html" | tee "$work/figures"
+  same "figures with a value" 5 "$(grep -c '>[<0-9&][^>]*$' "$work/figures")"
+}
+
+# is_unmoved_by_hostile_texts MANAGEMENT: every text that the page gets is replaced, and it runs without the policy that would stop a script.
+is_unmoved_by_hostile_texts() {
+  local folder=$work/hostile address hostile
+  address=127.0.0.1:$(free_port)
+  hostile='<script>document.title="taken"</script><img src=x onerror=document.title="taken">'$'\u202e'$(printf 'x%.0s' {1..512})
+  mkdir -p "$folder"
+  curl -sS "http://$1/" >"$folder/index.html"
+  curl -sS "http://$1/status.json" | jq --arg hostile "$hostile" '(.. | strings) |= $hostile 
+    | .pulls.counts[$hostile] = .pulls.counts.none | .certificate = $hostile | .routes.refused = [$hostile, $hostile]' >"$folder/status.json"
+  cat >"$folder/frame.html" <<'END'
+<!doctype html><title>none yet</title><iframe id="frame" src="index.html" width="400" height="800"></iframe>
+<script>
+setInterval(() => {
+  const shown = frame.contentDocument, root = shown.documentElement;
+  document.title = `${shown.title} | ${shown.images.length} images, ${shown.scripts.length} script, ${root.scrollWidth <= root.clientWidth ? 'fits' : `${root.scrollWidth} wide`}`;
+}, 200);
+</script>
+END
+  start hostile python3 -m http.server "${address#*:}" --bind 127.0.0.1 --directory "$folder"
+  wait_for hostile curl -sf "http://$address/"
+  dom "$address/frame.html"
+  same "the page with hostile texts" "Mirror Registry | 0 images, 1 script, fits" "$(sed -n 's|.*<title>▲ [0-9]* · \(.*\)</title>.*|\1|p' "$page.html")"
+  dom "$address/"
+  grep -qF '&lt;script&gt;document.title="taken"&lt;/script&gt;' "$page.html" && grep -qF '\u{202e}xxx' "$page.html"
 }

@@ -13,11 +13,18 @@ import io.mirrorregistry.testing.TestCertificate;
 import io.mirrorregistry.testing.TestRegistry;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The page for a person who looks; CI looks at it with a browser. */
 class StatusPageTest {
@@ -213,5 +220,59 @@ class StatusPageTest {
         assertTrue(found.getJsonObject("memory").fieldNames().containsAll(List.of("state", "leftSeconds", "digest", "registry")), asked.text());
         assertTrue(found.getJsonArray("registries").getJsonObject(0).fieldNames().containsAll(List.of("name", "repository", "notAskedBecause", "breaker",
                 "milliseconds", "status", "digest", "failure", "outcome")), asked.text());
+    }
+
+    /** Readers of screens go by the headings and by the sections' names. */
+    @Test
+    void hasHeadingsInOrderAndNamedSections() {
+        String page = mirror.management("/").text();
+        int before = 0;
+        for (MatchResult heading : Pattern.compile("<h([1-6])").matcher(page).results().toList()) {
+            int level = Integer.parseInt(heading.group(1));
+            assertTrue(level <= before + 1, "a level is left out before " + page.substring(heading.start(), heading.start() + 80));
+            before = level;
+        }
+        for (MatchResult section : Pattern.compile("<(?:section|table)([^>]*)>").matcher(page).results().toList()) {
+            Matcher name = Pattern.compile("aria-labelledby=\"([a-z-]+)\"").matcher(section.group(1));
+            assertTrue(name.find() && page.contains("id=\"" + name.group(1) + "\""), section.group());
+        }
+        assertEquals(1, page.split("<main>", -1).length - 1);
+        assertTrue(page.contains(":focus-visible") && !page.matches("(?s).*(transition|animation|@keyframes|scroll-behavior).*"), "nothing moves");
+        assertTrue(page.length() < 40_000, page.length() + " bytes");
+    }
+
+    /** @see <a href="https://www.w3.org/TR/WCAG22/#contrast-minimum">WCAG 2.2, level AA</a> */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void hasColoursThatCanBeReadInBothSchemes(int scheme) {
+        String page = mirror.management("/").text();
+        Map<String, String> colours = new HashMap<>(Map.of("white", "#ffffff"));
+        String rules = Pattern.compile(":root \\{([^}]*)}").matcher(page).results().skip(scheme).findFirst().orElseThrow().group(1);
+        Pattern.compile("--([a-z0-9]+): (#[0-9a-f]+);").matcher(rules).results().forEach(colour -> colours.put(colour.group(1), colour.group(2)));
+        for (String text : List.of("ink", "soft", "good", "bad", "warn")) {
+            assertTrue(contrast(colours.get(text), colours.get("card")) >= 4.5, text);
+            assertTrue(contrast(colours.get(text), colours.get("ground")) >= 4.5, text);
+        }
+        assertTrue(contrast(colours.get("white"), colours.get("alarm")) >= 4.5, "alarm");
+        for (String shape : List.of("focus", "edge", "cache", "both", "none", "failed", "registry0", "registry1", "registry2", "registry3", "registry4", "registry5")) {
+            assertTrue(contrast(colours.get(shape), colours.get("card")) >= 3, shape);
+        }
+    }
+
+    private static double contrast(String one, String other) {
+        double first = luminance(one);
+        double second = luminance(other);
+        return (Math.max(first, second) + 0.05) / (Math.min(first, second) + 0.05);
+    }
+
+    private static double luminance(String colour) {
+        String digits = colour.length() == 4 ? colour.replaceAll("[0-9a-f]", "$0$0") : colour;
+        double[] weights = {0.2126, 0.7152, 0.0722};
+        double sum = 0;
+        for (int i = 0; i < weights.length; i++) {
+            double value = Integer.parseInt(digits.substring(1 + 2 * i, 3 + 2 * i), 16) / 255.0;
+            sum += weights[i] * (value <= 0.04045 ? value / 12.92 : Math.pow((value + 0.055) / 1.055, 2.4));
+        }
+        return sum;
     }
 }
