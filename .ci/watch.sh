@@ -29,7 +29,7 @@ check_watching() {
   # Its banner is of the last minute.
   pull_for 2 "${away% *}"
   check "the status page says first that pulls fail, and that a registry is away" shows "${away#* }" 'class="failing"' " pulls failed in the last minute: " \
-    " × 503: no registry could serve" "hot is down" "open: it is not asked" "not-asked: "
+    " × 503 (no registry could serve)" "Registry hot: it is down: 127.0.0.1:1 connection refused" "open: it is not asked" "not-asked: "
   check "its first sentence is of the pulls, and its figures have values" is_alarmed_with_figures
   check "the status page shows an edit that is refused once, as text" shows "${edited#* }" "An edit of the routes is refused; the last good routes serve: routes/health.camel.yaml:" \
     "registry for: &lt;img src=x onerror=document.title=1&gt;" "One fault in an edit that is refused: see the top of the page."
