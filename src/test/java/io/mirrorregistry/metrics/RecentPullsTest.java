@@ -83,6 +83,12 @@ class RecentPullsTest {
         assertTrue(times.p50() >= 500 && times.p50() <= 563, times::toString);
         assertTrue(times.p99() >= 990 && times.p99() <= 1114, times::toString);
         assertEquals(times, recent.snapshot().times().get(59));
+        for (long took = 70_000; took < 60_000_000_000L; took += took / 9) {
+            RecentPulls alone = new RecentPulls(List.of(), now::get);
+            alone.pulled("cache", true, Outcome.SERVED, took);
+            double found = alone.snapshot().lastMinute().p99() * 1e6;
+            assertTrue(found >= took && found <= took * 1.125, took + " became " + found);
+        }
     }
 
     @Test
