@@ -212,6 +212,28 @@ class HealthTest {
         }
     }
 
+    @Test
+    void aTokenServiceThatRefusesWhoeverHasNoAccountWantsOne() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TokenService tokens = TokenService.start().requireAccount("a", "b")) {
+            hot.requireBearer(tokens);
+            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_HEALTH_INTERVAL", "50ms")) {
+                await(() -> "DOWN".equals(hotCheck(mirror).getString("status")));
+                assertEquals("fine", hotCheck(mirror).getJsonObject("data").getString("registry.account"));
+                Image image = hot.image("library/app", "1.0");
+                assertEquals(503, mirror.get(image.path()).status());
+                assertEquals("missing", hotCheck(mirror).getJsonObject("data").getString("registry.account"));
+                tokens.requireAccount(null, null);
+                await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+                assertEquals(200, mirror.get(image.path()).status());
+
+                tokens.refuse("library/secret");
+                assertEquals(503, mirror.get("/v2/library/secret/manifests/1.0").status());
+                hot.awaitCalls(hot.calls().size() + 5);
+                assertEquals("UP", hotCheck(mirror).getString("status"));
+            }
+        }
+    }
+
     /** A service may refuse a repository that the account must not read, and accept the account all the same. */
     @Test
     void aTokenThatIsRefusedForOneRepositoryRefusesNoAccount() throws Exception {
@@ -321,14 +343,17 @@ class HealthTest {
         }
     }
 
-    /** Before the first pull nothing else can show that it serves, and without readiness no pull would come. */
+    /**
+     * Before the first pull nothing else can show that it serves, and without readiness no pull would come. It is up until a probe after which
+     * nothing was pulled.
+     */
     @ParameterizedTest
     @ValueSource(ints = {403, 404})
     void aMirrorOfAStaticFileServerIsReadyBeforeTheFirstPull(int status) throws Exception {
         try (TestRegistry hot = TestRegistry.start("hot").staticFiles()) {
             Image image = hot.image("library/app", "1.0");
             hot.fault(Fault.html(status, "text/html").on(Kind.PING));
-            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_PLAN", "hot", "MIRROR_HEALTH_INTERVAL", "50ms")) {
+            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "MIRROR_PLAN", "hot", "MIRROR_HEALTH_INTERVAL", "1s")) {
                 await(() -> hot(mirror).startsWith("down: " + hot.host() + " answered " + status));
                 assertEquals(200, mirror.management("/observe/health/ready").status());
                 assertEquals(200, mirror.get(image.path()).status());

@@ -25,6 +25,9 @@ public final class AccountStatus {
     private volatile Credentials givenForRepository;
     /** The account for which the token service gave the last token for no repository; null for none, or if it was refused since. */
     private volatile Credentials givenForNone;
+    /** Whether the token service has refused a token without an account. */
+    private volatile boolean refusedForRepository;
+    private volatile boolean refusedForNone;
 
     public AccountStatus(String registry, Account account) {
         this.registry = registry;
@@ -67,12 +70,17 @@ public final class AccountStatus {
         }
     }
 
-    /** Notes that the token service gave a token. */
-    void tokenGiven(Credentials credentials, boolean forRepository) {
+    /**
+     * Notes that the token service gave a token.
+     *
+     * @param shown the account that the service was shown; null for none
+     */
+    void tokenGiven(Credentials shown, boolean forRepository) {
+        Credentials given = shown == null ? ANONYMOUS : shown;
         if (forRepository) {
-            givenForRepository = credentials;
+            givenForRepository = given;
         } else {
-            givenForNone = credentials;
+            givenForNone = given;
         }
         accepted();
     }
@@ -80,22 +88,41 @@ public final class AccountStatus {
     /**
      * Notes that the token service gave no token. A refusal may be about what was asked for: some services refuse a repository that the account may
      * not read, and some give tokens for repositories only. So a refusal for a repository counts only if no token for no repository was given
-     * before, and the other way round only if no token for a repository was.
+     * before, and the other way round only if no token for a repository was. Without an account both have to be refused, and none given before.
      *
-     * @param credentials the account that the service was shown
+     * @param shown the account that the service was shown; null for none
      * @param status the status of its response
      */
-    void tokenRefused(Credentials credentials, boolean forRepository, int status) {
+    void tokenRefused(Credentials shown, boolean forRepository, int status) {
+        if (shown == null) {
+            anonymousRefused(forRepository, status);
+            return;
+        }
         boolean ofAccount = status == 401 || !forRepository && (status == 400 || status == 403);
-        boolean generallyGiven = credentials.equals(givenForNone);
+        boolean generallyGiven = shown.equals(givenForNone);
         if (!ofAccount || forRepository && generallyGiven) {
             return;
         }
         givenForNone = forRepository ? givenForNone : null;
-        boolean repositoriesOnly = !forRepository && !generallyGiven && credentials.equals(givenForRepository);
+        boolean repositoriesOnly = !forRepository && !generallyGiven && shown.equals(givenForRepository);
         // The account may have changed since.
-        if (!repositoriesOnly && credentials.equals(account.renewed())) {
-            refused(credentials);
+        if (!repositoriesOnly && shown.equals(account.renewed())) {
+            refused(shown);
+        }
+    }
+
+    private void anonymousRefused(boolean forRepository, int status) {
+        if (status != 401) {
+            return;
+        }
+        if (forRepository) {
+            refusedForRepository = true;
+        } else {
+            refusedForNone = true;
+        }
+        boolean givenBefore = ANONYMOUS.equals(givenForRepository) || ANONYMOUS.equals(givenForNone);
+        if (refusedForRepository && refusedForNone && !givenBefore && account.current() == null) {
+            refused(ANONYMOUS);
         }
     }
 }

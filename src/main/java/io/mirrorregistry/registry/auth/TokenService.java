@@ -62,7 +62,10 @@ public final class TokenService {
         this(registry, registry.url(), http, metrics, accountStatus);
     }
 
-    /** @param challenger the address of the host whose challenges are answered, with which a realm without a host is completed */
+    /**
+     * @param challenger the address of the host whose challenges are answered, with which a realm without a host is completed
+     * @param accountStatus is told whether the services accept our account; null where they say nothing of it
+     */
     public TokenService(RegistrySettings registry, URI challenger, HttpClient http, Metrics metrics, AccountStatus accountStatus) {
         this.challenger = challenger;
         this.accountStatus = accountStatus;
@@ -89,18 +92,18 @@ public final class TokenService {
         Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
         try {
             TokenExchange.Reply reply = ask(exchange, realm, challenge, scope, credentials);
-            boolean shown = credentials != null && trust.mayHaveCredentials(reply.from());
+            Credentials shown = credentials != null && trust.mayHaveCredentials(reply.from()) ? credentials : null;
             if (!reply.isSuccess()) {
-                if (shown) {
-                    accountStatus.tokenRefused(credentials, scope != null, reply.status());
+                if (accountStatus != null) {
+                    accountStatus.tokenRefused(shown, scope != null, reply.status());
                 }
                 came = reply.status() == 401 || reply.status() == 403 ? Metrics.TokenAnswer.REFUSED : came;
                 throw rejected(reply, credentials);
             }
             Token token = Token.parse(reply.body());
             came = Metrics.TokenAnswer.GIVEN;
-            if (shown) {
-                accountStatus.tokenGiven(credentials, scope != null);
+            if (accountStatus != null && (shown != null || credentials == null)) {
+                accountStatus.tokenGiven(shown, scope != null);
             }
             return token;
         } catch (IllegalArgumentException e) {

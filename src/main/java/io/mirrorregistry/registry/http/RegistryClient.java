@@ -449,7 +449,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** Returns what authorizes us at a place: our account and its tokens at the registry itself, and elsewhere what anybody gets. */
     Authorizer authorizer(Location place) {
         return isOwn(place) ? authorizer : strangers.get(place.server().toLowerCase(Locale.ROOT), server -> Authorizer.anonymous(registry.name(),
-                new TokenService(anonymous, address(server), http, metrics, accountStatus), STRANGERS_TOKENS_BYTES));
+                new TokenService(anonymous, address(server), http, metrics, null), STRANGERS_TOKENS_BYTES));
     }
 
     /** Returns the address of a server that may have a host that cannot be called, of which no challenge comes. */
