@@ -1,4 +1,4 @@
-# What operators watch with: a real Prometheus scrapes two mirrors and evaluates every query of the dashboard and the alert rules,
+# What operators watch with: a real Prometheus scrapes three mirrors and evaluates every query of the dashboard and the alert rules,
 # and a real browser opens the status page.
 # shellcheck shell=bash
 
@@ -15,12 +15,13 @@ check_watching() {
   check "the alert rules are valid"     promtool check rules deploy/prometheus/mirror-registry.rules.yml
   check "each alert fires when it must" promtool test rules deploy/prometheus/mirror-registry.rules.test.yml
 
-  sed -e "s/127.0.0.1:9000/${sound#* }\", \"${away#* }/" -e 's/_interval: 15s/_interval: 1s/' \
+  sed -e "s/127.0.0.1:9000/${sound#* }\", \"${away#* }\", \"${edited#* }/" -e 's/_interval: 15s/_interval: 1s/' \
     -e "s|mirror-registry.rules.yml|$PWD/deploy/prometheus/&|" deploy/prometheus/prometheus.yml >"$work/prometheus.yml"
   start prometheus prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/prometheus" --web.listen-address="$prometheus"
   wait_for prometheus curl -sf "http://$prometheus/-/ready"
   pull_for 12 "${sound% *}" "${away% *}"
-  check "Prometheus reads both mirrors" reads_both
+  check "Prometheus reads all mirrors" reads_all
+  check "the names of metrics have no remark" lint "${sound#* }"
   check "every query of the dashboard returns data" every_query_returns deploy/grafana/mirror-registry.json
   check "every alert asks for what is there" every_alert_asks
   check "the registry that is away is about to be told" is_pending MirrorRegistryAway
@@ -41,12 +42,14 @@ watched_mirror() {
     MIRROR_REGISTRY_COLD_USERNAME="${cold_account%%:*}" MIRROR_REGISTRY_COLD_PASSWORD="${cold_account#*:}"
 }
 
-# A mirror with routes of its own, in which something stands that a page must not take for HTML.
+# A mirror with TLS and with routes of its own, in which something stands that a page must not take for HTML.
 edited_mirror() {
-  local mirror_in=$work/edited
+  local mirror_in=$work/edited scheme=https
   mkdir -p "$mirror_in"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=mirror" -keyout "$mirror_in/tls.key" -out "$mirror_in/tls.crt" \
+    2>"$work/logs/openssl-edited.log"
   cp -r routes "$mirror_in"
-  watched_mirror edited MIRROR_REGISTRY_HOT_URL="http://$hot"
+  watched_mirror edited MIRROR_REGISTRY_HOT_URL="http://$hot" MIRROR_SERVER_TLS_CERTIFICATE=tls.crt MIRROR_SERVER_TLS_KEY=tls.key
   sed -i 's|ref: answer|ref: "<img src=x onerror=document.title=1>"|' "$mirror_in/routes/health.camel.yaml"
 }
 
@@ -65,6 +68,16 @@ pull_for() {
   done
 }
 
+# lint MANAGEMENT: promtool looks at all that is measured, at both addresses.
+lint() {
+  local remarks address
+  for address in "http://$1/observe/metrics" "http://$1/metrics"; do
+    curl -sSf "$address" >"$work/metrics.txt"
+    remarks=$(promtool check metrics <"$work/metrics.txt" 2>&1) || true
+    same "remarks" "" "$remarks"
+  done
+}
+
 # query EXPRESSION: what Prometheus finds now.
 query() {
   curl -sS --data-urlencode "query=$1" "http://$prometheus/api/v1/query"
@@ -74,8 +87,8 @@ returns_data() {
   query "$1" | jq -e '[.data.result[]? | .value[1] | select(. != "NaN")] | length > 0' >/dev/null || { echo "no data: $1"; query "$1"; return 1; }
 }
 
-reads_both() {
-  same "mirrors" 2 "$(query 'sum(up{job="mirror-registry"})' | jq -r '.data.result[0].value[1]')"
+reads_all() {
+  same "mirrors" 3 "$(query 'sum(up{job="mirror-registry"})' | jq -r '.data.result[0].value[1]')"
 }
 
 every_query_returns() {
@@ -93,7 +106,7 @@ every_query_returns() {
 every_alert_asks() {
   local expression
   while IFS= read -r expression; do
-    returns_data "$(sed -E 's/ (==|>) [0-9.]+$//' <<<"$expression")"
+    returns_data "$(sed -E 's/ (==|>|<) [0-9.e+]+$//' <<<"$expression")"
   done < <(curl -sS "http://$prometheus/api/v1/rules" | jq -re '.data.groups[].rules[].query')
 }
 
