@@ -13,6 +13,8 @@ import io.mirrorregistry.health.RegistriesHealthCheck;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.logging.RepeatedFault;
+import io.mirrorregistry.logging.RouteLines;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.plan.Namespaces;
 import io.mirrorregistry.protocol.ProtocolException;
@@ -23,6 +25,7 @@ import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.ReferrersStep;
 import io.mirrorregistry.pull.TagsStep;
 import io.mirrorregistry.registry.AccountState;
+import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -56,18 +59,18 @@ import org.apache.camel.component.micrometer.MicrometerConstants;
 import org.apache.camel.component.platform.http.PlatformHttpConstants;
 import org.apache.camel.main.MainConfigurationProperties;
 import org.apache.camel.support.SimpleRegistry;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** What lives as long as the mirror and is made once: registries, caches, metrics, workers, and the beans that routes name. Refuses nothing: settings are checked before. */
 final class Parts implements AutoCloseable {
 
-    private static final Logger LOG = LoggerFactory.getLogger(Parts.class);
     private static final int VERTX_WORKERS = 4;
     /** The names of failures in routes. */
     private static final Map<String, Class<?>> FAILURES = Map.of("NotHere", NotHereException.class, "Trouble", RegistryTroubleException.class,
             "Refused", ProtocolException.class, "Failure", Exception.class);
 
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(Parts.class), Level.ERROR);
     private final Settings settings;
     private final Vertx vertx;
     private final Workers workers;
@@ -97,7 +100,7 @@ final class Parts implements AutoCloseable {
                 .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
         vertx.exceptionHandler(failure -> {
             FatalErrors.check(failure);
-            LOG.error("A task of the event loop failed", failure);
+            faults.log(failure.getClass().getName(), null, null, failure, "A task of the event loop failed");
         });
         workers = new Workers(vertx, settings.server(), EdgeHandlers::busy);
         metrics = new Metrics(prometheus, settings.order());
@@ -147,7 +150,7 @@ final class Parts implements AutoCloseable {
         beans.bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
         beans.bind("tags", new TagsStep());
         beans.bind("referrers", new ReferrersStep());
-        beans.bind("failures", new FailuresStep());
+        beans.bind("failures", new FailuresStep(registries));
         beans.bind("answer", new AnswerStep());
         MemoryBudget memory = MemoryBudget.beside(settings.cache().size());
         EventLoopFastPath fastPath = new EventLoopFastPath(cache::guess);
@@ -170,6 +173,7 @@ final class Parts implements AutoCloseable {
         beans.bind("registry-headers", new RegistryHeaders());
         beans.bind("vertx", vertx);
         beans.bind(MicrometerConstants.METRICS_REGISTRY_NAME, prometheus);
+        beans.bind("route-lines", new RouteLines(exchange -> CallContext.of(exchange) == null ? null : CallContext.of(exchange).requestId()));
         beans.bind("event-loop", new EventLoopHealthCheck(eventLoop));
         if (tls != null) {
             beans.bind("server-certificate", new CertificateHealthCheck(tls));

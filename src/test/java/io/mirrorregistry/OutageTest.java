@@ -19,6 +19,7 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -140,7 +141,7 @@ class OutageTest {
 
     @Test
     void eachChangeOfTheBreakerIsLoggedOnceAndShownInHealth() throws Exception {
-        try (LogLines log = LogLines.of("io.mirrorregistry.registry.Breakers")) {
+        try (LogLines log = LogLines.of("io.mirrorregistry")) {
             start(BREAKER[0], BREAKER[1], BREAKER[2], BREAKER[3], "MIRROR_BREAKER_PROBE_INTERVAL", "20ms", "MIRROR_BREAKER_TRIAL_CALLS", "1",
                     "MIRROR_LOGGING_LEVEL", "info");
             Image image = cold.image("library/app", "1.0");
@@ -157,10 +158,13 @@ class OutageTest {
                 assertEquals(200, pull.get(30, TimeUnit.SECONDS).statusCode());
             }
             assertEquals("OPEN", breakerInHealth());
-            assertEquals(List.of("hot fails too often and is not asked until a probe finds it up"), log.lines());
+            List<String> begin = story(log);
+            assertEquals(Set.of("Registry hot is in trouble: GET TAG answered 500; asking cold", "Registry hot is down: " + hot.host() + " answered 500",
+                    "Registry hot fails too often and is not asked until a probe finds it up"), Set.copyOf(begin));
+            assertEquals(3, begin.size(), begin.toString());
             // Probes that find it down change nothing.
             hot.awaitCalls(hot.calls().size() + 5);
-            assertEquals(1, log.lines().size(), log.lines().toString());
+            assertEquals(begin, story(log));
 
             hot.heal();
             Image hots = hot.image("library/app", "1.0");
@@ -168,10 +172,17 @@ class OutageTest {
             for (int i = 0; i < 20; i++) {
                 assertEquals(200, mirror.get(image.path()).status());
             }
-            assertEquals(List.of("hot fails too often and is not asked until a probe finds it up", "hot responds to probes and is tried again",
-                    "hot is asked as usual again"), log.lines());
+            List<String> end = story(log).subList(begin.size(), story(log).size());
+            assertEquals("Registry hot is up: " + hot.host() + " answered 200", end.get(0));
+            assertTrue(end.get(1).matches("Registry hot responds again: \\d+ calls failed in .*, \\d+ were not made"), end.toString());
+            assertEquals(2, end.size(), end.toString());
             assertEquals("CLOSED", breakerInHealth());
         }
+    }
+
+    private static List<String> story(LogLines log) {
+        return log.lines().stream().filter(line -> line.startsWith("Registry hot "))
+                .map(line -> line.replaceAll("/v2/library/app/manifests/t\\d+", "TAG")).toList();
     }
 
     private String breakerInHealth() {

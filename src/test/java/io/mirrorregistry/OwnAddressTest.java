@@ -39,7 +39,7 @@ class OwnAddressTest {
     private TestMirror mirror;
 
     private void start(String... hotUrlAndMore) {
-        String[] settings = Stream.concat(Stream.of("COLD_URL", cold.url(), "COLD_BLOBS", "proxy", "MIRROR_LOGGING_LEVEL", "warn", "HOT_URL"),
+        String[] settings = Stream.concat(Stream.of("COLD_URL", cold.url(), "COLD_BLOBS", "proxy", "MIRROR_LOGGING_LEVEL", "debug", "HOT_URL"),
                 Stream.of(hotUrlAndMore)).toArray(String[]::new);
         mirror = TestMirror.start(settings);
     }

@@ -53,7 +53,7 @@ class PrivateAuthorityTest {
             assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
             assertTrue(tokens.issued() > 0);
             assertTrue(tokens.calls().stream().allMatch(call -> call.header("Authorization") == null));
-            assertEquals(Set.of("hot: the token service 127.0.0.1 is asked anonymously because its address is http while the registry is https; "
+            assertEquals(Set.of("Registry hot: the token service 127.0.0.1 is asked anonymously because its address is http while the registry is https; "
                     + "correct the realm in the registry's own settings"), Set.copyOf(lines.lines()));
             // On another domain, and https.
             secure.calledAs("localhost");

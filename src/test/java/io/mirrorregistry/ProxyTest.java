@@ -39,7 +39,7 @@ class ProxyTest {
 
     private TestMirror mirror(String hotUrl, String proxy, String... more) {
         List<String> settings = new ArrayList<>(List.of("HOT_URL", hotUrl, "HOT_PROXY", proxy, "HOT_CA_CERTIFICATE",
-                TestCertificate.write(directory, "ca.pem", TestTls.certificate().authorityPem()), "MIRROR_LOGGING_LEVEL", "info"));
+                TestCertificate.write(directory, "ca.pem", TestTls.certificate().authorityPem()), "MIRROR_LOGGING_LEVEL", "debug"));
         Collections.addAll(settings, more);
         return open(TestMirror.start(settings.toArray(String[]::new)));
     }

@@ -71,10 +71,12 @@ class RequestIdTest {
             }
             assertEquals(1, access.linesOf("pull-1").size(), access.lines().toString());
             List<String> lines = calls.linesOf("pull-1");
-            assertEquals(3, lines.size(), lines.toString());
-            assertTrue(lines.get(0).matches("hot: GET " + hot.url() + image.path() + " 500 in \\d+ ms"), lines.get(0));
-            assertTrue(lines.get(1).contains("hot") && lines.get(1).contains("500"), lines.get(1));
-            assertTrue(lines.get(2).matches("cold: GET " + cold.url() + image.path() + " 200 in \\d+ ms"), lines.get(2));
+            assertEquals(5, lines.size(), lines.toString());
+            assertEquals("Registry hot: GET " + image.path() + " is sent", lines.get(0));
+            assertTrue(lines.get(1).matches("Registry hot: GET " + image.path() + " 500 in \\d+ ms"), lines.get(1));
+            assertEquals("Registry hot is in trouble: GET " + image.path() + " answered 500; asking cold", lines.get(2));
+            assertEquals("Registry cold: GET " + image.path() + " is sent", lines.get(3));
+            assertTrue(lines.get(4).matches("Registry cold: GET " + image.path() + " 200 in \\d+ ms"), lines.get(4));
         }
     }
 
@@ -86,7 +88,7 @@ class RequestIdTest {
             try (TestMirror debugging = TestMirror.start("HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_LOGGING_LEVEL", "debug")) {
                 assertEquals(200, debugging.get(image.path()).status());
             }
-            assertTrue(calls.lines().stream().anyMatch(line -> line.matches("hot: token service 127.0.0.1 for repository:library/app:pull: given in \\d+ ms")),
+            assertTrue(calls.lines().stream().anyMatch(line -> line.matches("Registry hot: token service 127.0.0.1 for repository:library/app:pull: given in \\d+ ms")),
                     calls.lines().toString());
         }
     }

@@ -18,12 +18,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.HttpHeaders;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** Asks every registry from time to time how it is, in the background, and remembers the answers. */
 public final class RegistryProbes implements AutoCloseable {
@@ -47,6 +50,8 @@ public final class RegistryProbes implements AutoCloseable {
     /** The names of the registries with which the mirror can serve. */
     private final List<String> serving;
     private final ProbeThreads threads = new ProbeThreads();
+    /** Counts the registries without a result. */
+    private final CountDownLatch first;
 
     /**
      * @param folders the folders of images, by the names of the registries that they are
@@ -57,6 +62,7 @@ public final class RegistryProbes implements AutoCloseable {
         this.byName = registries.stream().collect(Collectors.toMap(Registry::name, registry -> registry));
         this.folders = Map.copyOf(folders);
         this.serving = serving(plan);
+        this.first = new CountDownLatch(registries.size());
     }
 
     /**
@@ -81,6 +87,15 @@ public final class RegistryProbes implements AutoCloseable {
                     probe.run();
                 }
             });
+        }
+    }
+
+    /** Waits until each registry has been probed once, or this time is over. */
+    public void awaitFirst(Duration longest) {
+        try {
+            first.await(longest.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -183,9 +198,12 @@ public final class RegistryProbes implements AutoCloseable {
             onceUp.add(registry.name());
         }
         last.put(registry.name(), now);
-        if (before == null ? !now.up() : before.up() != now.up()) {
-            LOG.atLevel(now.up() ? org.slf4j.event.Level.INFO : org.slf4j.event.Level.WARN)
-                    .log("{} is {}: {} {}", registry.name(), now.up() ? "up" : "down", now.whom(), now.status());
+        if (registry.troubles().probed(now.up())) {
+            LOG.atLevel(now.up() ? Level.INFO : Level.WARN).addKeyValue("registry", registry.name())
+                    .log("Registry {} is {}: {} {}", registry.name(), now.up() ? "up" : "down", now.whom(), now.status());
+        }
+        if (earlier == null) {
+            first.countDown();
         }
     }
 

@@ -1,12 +1,15 @@
 package io.mirrorregistry.pull;
 
 import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import java.util.List;
+import java.util.Map;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** The step {@code failures} of routes: remembers why a registry could not serve, and says what that comes to. */
 public final class FailuresStep {
@@ -14,6 +17,13 @@ public final class FailuresStep {
     private static final Logger LOG = LoggerFactory.getLogger(FailuresStep.class);
     /** The variable that tells what the failures come to: {@code missing}, {@code throttled} or {@code outage}. */
     private static final String OUTCOME = "outcome";
+
+    private final Map<String, Registry> registries;
+
+    /** @param registries all that settings define, by name */
+    public FailuresStep(Map<String, Registry> registries) {
+        this.registries = Map.copyOf(registries);
+    }
 
     /** Remembers the failure that has just been caught, and logs it. */
     @Step(needs = "failure", sets = "failures")
@@ -24,15 +34,21 @@ public final class FailuresStep {
             return;
         }
         if (failure instanceof RegistryTroubleException trouble) {
-            if (!trouble.registry().equals(Pull.NOBODY)) {
-                LOG.atWarn().addKeyValue("request_id", pull.requestId())
-                        .log("Registry {} is in trouble: {}", trouble.registry(), trouble.getMessage());
-            }
             pull.attemptFailed(failure, new Pull.Fallback(trouble.registry(), trouble.kind().label(), trouble.getMessage()));
+            if (registries.containsKey(trouble.registry())) {
+                log(pull, trouble);
+            }
         } else if (failure instanceof NotHereException missing) {
-            LOG.debug("Registry {} has not got it: {}", missing.registry(), missing.getMessage());
             pull.attemptFailed(failure, new Pull.Fallback(missing.registry(), "not-here", missing.getMessage()));
         }
+    }
+
+    private void log(Pull pull, RegistryTroubleException trouble) {
+        String more = registries.get(trouble.registry()).troubles().failed(trouble);
+        String next = pull.nextRegistry();
+        LOG.atLevel(more == null ? Level.DEBUG : Level.WARN).addKeyValue("registry", trouble.registry()).addKeyValue("request_id", pull.requestId())
+                .log("Registry {} is in trouble: {}; {}{}", trouble.registry(), trouble.getMessage(),
+                        next == null ? "no other registry is left" : "asking " + next, more == null ? "" : more);
     }
 
     /**

@@ -106,7 +106,9 @@ abstract class ListStep {
 
     /** Notes that the registry has given its list as far as it is needed. */
     void end(Exchange exchange) {
-        gathered(exchange).registries.add(Pull.of(exchange).registry().name());
+        Registry registry = Pull.of(exchange).registry();
+        registry.troubles().responded();
+        gathered(exchange).registries.add(registry.name());
         exchange.setVariable(MORE, false);
     }
 

@@ -1,5 +1,6 @@
 package io.mirrorregistry.pull;
 
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.plan.Namespaces;
 import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.plan.Strategy;
@@ -16,18 +17,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.camel.Exchange;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** The step {@code plan} of routes: sets which registries are asked, in which order and under which name, and goes from one to the next. */
 public final class PlanStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(PlanStep.class);
     /** The variable with the name of the registry that is asked. */
     static final String REGISTRY = "registry";
     /** The variable that tells whether another registry is to be asked. */
     static final String NEXT = "next";
 
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(PlanStep.class), Level.ERROR);
     private final Map<String, Registry> registries;
     private final Namespaces namespaces;
 
@@ -120,7 +121,7 @@ public final class PlanStep {
             }
         }
         if (list.isEmpty()) {
-            throw refused(Pull.of(exchange), "a step plan.ask names no registry");
+            throw refused(Pull.of(exchange), "none", "a step plan.ask names no registry");
         }
         set(exchange, list);
     }
@@ -130,15 +131,15 @@ public final class PlanStep {
         Pull pull = Pull.of(exchange);
         for (String name : names) {
             if (!registries.containsKey(name)) {
-                throw refused(pull, "no setting defines the registry " + name);
+                throw refused(pull, "unknown", "no setting defines the registry " + name);
             }
         }
         registries(exchange, allowed(pull, names));
     }
 
     /** Logs why a plan cannot work, and returns the exception for which the mirror responds 503. */
-    static RegistryTroubleException refused(Pull pull, String why) {
-        LOG.atError().addKeyValue("request_id", pull.requestId()).log("The plan for {} cannot work, and nobody is asked: {}", pull.request().path(), why);
+    private RegistryTroubleException refused(Pull pull, String fault, String why) {
+        faults.log(fault, null, pull.requestId(), null, "The plan for " + pull.request().path() + " cannot work, and nobody is asked: " + why);
         return new RegistryTroubleException(Pull.NOBODY, pull.request().path() + " was not asked: " + why, RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
@@ -187,7 +188,7 @@ public final class PlanStep {
         Pull pull = Pull.of(exchange);
         if (pull.planning().name() != null) {
             if (!RepositoryName.isValid(name)) {
-                throw refused(pull, "a step plan.named sets " + name + ", which is no repository name");
+                throw refused(pull, "name", "a step plan.named sets " + name + ", which is no repository name");
             }
             pull.planning().name(new RepositoryName(name));
             planAgain(exchange, pull);

@@ -33,6 +33,11 @@ final class Planning {
         this.plan = null;
     }
 
+    /** Returns whether a step has set the registries. */
+    boolean isMade() {
+        return registries != null;
+    }
+
     /** @throws IllegalStateException when no step has set the registries: a plan that was forgotten is not one that asks nobody */
     Plan plan() {
         if (plan == null) {

@@ -222,6 +222,11 @@ public final class Pull extends CallContext {
         return peek() < plan().targets().size();
     }
 
+    /** Returns the name of the registry that is asked next; null where none is left, and where no plan was made. */
+    String nextRegistry() {
+        return planning != null && planning.isMade() && isNext() ? plan().targets().get(peek()).registry() : null;
+    }
+
     /** Returns the index of the next target that has not failed for this request. */
     private int peek() {
         List<Plan.Target> targets = plan().targets();
@@ -260,8 +265,13 @@ public final class Pull extends CallContext {
         return servedBy;
     }
 
-    public void servedBy(String registry) {
-        this.servedBy = registry;
+    /** Sets the name of the registry whose answer the client gets, or of another place that it is from; null for none. */
+    public void servedBy(String name) {
+        this.servedBy = name;
+        Registry asked = registry();
+        if (asked != null && asked.name().equals(name)) {
+            asked.troubles().responded();
+        }
     }
 
     /** Remembers that a registry could not serve this pull, as was found out for another client. */

@@ -1,5 +1,6 @@
 package io.mirrorregistry.pull;
 
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.plan.Strategy;
 import io.mirrorregistry.plan.Strategy.PlanRequest;
 import io.mirrorregistry.protocol.Reference;
@@ -9,14 +10,13 @@ import io.mirrorregistry.work.FatalErrors;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.camel.Exchange;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** The step {@code strategy.NAME} of routes: sets the plan as a {@link Strategy} decides. */
 public final class StrategyStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(StrategyStep.class);
-
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(StrategyStep.class), Level.ERROR);
     private final String name;
     private final Strategy strategy;
     private final PlanStep plan;
@@ -44,8 +44,8 @@ public final class StrategyStep {
         } catch (Throwable e) {
             // A jar may throw any Error, such as a ServiceConfigurationError.
             FatalErrors.check(e);
-            LOG.atError().addKeyValue("request_id", pull.requestId()).setCause(hasFailed.getAndSet(true) ? null : e)
-                    .log("The strategy {} failed for {}; nobody is asked: {}", name, pull.request().path(), String.valueOf(e));
+            faults.log(e.getClass().getName(), null, pull.requestId(), hasFailed.getAndSet(true) ? null : e,
+                    "The strategy " + name + " failed for " + pull.request().path() + "; nobody is asked: " + e);
             throw new RegistryTroubleException(Pull.NOBODY, pull.request().path() + " was not asked: the strategy " + name + " failed",
                     RegistryTroubleException.Kind.NOT_ASKED, null);
         }

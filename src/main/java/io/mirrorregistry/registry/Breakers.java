@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Makes the circuit breakers of registries. Only outages are failures. That a registry has not got something, or will not give it, is an
@@ -26,17 +27,19 @@ public final class Breakers {
     }
 
     /**
-     * Makes the breaker of one registry; it logs a line each time its state changes.
+     * Makes the breaker of one registry.
      *
+     * @param log logs that it opens and closes
      * @param longestTrial how long trial calls may take together. A call that ends in an {@link Error} never gives its permission back, so
      *     that after this time the trial begins anew, rather than refusing all calls for ever.
      */
-    public static CircuitBreaker create(String registry, BreakerSettings settings, Duration longestTrial) {
-        return create(registry, settings, longestTrial, System::nanoTime);
+    public static CircuitBreaker create(TroubleLog log, BreakerSettings settings, Duration longestTrial) {
+        return create(log, settings, longestTrial, System::nanoTime);
     }
 
     /** @param nanos the time, which nobody can set back */
-    static CircuitBreaker create(String registry, BreakerSettings settings, Duration longestTrial, LongSupplier nanos) {
+    static CircuitBreaker create(TroubleLog log, BreakerSettings settings, Duration longestTrial, LongSupplier nanos) {
+        String registry = log.registry();
         CircuitBreaker breaker = CircuitBreaker.of(registry, CircuitBreakerConfig.custom()
                 .failureRateThreshold(settings.failureRate())
                 .slidingWindowSize(settings.calls())
@@ -49,12 +52,13 @@ public final class Breakers {
         AtomicLong trialBegan = new AtomicLong();
         breaker.getEventPublisher().onStateTransition(event -> {
             switch (event.getStateTransition().getToState()) {
-                case OPEN -> LOG.warn("{} fails too often and is not asked until a probe finds it up", registry);
+                case OPEN -> LOG.atLevel(log.opened() ? Level.WARN : Level.DEBUG).addKeyValue("registry", registry)
+                        .log("Registry {} fails too often and is not asked until a probe finds it up", registry);
                 case HALF_OPEN -> {
                     trialBegan.set(nanos.getAsLong());
-                    LOG.info("{} responds to probes and is tried again", registry);
+                    LOG.atDebug().addKeyValue("registry", registry).log("Registry {} responds to probes and is tried again", registry);
                 }
-                default -> LOG.info("{} is asked as usual again", registry);
+                default -> log.closed();
             }
         });
         // Runs for the call that is refused, so that an idle trial costs nothing and may last.
@@ -62,7 +66,7 @@ public final class Breakers {
             long began = trialBegan.get();
             long now = nanos.getAsLong();
             if (breaker.getState() == CircuitBreaker.State.HALF_OPEN && now - began > longestTrial.toNanos() && trialBegan.compareAndSet(began, now)) {
-                LOG.info("the trial of {} has not ended in {} s and begins anew", registry, longestTrial.toSeconds());
+                LOG.info("Registry {} has been on trial for {} s; the trial begins anew", registry, longestTrial.toSeconds());
                 // From half-open to half-open is no change that is published.
                 breaker.transitionToHalfOpenState();
             }

@@ -33,6 +33,7 @@ public final class Registry {
 
     private final RegistrySettings settings;
     private final Caller client;
+    private final TroubleLog troubles;
     private final CircuitBreaker breaker;
     private final Executor workers;
     private final MirrorIdentity self;
@@ -50,7 +51,8 @@ public final class Registry {
         this.self = self;
         this.settings = settings;
         this.client = client;
-        this.breaker = Breakers.create(settings.name(), breaker, longestTrial(settings));
+        this.troubles = new TroubleLog(settings.name(), System::nanoTime);
+        this.breaker = Breakers.create(troubles, breaker, longestTrial(settings));
         this.breaker.getEventPublisher().onStateTransition(event -> {
             if (event.getStateTransition().getFromState() == CircuitBreaker.State.CLOSED) {
                 failingSince = Instant.now();
@@ -91,6 +93,11 @@ public final class Registry {
     /** Returns whether the registry lets us in, as far as its responses have shown. Does not block. */
     public AccountState accountState() {
         return client == null ? AccountState.FINE : client.accountState();
+    }
+
+    /** Returns what decides which troubles of this registry are logged. */
+    public TroubleLog troubles() {
+        return troubles;
     }
 
     /** Returns when a response was last received that was no error, as {@link System#currentTimeMillis} gives it; far in the past before the first. */
@@ -231,6 +238,7 @@ public final class Registry {
     @Step(needs = {"call", "response"})
     public void notHere(Exchange exchange) throws NotHereException {
         closeUnread(exchange);
+        troubles.responded();
         throw new NotHereException(name(), answered(exchange, status(exchange)));
     }
 

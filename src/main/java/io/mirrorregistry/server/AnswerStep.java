@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
@@ -16,8 +17,8 @@ import java.util.List;
 import java.util.Objects;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The step {@code answer} of routes: the answers that are the mirror's own.
@@ -26,7 +27,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class AnswerStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(AnswerStep.class);
     private static final String API_VERSION = "Docker-Distribution-Api-Version";
     private static final int NOT_MODIFIED = 304;
     private static final String RETRY_AFTER = "Retry-After";
@@ -35,6 +35,8 @@ public final class AnswerStep {
 
     private static final ByteBuffer EMPTY_OBJECT = json("{}");
     private static final ByteBuffer HEALTHY = json("{\"status\":\"healthy\"}");
+
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(AnswerStep.class), Level.ERROR);
 
     /** Says that this is a registry. */
     @Step(sets = "answer")
@@ -139,9 +141,12 @@ public final class AnswerStep {
     @Step(needs = "failure", sets = "answer")
     public void failed(Exchange exchange) {
         Pull pull = Pull.of(exchange);
-        FatalErrors.check(exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
-        LOG.error("The mirror failed{}", pull == null || pull.request() == null ? "" : " at " + pull.request().path(),
-                exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class));
+        Exception failure = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
+        FatalErrors.check(failure);
+        boolean understood = pull != null && pull.request() != null;
+        String key = (understood ? pull.request().path().kind() : "") + " " + exchange.getProperty(Exchange.FAILURE_ROUTE_ID) + " "
+                + (failure == null ? "" : failure.getClass().getName());
+        faults.log(key, null, pull == null ? null : pull.requestId(), failure, "The mirror failed" + (understood ? " at " + pull.request().path() : ""));
         error(exchange, ErrorCode.UNKNOWN, "The mirror failed; its log tells how.", null);
     }
 

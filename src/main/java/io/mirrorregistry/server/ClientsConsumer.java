@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.reload.Generation;
@@ -26,8 +27,8 @@ import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
 import org.apache.camel.component.platform.http.vertx.HttpMessage;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
 import org.apache.camel.support.DefaultConsumer;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Begins a route with what a client asks. Camel's own consumer keeps a worker until the route has ended; here the worker is free
@@ -36,12 +37,12 @@ import org.slf4j.LoggerFactory;
  */
 final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, Suspendable {
 
-    private static final Logger LOG = LoggerFactory.getLogger(ClientsConsumer.class);
     /** The request's data by which a parsed path reaches the exchange. */
     private static final String PARSED = "mirror.path";
     /** The request's data by which that reaches the exchange which the event loop has found in memory. */
     private static final String GUESS = "mirror.guess";
 
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(ClientsConsumer.class), Level.ERROR);
     private final int port;
     private final Workers workers;
     private final MemoryBudget memory;
@@ -170,7 +171,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             });
         } catch (Throwable e) {
             FatalErrors.check(e);
-            LOG.error("A request could not be worked on", e);
+            faults.log("begin " + e.getClass().getName(), null, requestId(ending), e, "A request could not be worked on");
             try {
                 own.runOnContext(nothing -> fail(request, ending));
             } catch (RuntimeException ended) {
@@ -192,20 +193,26 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
                 response.reset();
                 ending.end();
             } else if (exchange.getException() != null) {
-                LOG.error("A route failed and dealt with it nowhere", exchange.getException());
+                faults.log("route " + exchange.getException().getClass().getName(), null, requestId(ending), exchange.getException(),
+                        "A route failed and dealt with it nowhere");
                 fail(request, ending);
             } else {
                 AnswerWriter.write(request, exchange, getEndpoint().getHeaderFilterStrategy()).onComplete(written -> ending.end());
             }
         } catch (AnswerWriter.NoAnswerException e) {
-            LOG.atError().addKeyValue("request_id", ending.pull == null ? null : ending.pull.requestId())
-                    .log("The route {} ended without an answer: {} {}", lastRoute(exchange), request.request().method(), request.request().path());
+            String last = lastRoute(exchange);
+            faults.log("no answer " + last + " " + request.request().method().equals(HttpMethod.HEAD), null, requestId(ending), null,
+                    "The route " + last + " ended without an answer: " + request.request().method() + " " + request.request().path());
             fail(request, ending);
         } catch (Throwable e) {
             FatalErrors.check(e);
-            LOG.error("A route made an answer that cannot be sent", e);
+            faults.log("answer " + e.getClass().getName(), null, requestId(ending), e, "A route made an answer that cannot be sent");
             fail(request, ending);
         }
+    }
+
+    private static String requestId(Ending ending) {
+        return ending.pull == null ? null : ending.pull.requestId();
     }
 
     /** Returns the id of the route that the last step went to; of the route that began where that step led to none. */

@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.vertx.core.MultiMap;
@@ -11,8 +12,8 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.function.BooleanSupplier;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * What surrounds the routes on the clients' port, on the event loop: the access log, what cannot be read, and an error
@@ -20,8 +21,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class EdgeHandlers {
 
-    private static final Logger LOG = LoggerFactory.getLogger(EdgeHandlers.class);
-
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(EdgeHandlers.class), Level.ERROR);
     private final BooleanSupplier serving;
     private final AccessLog accessLog;
 
@@ -35,7 +35,7 @@ public final class EdgeHandlers {
     }
 
     void around(Router router) {
-        router.route().order(-2).handler(this::begin).failureHandler(EdgeHandlers::failed);
+        router.route().order(-2).handler(this::begin).failureHandler(this::failed);
         router.route().order(-1).handler(this::serveOrSayLater);
         router.route().last().handler(context ->
                 error(context.request(), ErrorCode.NOT_FOUND, 404, "There is nothing here; images are under /v2/."));
@@ -88,13 +88,14 @@ public final class EdgeHandlers {
     }
 
     /** A request that could not even be read, such as one with a malformed query, ends here. */
-    private static void failed(RoutingContext context) {
+    private void failed(RoutingContext context) {
         if (context.response().headWritten()) {
             context.response().reset();
         } else if (context.statusCode() >= 400 && context.statusCode() < 500) {
             refuse(context.request(), context.statusCode(), "The request is malformed.");
         } else {
-            LOG.error("The mirror failed", context.failure());
+            Throwable failure = context.failure();
+            faults.log(failure == null ? "" : failure.getClass().getName(), null, context.response().headers().get(RequestId.HEADER), failure, "The mirror failed");
             failed(context.request());
         }
     }

@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.ByteRange;
@@ -16,13 +17,12 @@ import io.vertx.core.http.HttpServerRequest;
 import java.util.List;
 import org.apache.camel.Exchange;
 import org.apache.camel.component.platform.http.vertx.HttpMessage;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** The step {@code request} of routes: reads what the client sent into an {@link ApiRequest} and forgets the rest. */
 public final class RequestStep {
 
-    private static final Logger LOG = LoggerFactory.getLogger(RequestStep.class);
     /** The variable that tells what is asked for: {@code api-version, manifest, blob, tags} or {@code referrers}. */
     private static final String ASKED = "asked";
     /** The variable that tells the repository's name in its namespace; empty where none is asked for. */
@@ -44,6 +44,7 @@ public final class RequestStep {
     /** The response header with the namespace that the client has sent as ns. */
     static final String NAMESPACE_HEADER = "OCI-Namespace";
 
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(RequestStep.class), Level.WARN);
     private final MirrorIdentity self;
     private final PlanStep plan;
 
@@ -125,8 +126,8 @@ public final class RequestStep {
             self.requireNew(RequestId.given(request));
             pull.passed(self.passed(request.headers().getAll(HttpHeaderNames.VIA)));
         } catch (MirrorIdentity.LoopException e) {
-            LOG.atWarn().addKeyValue("request_id", pull.requestId())
-                    .log("{} {} came back to this mirror ({}) and is refused: a registry's url, or a redirect, leads here", request.method(), path, e.getMessage());
+            faults.log("loop", null, pull.requestId(), null, request.method() + " " + path + " came back to this mirror (" + e.getMessage()
+                    + ") and is refused: a registry's url, or a redirect, leads here");
             throw new ProtocolException(ErrorCode.LOOP_DETECTED, "This request came back to a mirror that had sent it.", null);
         }
     }

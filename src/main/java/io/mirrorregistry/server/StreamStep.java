@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ByteRange;
 import io.mirrorregistry.protocol.Digest;
@@ -28,6 +29,7 @@ import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The step {@code stream} of routes: writes a blob to the client as it comes from the registry, in constant memory. What the
@@ -42,6 +44,7 @@ public final class StreamStep {
     private static final int BUFFERS = 4;
     private static final byte[] NOTHING = new byte[0];
 
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(StreamStep.class), Level.WARN);
     private final Metrics metrics;
     private final Streams streams;
 
@@ -140,7 +143,9 @@ public final class StreamStep {
             if (pull.abandoned()) {
                 LOG.debug("the client left: {}", Pull.of(exchange).call());
             } else {
-                LOG.warn("{} broke off, or sent other bytes: {}", Pull.of(exchange).registry().name(), Pull.of(exchange).call());
+                String registry = pull.registry().name();
+                faults.log("cut " + registry, registry, pull.requestId(), null,
+                        "Registry " + registry + " broke off, or sent other bytes: " + pull.call() + "; the client's answer is cut");
             }
             cut(pull);
         } finally {
@@ -242,7 +247,9 @@ public final class StreamStep {
             metrics.streamed(Pull.of(exchange).registry().name(), range.length());
         } catch (CompletionException e) {
             if (!pull.abandoned()) {
-                LOG.warn("{} could not be sent: {}", blob.file(), e.getCause().getMessage());
+                String registry = pull.registry().name();
+                faults.log("file " + registry, registry, pull.requestId(), null,
+                        "Registry " + registry + " has a file that cannot be sent: " + blob.file() + ": " + e.getCause().getMessage());
             }
             cut(pull);
         }

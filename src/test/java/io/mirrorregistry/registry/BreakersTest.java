@@ -22,7 +22,7 @@ class BreakersTest {
     private static final Duration LONGEST_TRIAL = Duration.ofSeconds(30);
 
     private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 1000);
-    private final CircuitBreaker breaker = Breakers.create("hot", new BreakerSettings(50, 20, 4, Duration.ofSeconds(1), 3), LONGEST_TRIAL, nanos::get);
+    private final CircuitBreaker breaker = Breakers.create(new TroubleLog("hot", nanos::get), new BreakerSettings(50, 20, 4, Duration.ofSeconds(1), 3), LONGEST_TRIAL, nanos::get);
 
     /** Makes a call as Camel does, which wraps what it fails with. */
     private void call(Exception failure) {

@@ -2,6 +2,7 @@ package io.mirrorregistry.registry.auth;
 
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.protocol.UrlHost;
 import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.CutOffEntity;
@@ -26,8 +27,6 @@ import org.apache.hc.core5.http.NameValuePair;
 import org.apache.hc.core5.http.io.entity.HttpEntities;
 import org.apache.hc.core5.http.message.BasicNameValuePair;
 import org.apache.hc.core5.net.URIBuilder;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * One exchange with a token service: GET, and perhaps POST, with the redirects that each of them takes. Each address is called with
@@ -35,7 +34,6 @@ import org.slf4j.LoggerFactory;
  */
 final class TokenExchange {
 
-    private static final Logger LOG = LoggerFactory.getLogger(TokenExchange.class);
     private static final int MOST_REDIRECTS = 5;
     /** In bytes. Tokens have some kilobytes. The objects of a longer answer could take twenty times as much memory, for each repository. */
     private static final int MAX_ANSWER = 16 * 1024;
@@ -48,6 +46,7 @@ final class TokenExchange {
     private final RealmTrust trust;
     private final Credentials credentials;
     private final CallTime time;
+    private final RepeatedFault anonymous;
     private URI last;
 
     /**
@@ -67,13 +66,15 @@ final class TokenExchange {
     /**
      * @param credentials our account; null for none
      * @param time by the end of which all is over
+     * @param anonymous logs that a service does not get our account
      */
-    TokenExchange(RegistrySettings registry, HttpClient http, RealmTrust trust, Credentials credentials, CallTime time) {
+    TokenExchange(RegistrySettings registry, HttpClient http, RealmTrust trust, Credentials credentials, CallTime time, RepeatedFault anonymous) {
         this.registry = registry;
         this.http = http;
         this.trust = trust;
         this.credentials = credentials;
         this.time = time;
+        this.anonymous = anonymous;
     }
 
     /** Returns the address that was called last; null before the first call. */
@@ -197,12 +198,16 @@ final class TokenExchange {
 
     private void warn(URI uri) {
         if (trust.isTrustedHost(uri) && "http".equalsIgnoreCase(uri.getScheme())) {
-            LOG.warn("{}: the token service {} is asked anonymously because its address is http while the registry is https; "
-                    + "correct the realm in the registry's own settings", registry.name(), UrlHost.of(uri));
+            warn(uri, "Registry " + registry.name() + ": the token service " + UrlHost.of(uri) + " is asked anonymously because its address is http while "
+                    + "the registry is https; correct the realm in the registry's own settings");
         } else {
-            LOG.warn("{}: its token service {} is not on the registry's domain and is asked anonymously; if it may see the "
-                    + "account, name it in mirror.registry.{}.token-hosts", registry.name(), UrlHost.of(uri), registry.name());
+            warn(uri, "Registry " + registry.name() + ": its token service " + UrlHost.of(uri) + " is not on the registry's domain and is asked anonymously; "
+                    + "if it may see the account, name it in mirror.registry." + registry.name() + ".token-hosts");
         }
+    }
+
+    private void warn(URI uri, String message) {
+        anonymous.log(UrlHost.of(uri), registry.name(), null, null, message);
     }
 
     private static URI withQuery(URI uri, List<NameValuePair> more) throws IOException {

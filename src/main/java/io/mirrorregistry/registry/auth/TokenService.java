@@ -2,6 +2,7 @@ package io.mirrorregistry.registry.auth;
 
 import io.mirrorregistry.config.Credentials;
 import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.UrlHost;
 import io.mirrorregistry.registry.CallFailures;
@@ -11,6 +12,7 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
@@ -24,6 +26,7 @@ import org.apache.hc.core5.http.message.BasicNameValuePair;
 import org.apache.hc.core5.net.URIBuilder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** Asks the token services that one registry's challenges name. */
 public final class TokenService {
@@ -39,6 +42,8 @@ public final class TokenService {
     private static final long REFUSAL_NANOS = TimeUnit.MINUTES.toNanos(1);
     private static final Set<Integer> REFUSALS = Set.of(400, 401, 403);
 
+    /** A token service that is asked anonymously is so until settings change, and is asked for each token. */
+    private final RepeatedFault anonymous = new RepeatedFault(LOG, Level.WARN, Duration.ofHours(1));
     private final RegistrySettings registry;
     private final URI challenger;
     private final Metrics metrics;
@@ -88,7 +93,7 @@ public final class TokenService {
         URI realm = realm(challenge);
         long start = System.nanoTime();
         CallTime time = call.part();
-        TokenExchange exchange = new TokenExchange(registry, http, trust, credentials, time);
+        TokenExchange exchange = new TokenExchange(registry, http, trust, credentials, time, anonymous);
         Metrics.TokenAnswer came = Metrics.TokenAnswer.FAILED;
         try {
             TokenExchange.Reply reply = ask(exchange, realm, challenge, scope, credentials);
@@ -117,7 +122,7 @@ public final class TokenService {
         } finally {
             metrics.askedForToken(registry.name(), came);
             // Without a request's id: one token is for all that wait for it.
-            LOG.debug("{}: token service {} for {}: {} in {} ms", registry.name(), UrlHost.of(realm), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
+            LOG.debug("Registry {}: token service {} for {}: {} in {} ms", registry.name(), UrlHost.of(realm), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
                     TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
         }
     }

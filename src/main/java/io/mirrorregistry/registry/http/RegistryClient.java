@@ -54,6 +54,7 @@ import org.apache.hc.core5.io.CloseMode;
 import org.apache.hc.core5.net.URIAuthority;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.spi.LoggingEventBuilder;
 
 /**
  * The HTTP client of one registry, as camel-http uses it: makes a {@link RegistryCall} of each request, and turns every failure into a
@@ -292,7 +293,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             try {
                 return send(template, place, kind, authorization, context, time);
             } catch (DesyncGuard.LeftoverException e) {
-                LOG.debug("{} has sent more than it said; its connection is dropped", registry.name());
+                LOG.debug("Registry {} has sent more than it said; its connection is dropped", registry.name());
                 if (time.isOver()) {
                     throw e;
                 }
@@ -331,6 +332,9 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         Deadlines.Deadline answered = Deadlines.set(request, time.rest());
         long start = System.nanoTime();
         ClassicHttpResponse response = null;
+        if (LOG.isDebugEnabled()) {
+            line(template, place, own).log("Registry {}: {} {} is sent", registry.name(), template.getMethod(), described(place, own));
+        }
         try {
             response = http.executeOpen(null, request, context);
         } catch (IOException | RuntimeException e) {
@@ -410,7 +414,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         millisToFirstByte = Double.isNaN(before) ? millis : before + SHARE_OF_NEWEST * (millis - before);
     }
 
-    /** Counts the call and, for who wants to know, writes a line. Where a registry sent us may carry a signature, and an account, so only the host is told. */
+    /** Counts the call, and logs its response at debug. */
     private void tell(ClassicHttpRequest template, Location place, boolean own, ApiPath.Kind kind, int status, long nanos) {
         if (isCounted(template)) {
             metrics.called(registry.name(), kind.asked(), status, nanos);
@@ -419,10 +423,27 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             measure(nanos, status);
         }
         if (LOG.isDebugEnabled()) {
-            Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);
-            LOG.atDebug().addKeyValue("request_id", id == null ? "none" : id.getValue())
-                    .log("{}: {} {}{} {} in {} ms", registry.name(), template.getMethod(), place.server(), own ? place.path() : "/…", status == 0 ? "failed" : status, TimeUnit.NANOSECONDS.toMillis(nanos));
+            long millis = TimeUnit.NANOSECONDS.toMillis(nanos);
+            LoggingEventBuilder line = line(template, place, own).addKeyValue("milliseconds", millis);
+            if (status == 0) {
+                line.log("Registry {}: {} {} failed in {} ms", registry.name(), template.getMethod(), described(place, own), millis);
+            } else {
+                line.addKeyValue("status", status)
+                        .log("Registry {}: {} {} {} in {} ms", registry.name(), template.getMethod(), described(place, own), status, millis);
+            }
         }
+    }
+
+    private LoggingEventBuilder line(ClassicHttpRequest template, Location place, boolean own) {
+        LoggingEventBuilder line = LOG.atDebug().addKeyValue("registry", registry.name()).addKeyValue("method", template.getMethod())
+                .addKeyValue("path", described(place, own));
+        Header id = template.getFirstHeader(RegistryHeaders.REQUEST_ID);
+        return id == null ? line : line.addKeyValue("request_id", id.getValue());
+    }
+
+    /** Returns the path at the registry; of another server, where the path may carry a signature, its address without the path. */
+    private static String described(Location place, boolean own) {
+        return own ? place.path() : place.server() + "/…";
     }
 
     /**
