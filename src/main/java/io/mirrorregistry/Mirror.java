@@ -1,7 +1,6 @@
 package io.mirrorregistry;
 
 import io.mirrorregistry.config.InvalidSettingException;
-import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.health.RoutesHealthCheck;
@@ -24,6 +23,7 @@ import java.net.ServerSocket;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -43,6 +43,9 @@ public final class Mirror implements AutoCloseable {
 
     /** The folder of routes in the working directory. */
     static final String ROUTES = "routes";
+
+    /** How long the line that the mirror is ready waits for the first probe of each registry. The mirror serves meanwhile. */
+    private static final Duration FIRST_PROBES = Duration.ofSeconds(1);
 
     private static final Logger LOG = LoggerFactory.getLogger(Mirror.class);
 
@@ -177,11 +180,9 @@ public final class Mirror implements AutoCloseable {
     }
 
     private void prepare() throws InvalidSettingException {
+        LOG.info("Mirror Registry {} is starting on Java {}", Version.current(), Runtime.version());
         settings.warnings().forEach(LOG::warn);
         requireSound(start == null ? check.faultsWithoutFolder() : start.read(check));
-        for (RegistrySettings registry : settings.registries().values()) {
-            LOG.info("Mirror Registry {}: {}", Version.current(), registry);
-        }
         if (watcher != null) {
             watcher.remember(start);
         }
@@ -214,6 +215,14 @@ public final class Mirror implements AutoCloseable {
                 Logs.finish();
             }
         }, "shutdown"));
+        main.addMainListener(new MainListenerSupport() {
+            @Override
+            public void afterStart(BaseMainSupport started) {
+                // Probes that end soon log first, so that this line is the last of the start.
+                parts.probes().awaitFirst(FIRST_PROBES);
+                logReady();
+            }
+        });
         main.run();
         return main.getExitCode();
     }
@@ -226,6 +235,14 @@ public final class Mirror implements AutoCloseable {
     public void start() throws InvalidSettingException {
         prepare();
         main.start();
+        logReady();
+    }
+
+    /** All ports listen, unless the mirror was stopped in the meantime. */
+    private void logReady() {
+        if (main.getCamelContext().isStarted()) {
+            LOG.info(ReadyLine.of(settings));
+        }
     }
 
     /** Stops: running requests end first, for as long as the settings allow. */

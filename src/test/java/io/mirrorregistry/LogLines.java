@@ -48,8 +48,19 @@ final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseabl
                 && line.getKeyValuePairs().stream().anyMatch(pair -> pair.key.equals(key) && pair.value.equals(value))).count();
     }
 
+    /** Returns the messages so far of one request that a step of a route has logged. */
+    List<String> ofRoutes(String requestId) {
+        return lines.stream().filter(line -> requestId.equals(line.getMDCPropertyMap().get("request_id"))).map(ILoggingEvent::getFormattedMessage).toList();
+    }
+
+    /** Forgets the lines so far. */
+    void clear() {
+        lines.clear();
+    }
+
     @Override
     protected void append(ILoggingEvent event) {
+        event.prepareForDeferredProcessing();
         lines.add(event);
     }
 

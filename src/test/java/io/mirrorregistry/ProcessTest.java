@@ -203,6 +203,71 @@ class ProcessTest {
         assertTrue(read("out").contains("tab?here"), read("out"));
     }
 
+    private List<String> awaitLine(String text) throws InterruptedException {
+        for (int i = 0; i < 600 && !read("out").contains(text); i++) {
+            Thread.sleep(50);
+        }
+        assertTrue(read("out").contains(text), () -> read("out") + read("err"));
+        return read("out").lines().toList();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"json", "console"})
+    void aStartIsThreeLinesAndTheLastSaysWhereItServes(String format) throws Exception {
+        int management = TestMirror.freePort();
+        launch("MIRROR_LOGGING_FORMAT", format, "MIRROR_MANAGEMENT_PORT", String.valueOf(management), "MIRROR_REGISTRY_ZULU_URL", "https://zulu.example.com/v",
+                "MIRROR_REGISTRY_ZULU_USERNAME", "reader", "MIRROR_REGISTRY_ZULU_PASSWORD", "hunter2", "MIRROR_HEALTH_INTERVAL", "1h");
+        List<String> lines = awaitLine("ready: ");
+        String ready = "ready: pulls on http://localhost:" + port + ", status page http://localhost:" + management + "/, hot " + hot.url()
+                + ", cold folder images/, zulu https://zulu.example.com/v as reader";
+        assertTrue(lines.get(lines.size() - 1).contains(ready), lines.toString());
+        assertTrue(lines.get(0).contains("Mirror Registry ") && lines.get(0).contains(" is starting on Java "), lines.get(0));
+        // Between them, one line of each registry that has something to say: zulu and the folder are not there.
+        assertTrue(lines.subList(1, lines.size() - 1).stream().allMatch(line -> line.contains("Registry zulu is down") || line.contains("older of images")),
+                lines.toString());
+        assertTrue(lines.size() <= 5, lines.toString());
+        process.destroy();
+        exitCode();
+        assertEquals(lines.size() + 1, read("out").lines().filter(line -> !line.contains("is down")).count()
+                + lines.stream().filter(line -> line.contains("is down")).count(), read("out"));
+    }
+
+    @Test
+    void saysThatTheDefaultIsAPublicRegistry() throws Exception {
+        launch("MIRROR_REGISTRY_HOT_URL", "https://registry.cn-hangzhou.aliyuncs.com", "MIRROR_REGISTRY_HOT_PROXY", "http://127.0.0.1:1");
+        awaitLine(", hot https://registry.cn-hangzhou.aliyuncs.com (the default, a public registry) by way of http://127.0.0.1:1, cold folder images/");
+    }
+
+    @Test
+    void atDebugEachCallIsTwoLinesAndNoLibraryLogs() throws Exception {
+        Image image = hot.image("library/app", "1.0");
+        launch("MIRROR_LOGGING_LEVEL", "debug", "MIRROR_HEALTH_INTERVAL", "1h");
+        int before = awaitLine("ready: ").size();
+        assertEquals(200, client.send("GET", url() + image.path(), "X-Request-ID", "pull").statusCode());
+        List<String> lines = awaitLine("\"access\"");
+        assertTrue(before <= 8, lines.toString());
+        List<JsonObject> pull = lines.subList(before, lines.size()).stream().map(JsonObject::new).toList();
+        assertEquals(3, pull.size(), lines.toString());
+        for (JsonObject call : pull.subList(0, 2)) {
+            assertEquals(List.of("DEBUG", "hot", "GET", image.path(), "pull"), Stream.of("level", "registry", "method", "path", "request_id").map(call::getString).toList());
+        }
+        assertEquals(200, pull.get(1).getInteger("status"));
+        assertTrue(pull.get(1).getInteger("milliseconds") >= 0);
+    }
+
+    /** What the message says is no field once more. */
+    @Test
+    void aConsoleLineSaysEverythingOnce() throws Exception {
+        Image image = hot.image("library/app", "1.0");
+        launch("MIRROR_LOGGING_FORMAT", "console");
+        awaitLine("ready: ");
+        client.send("GET", url() + image.path(), "X-Request-ID", "pull", "User-Agent", "the client");
+        List<String> lines = awaitLine(" access ");
+        String access = lines.get(lines.size() - 1);
+        assertTrue(access.matches(".* INFO  access GET " + image.path() + " 200 hot \\d+ ms bytes=\\d+ cut=false remote=127.0.0.1 user_agent=\"the client\""
+                + " request_id=pull"), access);
+    }
+
     @Test
     void keepsSecretsOutOfTheLogAtAnyLevel() throws Exception {
         hot.requireBasic("reader", "hunter2");

@@ -1,5 +1,6 @@
 package io.mirrorregistry.config;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashSet;
@@ -50,6 +51,12 @@ public record Settings(
         Set<String> order = new LinkedHashSet<>(plan);
         order.addAll(registries.keySet());
         return List.copyOf(order);
+    }
+
+    /** Returns whether a registry has the URL that it has without any setting. */
+    public boolean isDefaultUrl(String registry) {
+        URI url = registries.get(registry).url();
+        return url != null && url.toString().equals(SettingsSource.carried().get("mirror.registry." + registry + ".url"));
     }
 
     /**

@@ -72,6 +72,7 @@ final class JsonLines extends JsonEncoder {
 
     @Override
     protected void appendKeyValuePairs(StringBuilder line, ILoggingEvent event) {
+        appendRequestId(line, event);
         if (event.getKeyValuePairs() == null) {
             return;
         }
@@ -84,6 +85,15 @@ final class JsonLines extends JsonEncoder {
                     appenderMember(line, pair.key, escaped(pair.value.toString()));
                 }
             }
+        }
+    }
+
+    /** That of a line of a route; the mirror's own lines have it among their fields. */
+    private void appendRequestId(StringBuilder line, ILoggingEvent event) {
+        String id = event.getMDCPropertyMap().get(RouteLines.REQUEST_ID);
+        if (id != null) {
+            line.append(',');
+            appenderMember(line, RouteLines.REQUEST_ID, escaped(id));
         }
     }
 

@@ -3,11 +3,12 @@ package io.mirrorregistry.logging;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
-import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.PatternLayout;
 import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.ThrowableProxy;
 import ch.qos.logback.core.encoder.Encoder;
+import ch.qos.logback.core.encoder.LayoutWrappingEncoder;
 import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.joran.spi.ConsoleTarget;
 import ch.qos.logback.core.spi.ContextAwareBase;
@@ -24,18 +25,14 @@ public final class Logs extends ContextAwareBase implements Configurator {
     /** The name of the thread that checks, starts and stops routes. */
     public static final String ROUTES_THREAD = "routes";
 
+    /** The packages of libraries, and a class that logs as the library's own, which log below warn only at the level trace. */
+    private static final List<String> LIBRARIES = List.of("org.apache", "io.netty", "io.vertx", "io.micrometer", "io.prometheus", "io.github.resilience4j",
+            "com.github.benmanes", "io.mirrorregistry.reload.StartRoutes");
+    private static final List<String> SECRETIVE = List.of("org.apache.hc", "org.apache.camel.component.http", "io.vertx", "io.netty");
+
     /** A line stays one line, and what a client sends moves no cursor: control characters become question marks. */
     private static final String CONSOLE =
-            "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level %logger{0} %replace(%msg %kvp){'[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]','?'}%n";
-
-    /** Camel tells that it starts and stops; of the one beside, in which routes are checked and changed over, that would mislead. */
-    private static final Filter<ILoggingEvent> WITHOUT_ROUTINE = new Filter<>() {
-        @Override
-        public FilterReply decide(ILoggingEvent event) {
-            return event.getLevel() == Level.INFO && event.getThreadName().equals(ROUTES_THREAD)
-                    && event.getLoggerName().startsWith("org.apache.camel.") ? FilterReply.DENY : FilterReply.NEUTRAL;
-        }
-    };
+            "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level %logger{0} %replace(%msg%fields){'[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]','?'}%n";
 
     /** The lines of Camel's error handler for a failure that a route then deals with. */
     private static final String DEALT_WITH = ". On delivery attempt: ";
@@ -112,7 +109,6 @@ public final class Logs extends ContextAwareBase implements Configurator {
                 StandardOutput.LONGEST_WAIT, DROPPED);
         output.setContext(context);
         output.addFilter(FATAL);
-        output.addFilter(WITHOUT_ROUTINE);
         output.addFilter(WITHOUT_MISLEVELLED);
         output.addFilter(WITHOUT_REFUSED);
         output.start();
@@ -121,15 +117,20 @@ public final class Logs extends ContextAwareBase implements Configurator {
         root.setLevel(level);
         // Libraries log an OutOfMemoryError as a warning, which FATAL has to see even where only errors are written.
         output.addFilter(threshold(level));
-        Level seen = level == Level.ERROR ? Level.WARN : level;
-        context.getLogger("org.apache.camel").setLevel(seen);
+        Level seen = level == Level.TRACE ? Level.TRACE : Level.WARN;
+        // Libraries log a line for each of their steps, hundreds at a start and dozens for each pull.
+        for (String name : LIBRARIES) {
+            context.getLogger(name).setLevel(seen);
+        }
+        // Camel's tracer logs only where a setting has switched it on.
+        context.getLogger("org.apache.camel.Tracing").setLevel(level);
         // The HTTP client writes whole headers at the levels below, with Authorization among them. Vert.x writes whole addresses, with what a
         // client has put into the query.
-        for (String name : List.of("org.apache.hc", "org.apache.camel.component.http", "io.vertx", "io.netty")) {
+        for (String name : SECRETIVE) {
             context.getLogger(name).setLevel(seen.isGreaterOrEqual(Level.INFO) ? seen : Level.INFO);
         }
         // Netty lists the services that it has found, which are the mirror's own.
-        context.getLogger("io.netty.bootstrap").setLevel(seen.isGreaterOrEqual(Level.WARN) ? seen : Level.WARN);
+        context.getLogger("io.netty.bootstrap").setLevel(Level.WARN);
     }
 
     private static Filter<ILoggingEvent> threshold(Level level) {
@@ -148,9 +149,14 @@ public final class Logs extends ContextAwareBase implements Configurator {
             json.start();
             return json;
         }
-        PatternLayoutEncoder console = new PatternLayoutEncoder();
+        PatternLayout layout = new PatternLayout();
+        layout.setContext(context);
+        layout.getInstanceConverterMap().put("fields", ConsoleFields::new);
+        layout.setPattern(CONSOLE);
+        layout.start();
+        LayoutWrappingEncoder<ILoggingEvent> console = new LayoutWrappingEncoder<>();
         console.setContext(context);
-        console.setPattern(CONSOLE);
+        console.setLayout(layout);
         console.start();
         return console;
     }
