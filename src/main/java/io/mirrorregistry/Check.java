@@ -4,6 +4,7 @@ import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.config.TlsSettings;
+import io.mirrorregistry.rehearsal.Rehearsal;
 import io.mirrorregistry.reload.RouteCheck;
 import io.mirrorregistry.server.tls.ClientsTls;
 import java.nio.file.Files;
@@ -86,7 +87,7 @@ final class Check {
         }
         parts.folders().forEach((name, images) -> images.problem().ifPresent(problem -> found.add(Mirror.folderSetting(parts.settings(), name) + ": " + problem)));
         Path routes = directory.resolve(Mirror.ROUTES);
-        RouteCheck check = new RouteCheck(parts.beans(), parts.environment(new MainConfigurationProperties()));
+        RouteCheck check = new RouteCheck(parts.beans(), parts.environment(new MainConfigurationProperties()), new Rehearsal(parts.settings()));
         (Files.isDirectory(routes) ? check.faults(routes) : check.faultsWithoutFolder()).forEach(fault -> found.add(fault.toString()));
         return found;
     }

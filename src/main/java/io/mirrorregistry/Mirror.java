@@ -5,6 +5,7 @@ import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.health.RoutesHealthCheck;
 import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.rehearsal.Rehearsal;
 import io.mirrorregistry.reload.RouteCheck;
 import io.mirrorregistry.reload.RouteEnvironment;
 import io.mirrorregistry.reload.RouteFault;
@@ -77,7 +78,7 @@ public final class Mirror implements AutoCloseable {
         // From here on there is something to close.
         parts = new Parts(settings, Version.current(), tls);
         routeEnvironment = parts.environment(main.configure());
-        check = new RouteCheck(parts.beans(), routeEnvironment);
+        check = new RouteCheck(parts.beans(), routeEnvironment, new Rehearsal(settings));
         start = Files.isDirectory(routes) ? new StartRoutes(routes) : null;
         watcher = settings.routes().reload() && start != null ? new RouteWatcher(routes, check, parts.live(), parts.metrics()) : null;
         if (watcher != null) {

@@ -22,6 +22,13 @@ public final class FailingStep {
         throw new IllegalStateException("for this test");
     }
 
+    /** Runs until its thread is interrupted. */
+    public void spin() {
+        while (!Thread.currentThread().isInterrupted()) {
+            Thread.onSpinWait();
+        }
+    }
+
     /** Sets a header that throws when it is written. */
     public void poison(Exchange exchange) {
         if (failure != null) {

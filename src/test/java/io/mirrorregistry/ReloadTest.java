@@ -31,6 +31,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -189,8 +194,9 @@ class ReloadTest {
         await(this::refused);
         assertEquals(200, mirror.get("/v2/library/app/tags/list").status());
         write("ask", original("ask").replace("direct:tags-at", "direct:referrers-at"));
-        write("front-door", original("front-door").replace("direct:tags", "direct:referrers"));
+        write("front-door", original("front-door").replace("- to:\n                      uri: direct:tags", "- bean:\n                      ref: answer\n                      method: denied"));
         await(() -> !refused());
+        assertEquals(403, mirror.get("/v2/library/app/tags/list").status());
         assertEquals(200, mirror.get(image.path()).status());
     }
 
@@ -257,10 +263,15 @@ class ReloadTest {
         start();
         write("front-door", frontDoorThatSays("edited").replace("uri: direct:manifest", "uri: direct:manifest-at"));
         await(this::refused);
-        write("front-door", frontDoorThatSays("edited").replace("- to:\n                      uri: direct:manifest", "- toD:\n                      uri: direct:manifest-${variable.asked}"));
+        // No rehearsal asks for this repository.
+        write("front-door", frontDoorThatSays("edited").replace("- to:\n                      uri: direct:manifest\n", """
+                - choice: {when: [{expression: {simple: {expression: "${variable.repository} regex 'library/[r]are'"}}, steps:
+                    [{toD: {uri: 'direct:manifest-${variable.asked}'}}]}], otherwise: {steps: [{to: {uri: 'direct:manifest'}}]}}
+                """.indent(18).stripLeading()));
         await(() -> !refused() && "edited".equals(mirror.get("/v2/").header("X-Edit")));
         long began = System.nanoTime();
-        assertEquals(500, mirror.get(image.path()).status());
+        assertEquals(500, mirror.get("/v2/library/rare/manifests/1.0").status());
+        assertEquals(200, mirror.get(image.path()).status());
         assertTrue(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began) < 5);
     }
 
@@ -512,5 +523,69 @@ class ReloadTest {
         }
         write("front-door", frontDoorThatSays("later"));
         await(() -> !refused() && "later".equals(edit()));
+    }
+
+    static Stream<Arguments> editsThatFailRequests() {
+        return Stream.of(
+                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - log: {message: '${exchangeProperties}'}", "20:26: the step log ${exchangeProperties} fails: "),
+                Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manifest' && ${variable.repository} regex '^library/(a|b'", "25:33: the step choice "),
+                Arguments.of("${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "25:33: no step sets the variable aksed; is it asked?"),
+                Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manfest'", "52:29: GET /v2/library/app/manifests/1.0 while each registry has it is answered 200 with {}, "),
+                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - delay: {expression: {constant: {expression: 60000}}}", "20:55: GET /v2/ has not ended within 5 s"),
+                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - throwException: {exceptionType: java.io.IOException, message: no}", "20:11: the step throwException fails: no "));
+    }
+
+    /** Nobody but the operator notices: no request fails, no registry is called, and nothing is counted or logged but the refusal. */
+    @ParameterizedTest(name = "{1}")
+    @MethodSource("editsThatFailRequests")
+    void anEditThatWouldFailRequestsIsRefused(String sound, String edited, String fault) throws Exception {
+        start("MIRROR_LOGGING_LEVEL", "info");
+        assertEquals(200, mirror.get(image.path()).status());
+        hot.forget();
+        cold.forget();
+        String counted = counts();
+        try (LogLines lines = LogLines.of("io.mirrorregistry")) {
+            assertTrue(original("front-door").contains(sound));
+            write("front-door", original("front-door").replaceFirst(Pattern.quote(sound), Matcher.quoteReplacement(edited)));
+            await(this::refused);
+            List<String> refusals = lines.lines().stream().filter(line -> line.startsWith("Routes refused")).toList();
+            assertEquals(1, refusals.size(), lines.lines().toString());
+            assertTrue(refusals.get(0).startsWith("Routes refused, the last good ones go on serving: routes/front-door.camel.yaml:" + fault), refusals.get(0));
+        }
+        assertEquals(counted, counts());
+        assertEquals(0, hot.calls("GET", Kind.MANIFEST).size() + hot.calls("HEAD", Kind.BLOB).size() + cold.calls("GET", Kind.MANIFEST).size());
+        assertEquals(200, mirror.get(image.path()).status());
+        write("front-door", frontDoorThatSays("mended"));
+        await(() -> !refused() && "mended".equals(edit()));
+    }
+
+    private String counts() {
+        return mirror.management("/observe/metrics").text().lines().filter(line -> line.matches("mirror_(registry_calls|cache|fallbacks|pulls|streams).*"))
+                .collect(Collectors.joining("\n"));
+    }
+
+    @Test
+    void anEditOfAFileThatIsNotInUseIsCheckedAndSaysSo() throws Exception {
+        start("MIRROR_LOGGING_LEVEL", "info", "COLD_URL", "", "MIRROR_IMAGES_DIRECTORY", Path.of("images").toAbsolutePath().toString());
+        String own = """
+                - route:
+                    id: registry-cold
+                    precondition: "'{{mirror.registry.cold.url}}' != ''"
+                    from:
+                      uri: direct:registry-cold
+                      steps:
+                        - bean: {ref: cold, method: prepare}
+                        - to: {uri: "{{mirror.registry.cold.url}}", parameters: {httpClient: "#cold.client"}}
+                        - bean: {ref: cold, method: receive}
+                """;
+        try (LogLines lines = LogLines.of("io.mirrorregistry.reload.RouteWatcher")) {
+            write("cold", own);
+            await(() -> lines.lines().contains("Routes changed: cold.camel.yaml; not in use: mirror.registry.cold.url is empty"));
+            write("cold", own.replace("{ref: cold, method: receive}", "{ref: clod, method: receive}"));
+            await(this::refused);
+            assertEquals("Routes refused, the last good ones go on serving: routes/cold.camel.yaml:9:23: No bean could be found in the registry for: clod",
+                    lines.lines().get(lines.lines().size() - 1));
+        }
+        assertEquals(200, mirror.get(image.path()).status());
     }
 }

@@ -24,6 +24,10 @@ public final class Logs extends ContextAwareBase implements Configurator {
 
     /** The name of the thread that checks, starts and stops routes. */
     public static final String ROUTES_THREAD = "routes";
+    /** The beginning of the names of threads that rehearse routes, and of the context there: nothing of a rehearsal is logged. */
+    public static final String REHEARSAL = "rehearsal";
+
+    private static final String REHEARSAL_OF_CAMEL = "Camel (" + REHEARSAL + ")";
 
     /** The packages of libraries, and a class that logs as the library's own, which log below warn only at the level trace. */
     private static final List<String> LIBRARIES = List.of("org.apache", "io.netty", "io.vertx", "io.micrometer", "io.prometheus", "io.github.resilience4j",
@@ -33,6 +37,15 @@ public final class Logs extends ContextAwareBase implements Configurator {
     /** A line stays one line, and what a client sends moves no cursor: control characters become question marks. */
     private static final String CONSOLE =
             "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level %logger{0} %replace(%msg%fields){'[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]','?'}%n";
+
+    /** Steps fail in a rehearsal as they do for clients, and each such line would be taken for a request that failed. */
+    private static final Filter<ILoggingEvent> WITHOUT_REHEARSALS = new Filter<>() {
+        @Override
+        public FilterReply decide(ILoggingEvent event) {
+            String thread = event.getThreadName();
+            return thread.startsWith(REHEARSAL) || thread.startsWith(REHEARSAL_OF_CAMEL) ? FilterReply.DENY : FilterReply.NEUTRAL;
+        }
+    };
 
     /** The lines of Camel's error handler for a failure that a route then deals with. */
     private static final String DEALT_WITH = ". On delivery attempt: ";
@@ -109,6 +122,7 @@ public final class Logs extends ContextAwareBase implements Configurator {
                 StandardOutput.LONGEST_WAIT, DROPPED);
         output.setContext(context);
         output.addFilter(FATAL);
+        output.addFilter(WITHOUT_REHEARSALS);
         output.addFilter(WITHOUT_MISLEVELLED);
         output.addFilter(WITHOUT_REFUSED);
         output.start();

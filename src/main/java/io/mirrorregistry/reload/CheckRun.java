@@ -32,12 +32,15 @@ final class CheckRun {
     private final Map<String, String> templateFiles = new HashMap<>();
     private final Map<String, String> beginnings = new HashMap<>();
     private final Map<RouteDefinition, RoutePlace> built = new LinkedHashMap<>();
+    private final UnusedRoutes unused;
 
     private interface Action {
         void run() throws Exception;
     }
 
-    CheckRun(DefaultCamelContext camel, RouteFolder.Contents contents, GenerationParts parts, LeftOut leftOut) {
+    /** @param unused checks the routes that preconditions leave out */
+    CheckRun(DefaultCamelContext camel, RouteFolder.Contents contents, GenerationParts parts, LeftOut leftOut, UnusedRoutes unused) {
+        this.unused = unused;
         this.camel = camel;
         this.parts = parts;
         this.leftOut = leftOut;
@@ -65,11 +68,21 @@ final class CheckRun {
         if (!files.isIncomplete()) {
             built.forEach((route, place) -> new StepCheck(camel, route, beginnings.keySet(), registries, leftOut,
                     (tokens, cause) -> files.fault(place, tokens, cause)).run());
+            unused.check(files, beginnings.keySet(), registries);
             if (beginnings.keySet().stream().noneMatch(from -> from.startsWith(PULLS) || from.equals("platform-http:/"))) {
                 files.fault("no route takes what clients pull: the front door is missing");
             }
         }
+        if (files.faults().isEmpty() && !registries.isEmpty()) {
+            // What is wrong otherwise may be why nothing sets a variable.
+            files.checkVariables(camel);
+        }
         return files.faults();
+    }
+
+    /** Returns the files of which no route is in use, and why, after {@link #faults}. */
+    Map<String, String> notInUse() {
+        return unused.files();
     }
 
     /** Has Camel know the templates of a file, and checks what its routes are made of. */
@@ -104,8 +117,12 @@ final class CheckRun {
         if (!succeeds(() -> place, () -> camel.addRouteDefinition(route))) {
             beginnings.putIfAbsent(address(route), file);
         } else if (camel.getRouteDefinitions().contains(route)) {
-            // Otherwise its precondition leaves it out.
+            unused.used(file);
             begin(place, route);
+        } else {
+            // The id is free for a route that is in use.
+            idFiles.remove(place.item(), file);
+            unused.add(place, route);
         }
     }
 

@@ -106,6 +106,11 @@ final class CheckedFiles {
         faults.add(fault);
     }
 
+    /** Adds the faults of variables that steps read and none sets. */
+    void checkVariables(CamelContext camel) {
+        new VariableCheck(camel, texts.values()).faults().forEach(faults::add);
+    }
+
     /** Adds the fault that an id is there twice, at its last place in a file. */
     void duplicate(String file, String id, String cause) {
         faults.add(texts.get(file).duplicate(id, cause));

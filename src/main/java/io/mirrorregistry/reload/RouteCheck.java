@@ -1,30 +1,43 @@
 package io.mirrorregistry.reload;
 
+import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.work.FatalErrors;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.apache.camel.StartupSummaryLevel;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.spi.Registry;
 
 /**
- * Finds out whether a set of route files is sound, without running any of it: the YAML, the endpoints and their parameters,
+ * Finds out whether a set of route files is sound: the YAML, the endpoints and their parameters,
  * beans and their methods, placeholders, expressions, ids, templates, and that each {@code direct:} leads somewhere. The routes are
- * built in a CamelContext of their own that starts none of them.
+ * built in a CamelContext of their own that starts none of them. If they are sound, they are rehearsed in another one.
  */
 public final class RouteCheck {
 
     private final Registry beans;
     private final RouteEnvironment environment;
+    /** Null for none. */
+    private final RouteRehearsal rehearsal;
+    private Map<String, String> notInUse = Map.of();
 
     /**
      * @param beans what routes may name; not changed
      * @param environment what else they may name
+     * @param rehearsal runs the routes that are sound otherwise
      */
-    public RouteCheck(Registry beans, RouteEnvironment environment) {
+    public RouteCheck(Registry beans, RouteEnvironment environment, RouteRehearsal rehearsal) {
         this.beans = beans;
         this.environment = environment;
+        this.rehearsal = rehearsal;
+    }
+
+    /** Makes a check that runs no routes. */
+    RouteCheck(Registry beans, RouteEnvironment environment) {
+        this(beans, environment, null);
     }
 
     /** Returns what is wrong with the files of a folder; nothing where they are sound. */
@@ -45,6 +58,11 @@ public final class RouteCheck {
         } catch (IOException e) {
             return List.of(RouteFolder.unreadable(e.getMessage()));
         }
+    }
+
+    /** Returns the files of the last check of which no route is in use, and why. For the thread that checks. */
+    Map<String, String> notInUse() {
+        return notInUse;
     }
 
     /** Returns where the parts of generations come from. */
@@ -87,24 +105,54 @@ public final class RouteCheck {
     }
 
     private List<RouteFault> faults(RouteFolder.Contents contents, GenerationParts parts) throws RoutesFailedException {
-        DefaultCamelContext camel = new DefaultCamelContext(new OverlayRegistry(beans, Set.of()));
-        try (camel) {
-            camel.disableJMX();
-            camel.getCamelContextExtension().setName("route-check");
-            camel.setLoadHealthChecks(false);
+        List<RouteFault> faults;
+        try (DefaultCamelContext camel = context("route-check", parts)) {
             camel.setAutoStartup(false);
-            camel.setStartupSummaryLevel(StartupSummaryLevel.Off);
-            parts.beans().forEach(camel.getRegistry()::bind);
-            environment.apply(camel);
-            try {
-                ComponentSettings.apply(camel, environment.main());
-            } catch (Exception e) {
-                throw new RoutesFailedException("the settings of Camel cannot work: " + FaultCauses.describe(e), e);
-            }
             camel.start();
-            return new CheckRun(camel, contents, parts, new LeftOut(environment.leftOut())).faults(environment.registries());
+            CheckRun run = new CheckRun(camel, contents, parts, new LeftOut(environment.leftOut()),
+                    new UnusedRoutes(() -> context("check-of-unused", parts, environment.asIfUsed()), contents.files(), beans, environment));
+            faults = run.faults(environment.registries());
+            notInUse = run.notInUse();
         } catch (IOException | RuntimeException e) {
             throw new IllegalStateException("Camel cannot be started to check routes", e);
+        }
+        return faults.isEmpty() && rehearsal != null ? rehearse(contents.files(), parts) : faults;
+    }
+
+    /** Makes a context that is not started. */
+    private DefaultCamelContext context(String name, GenerationParts parts) throws RoutesFailedException {
+        return context(name, parts, environment);
+    }
+
+    private DefaultCamelContext context(String name, GenerationParts parts, RouteEnvironment names) throws RoutesFailedException {
+        DefaultCamelContext camel = new DefaultCamelContext(new OverlayRegistry(beans, Set.of()));
+        camel.disableJMX();
+        camel.getCamelContextExtension().setName(name);
+        camel.setLoadHealthChecks(false);
+        camel.setStartupSummaryLevel(StartupSummaryLevel.Off);
+        parts.beans().forEach(camel.getRegistry()::bind);
+        names.apply(camel);
+        try {
+            ComponentSettings.apply(camel, environment.main());
+        } catch (Exception e) {
+            throw new RoutesFailedException("the settings of Camel cannot work: " + FaultCauses.describe(e), e);
+        }
+        return camel;
+    }
+
+    /** Runs the routes in a context of their own, in which they call stand-ins. */
+    private List<RouteFault> rehearse(Map<String, RouteFile> files, GenerationParts parts) throws RoutesFailedException {
+        try (DefaultCamelContext camel = context(Logs.REHEARSAL, parts); RouteRehearsal.Play play = rehearsal.prepare(camel)) {
+            RouteContexts.load(camel, files);
+            TemplateRoutes.add(camel, parts.wanted());
+            camel.start();
+            MishapFaults mishaps = new MishapFaults(camel, files);
+            return play.run(mishaps.words()).map(mishaps::fault).stream().toList();
+        } catch (RoutesFailedException e) {
+            throw e;
+        } catch (Exception | LinkageError | StackOverflowError e) {
+            FatalErrors.check(e);
+            return List.of(RouteFault.ofFolder("the routes cannot be rehearsed: " + FaultCauses.describe(e)));
         }
     }
 }

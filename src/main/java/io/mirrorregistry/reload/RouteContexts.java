@@ -89,7 +89,7 @@ final class RouteContexts {
     }
 
     /** Adds all files in the order of Camel's main program: what is common to routes, then the routes, then those made from templates. */
-    private static void load(DefaultCamelContext camel, Map<String, RouteFile> files) throws Exception {
+    static void load(DefaultCamelContext camel, Map<String, RouteFile> files) throws Exception {
         List<RouteBuilder> builders = new ArrayList<>();
         for (RouteFile file : files.values()) {
             RouteBuilder builder = (RouteBuilder) PluginHelper.getRoutesLoader(camel).findRoutesBuilders(file.resource()).iterator().next();

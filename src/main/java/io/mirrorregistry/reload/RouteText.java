@@ -34,7 +34,12 @@ final class RouteText {
     private record Item(String id, Place start, List<Word> words) {
     }
 
-    private record Word(String value, Place place) {
+    /**
+     * A scalar.
+     *
+     * @param key the key that it is the value of, itself or in a list; empty for a key
+     */
+    record Word(String key, String value, Place place) {
     }
 
     /** Both count from 1. */
@@ -64,7 +69,7 @@ final class RouteText {
 
     private static Item item(Node node) {
         List<Word> words = new ArrayList<>();
-        collect(node, words);
+        collect("", node, words);
         String id = null;
         if (node instanceof MappingNode map && !map.getValue().isEmpty() && map.getValue().get(0).getValueNode() instanceof MappingNode route) {
             for (NodeTuple entry : route.getValue()) {
@@ -76,15 +81,15 @@ final class RouteText {
         return new Item(id, place(node.getStartMark()), words);
     }
 
-    private static void collect(Node node, List<Word> words) {
+    private static void collect(String key, Node node, List<Word> words) {
         if (node instanceof ScalarNode scalar) {
-            words.add(new Word(scalar.getValue(), place(scalar.getStartMark())));
+            words.add(new Word(key, scalar.getValue(), place(scalar.getStartMark())));
         } else if (node instanceof SequenceNode list) {
-            list.getValue().forEach(value -> collect(value, words));
+            list.getValue().forEach(value -> collect(key, value, words));
         } else if (node instanceof MappingNode map) {
             map.getValue().forEach(entry -> {
-                collect(entry.getKeyNode(), words);
-                collect(entry.getValueNode(), words);
+                collect("", entry.getKeyNode(), words);
+                collect(entry.getKeyNode() instanceof ScalarNode name ? name.getValue() : "", entry.getValueNode(), words);
             });
         }
     }
@@ -116,10 +121,33 @@ final class RouteText {
         return items.stream().filter(item -> id == null || id.equals(item.id)).flatMap(item -> item.words.stream()).anyMatch(at -> at.value.equals(word));
     }
 
+    /** Returns all scalars, in their order. */
+    List<Word> words() {
+        return items.stream().flatMap(item -> item.words.stream()).toList();
+    }
+
+    /** Says that something is wrong with one of the {@link #words}. */
+    RouteFault fault(Word word, String cause) {
+        return fault(file, word.place, cause);
+    }
+
     /** Says that the second route of the same id is one too many. */
     RouteFault duplicate(String id, String cause) {
         List<Item> same = items.stream().filter(item -> id.equals(item.id)).toList();
         return fault(file, find(same.subList(Math.max(0, same.size() - 1), same.size()), List.of(id), new Place(1, 1)).orElse(new Place(1, 1)), cause);
+    }
+
+    /**
+     * Says that something is wrong with a step.
+     *
+     * @param line the line at which Camel saw the step begin
+     * @param tokens what the fault is about, the most telling first; the place is that of the first one that stands from that line on
+     */
+    RouteFault fault(int line, Collection<String> tokens, String cause) {
+        List<Word> words = items.stream().flatMap(item -> item.words.stream()).filter(word -> word.place.line >= line).toList();
+        Place start = words.isEmpty() ? new Place(Math.max(1, line), 1) : words.get(0).place;
+        Item rest = new Item(null, start, words);
+        return fault(file, find(List.of(rest), tokens, start).orElse(start), cause);
     }
 
     /** Returns where the first of the tokens that is there at all stands nearest. */

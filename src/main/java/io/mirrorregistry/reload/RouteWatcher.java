@@ -168,7 +168,7 @@ public final class RouteWatcher {
                 Set<String> changed = live.change(files);
                 changed.addAll(differences(parts, servingParts));
                 servingParts = parts;
-                LOG.info("Routes changed over: {}", String.join(", ", changed));
+                tell(changed, check.notInUse());
                 metrics.routesChanged();
             } catch (Exception | LinkageError | StackOverflowError e) {
                 FatalErrors.check(e);
@@ -177,6 +177,15 @@ public final class RouteWatcher {
             }
         }
         refuse(faults);
+    }
+
+    private static void tell(Set<String> changed, Map<String, String> notInUse) {
+        Set<String> used = new TreeSet<>(changed);
+        used.removeAll(notInUse.keySet());
+        if (!used.isEmpty()) {
+            LOG.info("Routes changed over: {}", String.join(", ", used));
+        }
+        changed.stream().filter(notInUse::containsKey).forEach(file -> LOG.info("Routes changed: {}; not in use: {}", file, notInUse.get(file)));
     }
 
     private void refuse(List<RouteFault> faults) {

@@ -1,0 +1,209 @@
+package io.mirrorregistry.rehearsal;
+
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
+import io.mirrorregistry.cache.CacheStep;
+import io.mirrorregistry.config.RegistrySettings;
+import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.reload.RouteRehearsal;
+import io.mirrorregistry.server.StreamStep;
+import io.mirrorregistry.work.FatalErrors;
+import io.mirrorregistry.work.MemoryBudget;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.camel.CamelContext;
+import org.apache.camel.Exchange;
+import org.apache.camel.ExchangePattern;
+import org.apache.camel.NamedNode;
+import org.apache.camel.component.micrometer.MicrometerConstants;
+import org.apache.camel.component.platform.http.PlatformHttpConstants;
+import org.apache.camel.component.platform.http.vertx.HttpMessage;
+
+/**
+ * Rehearses routes: sends requests of each kind through them, with stand-ins for the registries, and judges the answers. Breakers, memory,
+ * metrics and ids are its own, and so are its threads, whose names begin with {@link Logs#REHEARSAL} so that nothing is logged of it.
+ * For one thread at a time.
+ */
+public final class Rehearsal implements RouteRehearsal {
+
+    private static final Duration LONGEST_REQUEST = Duration.ofSeconds(5);
+    /** Routes that are slow and end are not refused: requests that are not rehearsed by then are left out. */
+    private static final Duration LONGEST = Duration.ofSeconds(8);
+
+    private final Settings settings;
+    private final Duration longestRequest;
+
+    public Rehearsal(Settings settings) {
+        this(settings, LONGEST_REQUEST);
+    }
+
+    Rehearsal(Settings settings, Duration longestRequest) {
+        this.settings = settings;
+        this.longestRequest = longestRequest;
+    }
+
+    @Override
+    public Play prepare(CamelContext camel) {
+        return new Run(camel);
+    }
+
+    /** One rehearsal. */
+    private final class Run implements Play {
+
+        private final CamelContext camel;
+        private final Scene scene = new Scene();
+        private final Entrances entrances = new Entrances();
+        private final Map<String, Registry> registries = new HashMap<>();
+        private final ExecutorService threads = Executors.newCachedThreadPool(task -> {
+            Thread thread = new Thread(task, Logs.REHEARSAL);
+            thread.setDaemon(true);
+            return thread;
+        });
+        private final Metrics metrics = new Metrics(new CompositeMeterRegistry());
+        private final MemoryBudget memory = MemoryBudget.beside(settings.cache().size());
+
+        Run(CamelContext camel) {
+            this.camel = camel;
+            MirrorIdentity self = new MirrorIdentity();
+            for (RegistrySettings registry : settings.registries().values()) {
+                String name = registry.name();
+                StandInClient client = registry.isFolder() ? null : new StandInClient(name, registry.url(), scene);
+                registries.put(name, new Registry(registry, settings.breaker(), client, threads, self));
+                bind(name, registries.get(name));
+                if (client == null) {
+                    bind(name + ".folder", new StandInFolder(name, scene));
+                } else {
+                    bind(name + ".client", client);
+                    bind(name + ".breaker", registries.get(name).breaker());
+                }
+            }
+            bind("cache", new CacheStep(settings.cache(), threads, metrics));
+            bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
+            bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, entrances);
+            bind(MicrometerConstants.METRICS_REGISTRY_NAME, new CompositeMeterRegistry());
+            camel.getCamelContextExtension().registerEndpointCallback(new OutsideEndpoints());
+            camel.getCamelContextExtension().addInterceptStrategy(Trace.interceptor());
+            camel.getShutdownStrategy().setTimeUnit(TimeUnit.MILLISECONDS);
+            camel.getShutdownStrategy().setTimeout(1);
+            camel.getShutdownStrategy().setLogInflightExchangesOnTimeout(false);
+        }
+
+        private void bind(String name, Object bean) {
+            camel.getRegistry().bind(name, bean);
+        }
+
+        @Override
+        public Optional<Mishap> run(Collection<String> words) {
+            TreeSet<String> namespaces = new TreeSet<>();
+            settings.registries().values().forEach(registry -> namespaces.addAll(registry.serves()));
+            long end = System.nanoTime() + LONGEST.toNanos();
+            for (RehearsedRequest request : RehearsedRequest.all(settings.order(), namespaces, words)) {
+                Optional<Mishap> mishap = rehearse(request);
+                if (mishap.isPresent() || System.nanoTime() > end) {
+                    return mishap;
+                }
+            }
+            return Optional.empty();
+        }
+
+        private Optional<Mishap> rehearse(RehearsedRequest request) {
+            Entrances.Entrance entrance = entrances.find(request.head() ? "HEAD" : "GET", request.uri().replaceFirst("\\?.*", ""));
+            if (entrance == null) {
+                return Optional.empty();
+            }
+            scene.manners(request.manners());
+            registries.forEach((name, registry) -> {
+                registry.breaker().reset();
+                if (scene.manner(name) == Manner.IS_OPEN) {
+                    registry.breaker().transitionToOpenState();
+                }
+            });
+            CompletableFuture<Void> ended = new CompletableFuture<>();
+            Trace trace = new Trace(() -> ended.complete(null));
+            RehearsedClient client = new RehearsedClient(request.head(), request.uri());
+            Exchange exchange = entrance.createExchange(false);
+            try (Pull pull = new Pull(client.request(), client.response(), "rehearsal", true, memory.share())) {
+                exchange.setPattern(ExchangePattern.InOut);
+                pull.clientAddress("192.0.2.1");
+                pull.on(exchange);
+                trace.on(exchange);
+                exchange.setIn(new HttpMessage(exchange, client.request(), client.response()));
+                entrance.createUoW(exchange);
+                Future<?> running = threads.submit(() -> {
+                    try {
+                        entrance.getAsyncProcessor().process(exchange, doneSync -> ended.complete(null));
+                    } catch (Throwable e) {
+                        FatalErrors.check(e);
+                        ended.completeExceptionally(e);
+                    }
+                });
+                return await(request, ended, running, trace, exchange, client);
+            } catch (Exception e) {
+                FatalErrors.check(e);
+                return Optional.of(new Mishap(trace.last(), e, null, request.toString(), exchange));
+            } finally {
+                trace.end();
+                if (ended.isDone() && trace.endless() == null) {
+                    entrance.doneUoW(exchange);
+                }
+            }
+        }
+
+        private Optional<Mishap> await(RehearsedRequest request, CompletableFuture<Void> ended, Future<?> running, Trace trace, Exchange exchange, RehearsedClient client)
+                throws InterruptedException {
+            Throwable failure = null;
+            try {
+                ended.get(longestRequest.toMillis(), TimeUnit.MILLISECONDS);
+            } catch (TimeoutException e) {
+                trace.end();
+                running.cancel(true);
+                return Optional.of(new Mishap(trace.last(), null, "has not ended within " + longestRequest.toSeconds() + " s", request.toString(), exchange));
+            } catch (ExecutionException e) {
+                failure = e.getCause();
+            }
+            if (trace.endless() != null) {
+                return Optional.of(new Mishap(trace.endless(), null, "goes through steps without end", request.toString(), exchange));
+            }
+            if (trace.isOutside()) {
+                return Optional.empty();
+            }
+            Judge judge = new Judge(request, exchange, client);
+            failure = failure != null ? failure : judge.failure();
+            if (Judge.isOfPulls(failure)) {
+                return Optional.of(new Mishap(trace.last(), null, "ends with a failure that no step handles: " + failure.getMessage(), request.toString(), exchange));
+            }
+            if (failure != null) {
+                return Optional.of(new Mishap(trace.stepOf(failure) != null ? trace.stepOf(failure) : trace.last(), failure, null, request.toString(), exchange));
+            }
+            String fault = judge.fault();
+            if (fault == null) {
+                return Optional.empty();
+            }
+            NamedNode step = judge.trouble() != null ? trace.stepOf(judge.trouble()) : trace.lastToAnswer();
+            return Optional.of(new Mishap(step != null ? step : trace.last(), null, fault, request.toString(), exchange));
+        }
+
+        @Override
+        public void close() {
+            threads.shutdownNow();
+            metrics.close();
+        }
+    }
+}
