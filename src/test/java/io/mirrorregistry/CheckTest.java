@@ -306,7 +306,7 @@ class CheckTest {
     @Test
     void saysInOneLineThatNobodyIsAskedForAnything() throws Exception {
         assertEquals(List.of("mirror.plan is empty and no registry serves anything, so that no image can be pulled: name registries in mirror.plan, "
-                + "or the hosts of images in mirror.registry.NAME.serves"), Check.run(directory, Map.of("MIRROR_PLAN", "", "MIRROR_REGISTRY_COLD_URL", "http://x")).faults());
+                + "or the hosts of images in mirror.registry.NAME.serves"), Check.run(directory, Map.of("MIRROR_PLAN", " ", "MIRROR_REGISTRY_COLD_URL", "http://x")).faults());
     }
 
     /** That nobody serves anything, and the steps that find no registry, come of the fault. */

@@ -169,7 +169,7 @@ class PlanTest {
 
     @Test
     void anEmptyPlanAsksNobody() throws Exception {
-        start(new String[] {"hub", "spare"}, "MIRROR_PLAN", "", "HUB_SERVES", "docker.io");
+        start(new String[] {"hub", "spare"}, "MIRROR_PLAN", " ", "HUB_SERVES", "docker.io");
         registries.get("hub").image("library/app", "1.0");
         registries.get("spare").image("library/app", "1.0");
         for (String path : List.of("/v2/library/app/manifests/1.0", "/v2/library/app/manifests/" + DIGEST, "/v2/library/app/blobs/" + DIGEST,

@@ -35,10 +35,14 @@ final class SettingsSource {
     private final Path directory;
     private final Map<String, String> environment;
 
-    /** @param environment the variables that count */
+    /**
+     * @param environment the variables. An empty one is as if not given, because compose makes one of {@code ${X:-}} where X is not set;
+     *     one that is a space sets the empty value
+     */
     SettingsSource(Path directory, Map<String, String> environment) {
         this.directory = directory;
         this.environment = new TreeMap<>(environment);
+        this.environment.values().removeIf(String::isEmpty);
     }
 
     /**

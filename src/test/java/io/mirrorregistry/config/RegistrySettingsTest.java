@@ -332,7 +332,7 @@ class RegistrySettingsTest {
         environment.putAll(Map.of("MIRROR_REGISTRY_WARM_URL", "http://x", "MIRROR_REGISTRY_ARCHIVE_URL", "http://x", "MIRROR_PLAN", "warm, hot"));
         assertEquals(List.of("warm", "hot"), read().plan());
         assertEquals(List.of("warm", "hot", "archive"), read().order());
-        environment.putAll(Map.of("MIRROR_PLAN", "", "MIRROR_REGISTRY_WARM_SERVES", "docker.io"));
+        environment.putAll(Map.of("MIRROR_PLAN", " ", "MIRROR_REGISTRY_WARM_SERVES", "docker.io"));
         assertEquals(List.of(), read().plan());
         assertEquals(List.of("archive", "warm"), read().order());
         assertEquals(List.of(), read().warnings());

@@ -84,6 +84,40 @@ class SettingsReaderTest {
         assertEquals(URI.create("http://properties"), settings.registries().get("cold").url());
     }
 
+    /** compose writes an empty variable for {@code ${X:-}}, and Kubernetes for an empty key of a Secret. */
+    @Test
+    void anEmptyVariableIsAsIfNotGiven() throws Exception {
+        properties("mirror.registry.cold.url=http://properties", "mirror.registry.hot.username=reader", "mirror.registry.hot.password=hunter2",
+                "mirror.registry.hot.headers.X-Key=key", "mirror.plan=cold, hot", "mirror.strategy.weighted.shares=hot=1", "mirror.server.workers=9");
+        config("registry:", "  hot:", "    url: http://config");
+        Settings set = read();
+        for (String name : set.placeholders().keySet()) {
+            environment.put(SettingsSource.variable(name), "");
+        }
+        for (String variable : List.of("HOT_USERNAME", "HOT_PASSWORD", "HOT_PASSWORD_FILE", "HOT_PROXY", "HOT_HEADERS_X_KEY", "HOT_HEADERS_USER_AGENT", "HOT_CA_CERTIFICATE",
+                "THIRD_URL", "THIRD_USERNAME", "THIRD_PASSWORD", "THIRD_SERVES")) {
+            environment.put("MIRROR_REGISTRY_" + variable, "");
+        }
+        environment.putAll(Map.of("MIRROR_CONFIG", "", "MIRROR_STRATEGY_WEIGHTED_SHARES", "", "MIRROR_STRATEGY_MINE_KEY", "", "MIRROR_NO_SETTING", ""));
+        assertEquals(set.placeholders(), read().placeholders());
+        assertEquals(set.plan(), read().plan());
+        assertEquals(set.strategySettings(), read().strategySettings());
+        assertEquals(set.registries().keySet(), read().registries().keySet());
+        assertEquals(set.registries().get("hot").headers(), read().registries().get("hot").headers());
+        assertEquals(new Credentials("reader", "hunter2"), read().registries().get("hot").account().current());
+        assertEquals(List.of(), read().warnings());
+    }
+
+    @Test
+    void aFileOrASpaceInAVariableEmptiesASetting() throws Exception {
+        properties("mirror.plan=", "mirror.registry.hot.serves=docker.io", "mirror.registry.cold.url=http://properties");
+        assertEquals(List.of(), read().plan());
+        environment.put("MIRROR_REGISTRY_COLD_URL", " ");
+        assertTrue(read().registries().get("cold") == null && read().leftOut().contains("cold"), read().registries().toString());
+        environment.put("MIRROR_PLAN", "hot");
+        assertEquals(List.of("hot"), read().plan());
+    }
+
     @Test
     void readsTheGoVersionsConfigUnchanged() throws Exception {
         config("server:", "  port: 5001", "registry:",
