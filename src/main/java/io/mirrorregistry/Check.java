@@ -85,7 +85,8 @@ final class Check {
         if (parts.tls() != null) {
             parts.tls().fault().ifPresent(found::add);
         }
-        parts.folders().forEach((name, images) -> images.problem().ifPresent(problem -> found.add(Mirror.folderSetting(parts.settings(), name) + ": " + problem)));
+        parts.folders().forEach((name, images) -> images.problem().ifPresent(problem -> found.add(
+                parts.settings().places().locate(Mirror.folderSetting(parts.settings(), name) + ": " + problem))));
         Path routes = directory.resolve(Mirror.ROUTES);
         RouteCheck check = new RouteCheck(parts.beans(), parts.environment(new MainConfigurationProperties()), new Rehearsal(parts.settings()));
         (Files.isDirectory(routes) ? check.faults(routes) : check.faultsWithoutFolder()).forEach(fault -> found.add(fault.toString()));

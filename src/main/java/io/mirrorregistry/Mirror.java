@@ -165,12 +165,12 @@ public final class Mirror implements AutoCloseable {
         return Files.isDirectory(folder) ? StartRoutes.PATTERN : "classpath:routes/*.camel.yaml";
     }
 
-    private static void requireFree(String setting, int port) throws InvalidSettingException {
+    private void requireFree(String setting, int port) throws InvalidSettingException {
         try {
             new ServerSocket(port).close();
         } catch (IOException e) {
-            throw new InvalidSettingException(setting, String.valueOf(port),
-                    "the port cannot be listened on (" + e.getMessage() + "); choose another, or stop what uses it");
+            throw settings.places().locate(new InvalidSettingException(setting, String.valueOf(port),
+                    "the port cannot be listened on (" + e.getMessage() + "); choose another, or stop what uses it"));
         }
     }
 

@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.config.InvalidSettingException;
 import java.io.IOException;
+import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -127,6 +129,20 @@ class CheckTest {
         List<String> faults = check("MIRROR_REGISTRY_COLD_URL", "oci:elsewhere");
         assertEquals(1, faults.size(), faults.toString());
         assertTrue(faults.get(0).startsWith(begin), faults.get(0));
+    }
+
+    /** What shows only after the settings have been read is named as config.yaml names it, too. */
+    @Test
+    void namesTheKeyOfConfigYamlForAFolderAndForAPort() throws Exception {
+        Path config = directory.resolve("config.yaml");
+        Files.writeString(config, "registry:\n  cold:\n    url: oci:elsewhere\n");
+        String message = check().get(0);
+        assertTrue(message.startsWith(config + ", line 3: registry.cold.url=oci:" + directory.resolve("elsewhere") + ": The folder of images "), message);
+        try (ServerSocket taken = new ServerSocket(0)) {
+            Files.writeString(config, "server:\n  port: " + taken.getLocalPort() + "\n");
+            message = assertThrows(InvalidSettingException.class, () -> new Mirror(directory, Map.of())).getMessage();
+            assertTrue(message.startsWith(config + ", line 2: server.port=" + taken.getLocalPort() + " cannot work: the port cannot be listened on ("), message);
+        }
     }
 
     static Stream<Arguments> steps() {

@@ -27,6 +27,7 @@ import java.util.Set;
  * @param logging how logs are written
  * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
  * @param warnings what was found in files and has no meaning, a sentence each
+ * @param places where the settings of config.yaml are, for messages about them
  */
 public record Settings(
         ServerSettings server,
@@ -44,7 +45,8 @@ public record Settings(
         CacheSettings cache,
         LoggingSettings logging,
         Map<String, String> placeholders,
-        List<String> warnings) {
+        List<String> warnings,
+        SettingPlaces places) {
 
     /** Returns the names of all registries: those of {@code mirror.plan} in its order, then the others in alphabetical order. */
     public List<String> order() {

@@ -19,12 +19,14 @@ public final class SettingsReader {
 
     private final Map<String, String> text;
     private final SettingValues values;
+    private final SettingPlaces places;
     private final Path directory;
     private final String version;
     private final List<String> warnings = new ArrayList<>();
 
     private SettingsReader(SettingsSource source, Path directory, String version, Set<String> broken) throws InvalidSettingException {
         this.text = source.read(warnings);
+        this.places = source.places();
         this.values = new SettingValues(text, broken);
         this.directory = directory;
         this.version = version;
@@ -56,7 +58,11 @@ public final class SettingsReader {
         variables.keySet().removeAll(broken);
         SettingsReader reader = new SettingsReader(new SettingsSource(directory, variables), directory, version, broken);
         broken.forEach(reader::replace);
-        return reader.settings();
+        try {
+            return reader.settings();
+        } catch (InvalidSettingException e) {
+            throw reader.places.locate(e);
+        }
     }
 
     private void replace(String setting) {
@@ -96,7 +102,7 @@ public final class SettingsReader {
         int port = values.port("mirror.server.port");
         int managementPort = values.port("mirror.management.port");
         if (port == managementPort && !values.isBroken("mirror.management.port")) {
-            throw values.invalid("mirror.management.port", "it is the clients' port; choose another");
+            throw values.invalid("mirror.management.port", "it is the clients' port, mirror.server.port; choose another");
         }
         Settings.ServerSettings server = server(port, registries);
         return new Settings(
@@ -116,7 +122,8 @@ public final class SettingsReader {
                 cache(),
                 new Settings.LoggingSettings(values.oneOf("mirror.logging.level", LEVELS), values.oneOf("mirror.logging.format", FORMATS)),
                 placeholders(server, registries),
-                List.copyOf(warnings));
+                warnings.stream().map(places::locate).toList(),
+                places);
     }
 
     private Settings.ServerSettings server(int port, Map<String, RegistrySettings> registries) throws InvalidSettingException {

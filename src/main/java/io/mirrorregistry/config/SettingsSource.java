@@ -34,6 +34,8 @@ final class SettingsSource {
 
     private final Path directory;
     private final Map<String, String> environment;
+    /** The lines of the settings that config.yaml sets and no variable overrides. */
+    private final Map<String, Integer> lines = new TreeMap<>();
 
     /**
      * @param environment the variables. An empty one is as if not given, because compose makes one of {@code ${X:-}} where X is not set;
@@ -43,6 +45,7 @@ final class SettingsSource {
         this.directory = directory;
         this.environment = new TreeMap<>(environment);
         this.environment.values().removeIf(String::isEmpty);
+        this.environment.computeIfPresent(CONFIG_VARIABLE, (name, value) -> value.isBlank() ? null : value);
     }
 
     /**
@@ -62,16 +65,24 @@ final class SettingsSource {
                 throw new InvalidSettingException(file + " cannot be read as a properties file: " + e.getMessage());
             }
         }
-        String config = environment.get(CONFIG_VARIABLE);
-        Path yaml = directory.resolve(config == null || config.isBlank() ? "config.yaml" : config);
+        Path yaml = configYaml();
         if (Files.exists(yaml)) {
-            all.putAll(GoConfig.read(yaml, warnings));
-        } else if (config != null && !config.isBlank()) {
-            throw new InvalidSettingException(CONFIG_VARIABLE, config, "there is no such file");
+            GoConfig.read(yaml, all, lines, warnings);
+        } else if (environment.containsKey(CONFIG_VARIABLE)) {
+            throw new InvalidSettingException(CONFIG_VARIABLE, environment.get(CONFIG_VARIABLE), "there is no such file");
         }
         warnOfUnknownVariables(overrideFromEnvironment(all), warnings);
         all.replaceAll((name, value) -> value.strip());
         return all;
+    }
+
+    private Path configYaml() {
+        return directory.resolve(environment.getOrDefault(CONFIG_VARIABLE, "config.yaml"));
+    }
+
+    /** Returns where the settings of config.yaml are that {@link #read} has read. */
+    SettingPlaces places() {
+        return new SettingPlaces(configYaml(), lines);
     }
 
     /** Returns the settings that the jar carries: the defaults. */
@@ -99,6 +110,7 @@ final class SettingsSource {
                 String value = environment.get(variable(name));
                 if (value != null) {
                     all.put(name, value);
+                    lines.remove(name);
                 }
                 known.add(variable(name));
             }
@@ -111,9 +123,12 @@ final class SettingsSource {
             String strategy = known.contains(variable) || isServiceLink(variable) ? null : StrategyKeys.key(variable, all);
             if (registry != null && registry.isHeader()) {
                 all.keySet().removeIf(name -> name.equalsIgnoreCase(registry.toString()));
+                lines.keySet().removeIf(name -> name.equalsIgnoreCase(registry.toString()));
             }
             if (registry != null || strategy != null) {
-                all.put(registry != null ? registry.toString() : strategy, value);
+                String name = registry != null ? registry.toString() : strategy;
+                all.put(name, value);
+                lines.remove(name);
                 known.add(variable);
             }
         });

@@ -213,7 +213,70 @@ class SettingsReaderTest {
         List<String> warnings = read().warnings();
         assertEquals(3, warnings.size(), warnings.toString());
         assertTrue(warnings.toString().contains("mirror.registry.hot.ulr is not a setting"), warnings.toString());
-        assertTrue(warnings.toString().contains("server.host is not a setting"), warnings.toString());
+        assertTrue(warnings.get(0).endsWith("config.yaml, line 2: server.host is not a setting of this mirror and is ignored"), warnings.toString());
+    }
+
+    /** A fault of config.yaml is named by that file's own keys, which are ours without "mirror.", and by the line. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "registry: {hot: {url: 'ftp://x'}} | 1 | registry.hot.url=ftp://x cannot work: it is no URL of a registry; write e.g. https://registry.example.com",
+        "registry:;  hot:;    url: '' | 3 | registry.hot.url=(empty) cannot work: only cold may be without a url; write e.g. https://registry.example.com",
+        "registry:;  hot:;    url: https://me:hunter2@x | 3 | registry.hot.url=*** cannot work: an account does not belong into a URL; set registry.hot.username and .password",
+        "registry:;  hot:;    password: hunter2 | 3 | registry.hot.password=*** cannot work: registry.hot.username is empty",
+        "registry:;  cold:;    url: http://x;    username: a:b | 4 | registry.cold.username=a:b cannot work: a user name has no colon",
+        "registry:;  hot:;    headers:;      X-Key: a;      Host: b | 5 | registry.hot.headers.Host=*** cannot work: the mirror sets that header itself",
+        "registry:;  hot:;    headers:;      'X Key': a | 4 | registry.hot.headers.X Key=*** cannot work: it is no HTTP header",
+        "server:;  port: 99999 | 2 | server.port=99999 cannot work: it is to be a number from 1 to 65535",
+        "logging: {level: loud} | 1 | logging.level=loud cannot work: it is one of debug, error, info, trace, warn",
+        "logging:;;  # how;  format: xml | 4 | logging.format=xml cannot work: it is one of console, json",
+        "server: 5000 | 1 | server. is to be a map of settings",
+        "server: {port: [1]} | 1 | server.port is to be a single value",
+        "- a | 1 | the file is to be a map of settings"})
+    void namesTheKeyTheLineAndTheFileOfAFaultOfConfigYaml(String text, int line, String expected) throws Exception {
+        config(text.split(";"));
+        assertStops(directory.resolve("config.yaml") + ", line " + line + ": " + expected);
+        Files.move(directory.resolve("config.yaml"), directory.resolve("$else.yaml"));
+        environment.put("MIRROR_CONFIG", "$else.yaml");
+        assertStops(directory.resolve("$else.yaml") + ", line " + line + ": " + expected);
+    }
+
+    /** Two files may be at odds; the other one's setting keeps its name. */
+    @Test
+    void namesWhatOfConfigYamlIsAtOddsWithAnotherSetting() throws Exception {
+        config("server:", "  port: 9000");
+        assertStops("mirror.management.port=9000 cannot work: it is the clients' port, server.port (" + directory.resolve("config.yaml") + ", line 2); choose another");
+        properties("mirror.registry.hot.username=reader", "mirror.registry.hot.password-file=file");
+        config("registry:", "  hot:", "    password: hunter2");
+        assertStops("mirror.registry.hot.password-file=file cannot work: registry.hot.password (" + directory.resolve("config.yaml")
+                + ", line 3) is set as well; set one of the two");
+        environment.put("MIRROR_REGISTRY_HOT_PASSWORD", "variable");
+        assertStops("mirror.registry.hot.password-file=file cannot work: mirror.registry.hot.password is set as well; set one of the two");
+    }
+
+    @Test
+    void warnsOfASettingOfConfigYamlByItsKey() throws Exception {
+        config("registry:", "  cold:", "    username: reader", "    headers: {X-Key: a}");
+        assertEquals(List.of(directory.resolve("config.yaml") + ", line 4: registry.cold.headers.X-Key has no meaning for a folder of images and is ignored",
+                directory.resolve("config.yaml") + ", line 3: registry.cold.username has no meaning for a folder of images and is ignored"), read().warnings());
+    }
+
+    /** The Go version, too, keeps its default for a key without a value. */
+    @Test
+    void aKeyOfConfigYamlWithoutAValueIsAsIfItWereNotThere() throws Exception {
+        properties("mirror.registry.cold.url=http://properties", "mirror.server.port=1234");
+        config("server:", "  port:", "registry:", "  hot: {url: , username: null, headers: {X-Key: }}", "  cold:", "    url:", "logging:");
+        assertEquals(1234, read().server().port());
+        assertEquals(URI.create("http://properties"), read().registries().get("cold").url());
+        assertEquals(Map.of("User-Agent", "mirror-registry/9.9"), read().registries().get("hot").headers());
+        config("registry: {cold: {url: ''}}");
+        assertTrue(read().registries().get("cold").isFolder());
+    }
+
+    /** A password may look like a number. */
+    @Test
+    void takesTheValuesOfConfigYamlAsTheyAreWritten() throws Exception {
+        config("registry: {hot: {username: 007, password: 1e3}}");
+        assertEquals(new Credentials("007", "1e3"), read().registries().get("hot").account().current());
     }
 
     @ParameterizedTest
