@@ -130,7 +130,7 @@ class HealthTest {
     @ValueSource(booleans = {false, true})
     void aRefusedAccountIsDownWithItsSettingsUntilItIsAccepted(boolean bearer) throws Exception {
         try (TestRegistry hot = TestRegistry.start("hot"); TokenService tokens = TokenService.start();
-                LogLines log = LogLines.of("io.mirrorregistry.registry");
+                LogLines log = LogLines.of("io.mirrorregistry.registry"); LogLines probes = LogLines.of("io.mirrorregistry.health");
                 TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "right",
                         "MIRROR_HEALTH_INTERVAL", "50ms", "MIRROR_LOGGING_LEVEL", "info")) {
             await(() -> "UP".equals(hotCheck(mirror).getString("status")));
@@ -142,6 +142,7 @@ class HealthTest {
             assertTrue(mirror.management("/observe/metrics").text().contains("mirror_registry_account_refused{registry=\"hot\"} 1.0\n"));
             hot.awaitCalls(hot.calls().size() + 5);
             assertEquals(1, linesWith(log, "does not accept our account reader"), log.lines().toString());
+            assertEquals(0, linesWith(probes, "hot is down"), probes.lines().toString());
             // Cold, which is a folder, serves.
             assertEquals(200, mirror.management("/observe/health/ready").status());
 

@@ -198,7 +198,9 @@ public final class RegistryProbes implements AutoCloseable {
             onceUp.add(registry.name());
         }
         last.put(registry.name(), now);
-        if (registry.troubles().probed(now.up())) {
+        // A refused account is logged where it is found out.
+        boolean logged = now.finding() == Probe.Finding.UNCLEAR && registry.accountState() != AccountState.FINE;
+        if (!logged && registry.troubles().probed(now.up())) {
             LOG.atLevel(now.up() ? Level.INFO : Level.WARN).addKeyValue("registry", registry.name())
                     .log("Registry {} is {}: {} {}", registry.name(), now.up() ? "up" : "down", now.whom(), now.status());
         }
