@@ -33,8 +33,11 @@ final class Commands implements Callable<Integer> {
 
     @Command(name = "check", mixinStandardHelpOptions = true, versionProvider = VersionText.class,
             description = "Finds all faults of the settings, certificates, folders of images and routes of the working directory. Serves nothing.",
-            exitCodeListHeading = "%nExit code:%n", exitCodeList = {"0:sound", "1:a line is printed for each fault"})
+            exitCodeListHeading = "%nExit code:%n", exitCodeList = {"0:sound", "1:a line is printed for each fault; with --strict, a warning is a fault"})
     static final class CheckCommand implements Callable<Integer> {
+
+        @Option(names = "--strict", description = "a warning is a fault: settings and MIRROR_* variables that the mirror does not know, and what else it ignores")
+        private boolean strict;
 
         @Override
         public Integer call() {
@@ -42,10 +45,11 @@ final class Commands implements Callable<Integer> {
             Check.Findings found = Check.run(Path.of(""), System.getenv());
             found.warnings().forEach(warning -> MirrorRegistry.say("warning: " + warning));
             found.faults().forEach(MirrorRegistry::say);
-            if (found.faults().isEmpty()) {
+            boolean sound = found.faults().isEmpty() && !(strict && !found.warnings().isEmpty());
+            if (sound) {
                 System.out.println("The settings, the certificates, the folder of images and the routes are sound.");
             }
-            return found.faults().isEmpty() ? 0 : 1;
+            return sound ? 0 : 1;
         }
     }
 

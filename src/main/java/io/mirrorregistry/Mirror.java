@@ -3,6 +3,7 @@ package io.mirrorregistry;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
+import io.mirrorregistry.files.Denied;
 import io.mirrorregistry.health.RoutesHealthCheck;
 import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.rehearsal.Rehearsal;
@@ -21,6 +22,7 @@ import io.mirrorregistry.work.FatalErrors;
 import io.vertx.ext.web.Router;
 import java.io.IOException;
 import java.net.ServerSocket;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -159,8 +161,10 @@ public final class Mirror implements AutoCloseable {
                             + "or take the folder away for those that the jar carries");
                 }
             } catch (IOException e) {
-                throw new InvalidSettingException("The folder " + folder + " cannot be read: " + e.getMessage());
+                throw new InvalidSettingException("The folder " + folder + " cannot be read: " + Denied.reason(folder, e));
             }
+        } else if (Denied.isHidden(folder)) {
+            throw new InvalidSettingException("The folder " + folder + " cannot be read: " + Denied.reason(folder, new AccessDeniedException(folder.toString())));
         }
         return Files.isDirectory(folder) ? StartRoutes.PATTERN : "classpath:routes/*.camel.yaml";
     }

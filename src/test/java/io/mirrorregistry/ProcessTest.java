@@ -461,6 +461,21 @@ class ProcessTest {
     }
 
     @Test
+    void checkTakesAWarningForAFaultWhenItIsStrict() throws Exception {
+        String warning = "warning: MIRROR_SERVER_WORKES is the variable of no setting of this mirror and is ignored; did you mean MIRROR_SERVER_WORKERS?";
+        launch(List.of("check"), "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1", "MIRROR_SERVER_WORKES", "3");
+        assertEquals(0, exitCode());
+        assertEquals(List.of(warning), read("err").lines().toList());
+        assertEquals(1, read("out").lines().count(), read("out"));
+        launch(List.of("check", "--strict"), "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1", "MIRROR_SERVER_WORKES", "3");
+        assertEquals(1, exitCode());
+        assertEquals(List.of(warning), read("err").lines().toList());
+        assertEquals("", read("out"));
+        launch(List.of("check", "--strict"), "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1", "MIRROR_SERVER_WORKES", "");
+        assertEquals(0, exitCode(), read("err"));
+    }
+
+    @Test
     void checkSaysAllThatIsWrongWithSettingsCertificatesAndRoutesAtOnce() throws Exception {
         Path routes = TestRoutes.copyTo(directory);
         Files.writeString(routes.resolve("health.camel.yaml"), "- route: {");

@@ -1,9 +1,11 @@
 package io.mirrorregistry.config;
 
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
@@ -55,6 +57,8 @@ final class CertificateFile {
                 }
             }
             return certificates;
+        } catch (AccessDeniedException e) {
+            throw values.invalid(setting, "the file cannot be read: " + Denied.reason(file, e));
         } catch (IOException e) {
             throw values.invalid(setting, NOT_PEM + BoundedFile.reason(e) + ")");
         } catch (CertificateException e) {

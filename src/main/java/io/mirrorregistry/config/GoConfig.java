@@ -1,6 +1,7 @@
 package io.mirrorregistry.config;
 
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import io.mirrorregistry.files.YamlBounds;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -25,7 +26,11 @@ final class GoConfig {
 
     private static final int DEEPEST = 20;
     private static final int MOST_VALUES = 10_000;
-    private static final Set<String> REGISTRY_KEYS = Set.of("url", "username", "password", "headers");
+    /** All keys that are not headers. */
+    private static final Set<String> KEYS = Set.of("server.port", "logging.level", "logging.format", "registry.hot.url", "registry.hot.username",
+            "registry.hot.password", "registry.cold.url", "registry.cold.username", "registry.cold.password");
+    private static final Set<String> SECTIONS = Set.of("server", "logging", "registry", "registry.hot", "registry.cold", "registry.hot.headers",
+            "registry.cold.headers");
 
     private static final String PREFIX = "mirror.";
 
@@ -66,7 +71,7 @@ final class GoConfig {
                     .orElse("");
             throw new InvalidSettingException(file + place + " is not YAML: " + InvalidSettingException.beginning(e.getProblem()));
         } catch (IOException e) {
-            throw new InvalidSettingException(file + " cannot be read as YAML: " + firstLine(BoundedFile.reason(e)));
+            throw new InvalidSettingException(file + " cannot be read as YAML: " + firstLine(Denied.reason(file, e)));
         } catch (YamlEngineException e) {
             throw new InvalidSettingException(file + " cannot be read as YAML: " + firstLine(e.getMessage()));
         }
@@ -84,12 +89,13 @@ final class GoConfig {
         for (NodeTuple entry : map.getValue()) {
             String key = prefix + (entry.getKeyNode() instanceof ScalarNode name ? name.getValue() : "(a list or a map)");
             Node value = entry.getValueNode();
-            if (isSection(key)) {
+            if (SECTIONS.contains(key)) {
                 if (!isEmpty(value)) {
                     flatten(key + ".", value);
                 }
             } else if (!isKnown(key)) {
-                warnings.add(place(entry.getKeyNode()) + InvalidSettingException.beginning(key) + " is not a setting of this mirror and is ignored");
+                warnings.add(place(entry.getKeyNode()) + InvalidSettingException.beginning(key) + " is not a setting of this mirror and is ignored"
+                        + NearestName.question(key, KEYS));
             } else if (!(value instanceof ScalarNode scalar)) {
                 throw new InvalidSettingException(place(entry.getKeyNode()) + InvalidSettingException.beginning(key) + " is to be a single value");
             } else if (!isEmpty(value)) {
@@ -116,26 +122,9 @@ final class GoConfig {
         return setting.substring(PREFIX.length());
     }
 
-    private static boolean isSection(String key) {
-        return switch (key) {
-            case "server", "logging", "registry", "registry.hot", "registry.cold",
-                    "registry.hot.headers", "registry.cold.headers" -> true;
-            default -> false;
-        };
-    }
-
-    /** Returns whether the file may have this key. */
+    /** Returns whether the file may have this key with a value. */
     static boolean isKnown(String key) {
-        if (key.startsWith("registry.hot.headers.") || key.startsWith("registry.cold.headers.")) {
-            return true;
-        }
-        int dot = key.lastIndexOf('.');
-        return switch (dot < 0 ? "" : key.substring(0, dot)) {
-            case "server" -> key.equals("server.port");
-            case "logging" -> key.equals("logging.level") || key.equals("logging.format");
-            case "registry.hot", "registry.cold" -> REGISTRY_KEYS.contains(key.substring(dot + 1));
-            default -> false;
-        };
+        return KEYS.contains(key) || key.startsWith("registry.hot.headers.") || key.startsWith("registry.cold.headers.");
     }
 
     private static String firstLine(String message) {

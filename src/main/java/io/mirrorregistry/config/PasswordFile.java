@@ -1,14 +1,13 @@
 package io.mirrorregistry.config;
 
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
@@ -160,15 +159,9 @@ final class PasswordFile implements Account {
         return password;
     }
 
-    private static String reason(IOException failure) {
-        if (failure instanceof NoSuchFileException) {
-            return "there is no such file";
-        }
-        if (failure instanceof AccessDeniedException) {
-            return "permission denied";
-        }
+    private String reason(IOException failure) {
         boolean folder = failure instanceof FileSystemException of && BoundedFile.FOLDER.equals(of.getReason());
-        return folder ? "it is a folder" : String.valueOf(BoundedFile.reason(failure));
+        return folder ? "it is a folder" : Denied.reason(file, failure);
     }
 
     /** Returns the user name and the path, without the password. */

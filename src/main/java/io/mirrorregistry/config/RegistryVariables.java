@@ -4,6 +4,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -52,6 +53,15 @@ final class RegistryVariables {
             }
         }
         return null;
+    }
+
+    /** Returns the variable that is missing for this one to set something of a registry: the one with the registry's url. */
+    static Optional<String> missingUrl(String variable, Set<String> variables) {
+        return SETTINGS.keySet().stream().map(setting -> variable.lastIndexOf("_" + setting)).filter(end -> end > PREFIX.length())
+                .filter(end -> SETTINGS.containsKey(variable.substring(end + 1)))
+                .min(Comparator.naturalOrder()).or(() -> Optional.of(variable.indexOf("_" + HEADERS)).filter(end -> end > PREFIX.length()))
+                .filter(end -> variable.startsWith(PREFIX) && variable.equals(SettingsSource.variable(variable)))
+                .map(end -> variable.substring(0, end) + URL).filter(url -> !variables.contains(url));
     }
 
     private static String setting(String variable) {

@@ -1,5 +1,6 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.files.Denied;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -153,14 +154,14 @@ final class SettingValues {
     }
 
     /**
-     * Reads the path of a file that is there.
+     * Reads the path of a file that is there, or of which that cannot be told: reading it then says why.
      *
      * @param directory where relative paths start
      */
     Path file(String name, Path directory) throws InvalidSettingException {
         try {
             Path file = directory.resolve(value(name));
-            if (Files.isRegularFile(file)) {
+            if (Files.isRegularFile(file) || Denied.isHidden(file)) {
                 return file;
             }
         } catch (InvalidPathException e) {

@@ -176,11 +176,13 @@ public final class SettingsReader {
 
     private void warnOfUnknown() {
         Set<String> known = SettingsSource.carried().keySet();
+        Set<String> names = SettingsSource.knownNames(text.keySet());
         for (String name : text.keySet()) {
             RegistryKey key = RegistryKey.of(name);
             boolean meant = known.contains(name) || key != null && key.isKnown() || StrategyKeys.isKey(name);
             if (name.startsWith("mirror.") && !meant) {
-                warnings.add(InvalidSettingException.beginning(name) + " is not a setting of this mirror and is ignored");
+                warnings.add(InvalidSettingException.beginning(name) + " is not a setting of this mirror and is ignored"
+                        + NearestName.question(name, names));
             }
         }
     }

@@ -1,6 +1,7 @@
 package io.mirrorregistry.config;
 
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -18,6 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Gathers the settings as text, the strongest last: what the jar carries, {@code application.properties} in the working
@@ -56,22 +58,22 @@ final class SettingsSource {
     Map<String, String> read(List<String> warnings) throws InvalidSettingException {
         Map<String, String> all = new TreeMap<>(carried());
         Path file = directory.resolve(FILE);
-        if (Files.exists(file)) {
+        if (!Files.notExists(file)) {
             try {
                 all.putAll(properties(new StringReader(BoundedFile.readText(file))));
             } catch (IOException e) {
-                throw new InvalidSettingException(file + " cannot be read as a properties file: " + BoundedFile.reason(e));
+                throw new InvalidSettingException(file + " cannot be read as a properties file: " + Denied.reason(file, e));
             } catch (IllegalArgumentException e) {
                 throw new InvalidSettingException(file + " cannot be read as a properties file: " + e.getMessage());
             }
         }
         Path yaml = configYaml();
-        if (Files.exists(yaml)) {
+        if (!Files.notExists(yaml)) {
             GoConfig.read(yaml, all, lines, warnings);
         } else if (environment.containsKey(CONFIG_VARIABLE)) {
             throw new InvalidSettingException(CONFIG_VARIABLE, environment.get(CONFIG_VARIABLE), "there is no such file");
         }
-        warnOfUnknownVariables(overrideFromEnvironment(all), warnings);
+        warnOfUnknownVariables(overrideFromEnvironment(all), knownNames(all.keySet()), warnings);
         all.replaceAll((name, value) -> value.strip());
         return all;
     }
@@ -136,9 +138,26 @@ final class SettingsSource {
     }
 
     /** A variable with a slip of the pen in its name would silently change nothing. */
-    private void warnOfUnknownVariables(Set<String> known, List<String> warnings) {
-        environment.keySet().stream().filter(name -> name.startsWith(VARIABLE_PREFIX) && !known.contains(name) && !isServiceLink(name))
-                .forEach(name -> warnings.add(name + " is the variable of no setting of this mirror and is ignored"));
+    private void warnOfUnknownVariables(Set<String> meant, Set<String> names, List<String> warnings) {
+        Set<String> variables = names.stream().map(SettingsSource::variable).collect(Collectors.toCollection(TreeSet::new));
+        variables.add(CONFIG_VARIABLE);
+        environment.keySet().stream().filter(name -> name.startsWith(VARIABLE_PREFIX) && !meant.contains(name) && !isServiceLink(name))
+                .forEach(name -> warnings.add(InvalidSettingException.beginning(name) + " is the variable of no setting of this mirror and is ignored"
+                        + RegistryVariables.missingUrl(name, environment.keySet()).map(url -> "; " + url + " is not set")
+                                .orElseGet(() -> NearestName.question(name, variables))));
+    }
+
+    /**
+     * Returns the names that a setting may have: those of the defaults, and those of each registry that has a url.
+     *
+     * @param given the names of the settings that are set
+     */
+    static Set<String> knownNames(Set<String> given) {
+        Set<String> names = new TreeSet<>(carried().keySet());
+        names.removeIf(name -> !name.startsWith(PREFIX));
+        given.stream().map(RegistryKey::of).filter(key -> key != null && key.setting().equals("url"))
+                .forEach(key -> RegistryKey.SETTINGS.forEach(setting -> names.add(new RegistryKey(key.registry(), setting).toString())));
+        return names;
     }
 
     private boolean isServiceLink(String variable) {

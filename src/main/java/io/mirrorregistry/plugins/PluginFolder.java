@@ -1,9 +1,9 @@
 package io.mirrorregistry.plugins;
 
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import io.mirrorregistry.reload.RouteFault;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -72,7 +72,7 @@ public final class PluginFolder {
                 stamps.put(name + jar.getFileName(), stamp(jar));
             }
         } catch (IOException e) {
-            stamps.put(name, reason(e));
+            stamps.put(name, reason(folder, e));
         }
         return stamps;
     }
@@ -84,7 +84,7 @@ public final class PluginFolder {
             return jar.toRealPath() + " " + attributes.fileKey() + " "
                     + (refusal == null ? attributes.size() + " " + attributes.lastModifiedTime() : refusal);
         } catch (IOException e) {
-            return reason(e);
+            return reason(jar, e);
         }
     }
 
@@ -105,11 +105,11 @@ public final class PluginFolder {
                     left -= plugin.weight();
                     read.add(plugin);
                 } catch (IOException e) {
-                    faults.add(RouteFault.ofPart(jarName, reason(e)));
+                    faults.add(RouteFault.ofPart(jarName, reason(jar, e)));
                 }
             }
         } catch (IOException e) {
-            faults.add(RouteFault.ofPart(name, "the folder cannot be read: " + reason(e)));
+            faults.add(RouteFault.ofPart(name, "the folder cannot be read: " + reason(folder, e)));
         }
         return new Contents(read, faults);
     }
@@ -133,13 +133,7 @@ public final class PluginFolder {
         return jars;
     }
 
-    private static String reason(IOException failure) {
-        if (failure instanceof NoSuchFileException) {
-            return "there is no such file";
-        }
-        if (failure instanceof NotDirectoryException) {
-            return "it is no folder";
-        }
-        return failure instanceof AccessDeniedException ? "permission denied" : BoundedFile.reason(failure);
+    private static String reason(Path file, IOException failure) {
+        return failure instanceof NotDirectoryException ? "it is no folder" : Denied.reason(file, failure);
     }
 }

@@ -1,10 +1,10 @@
 package io.mirrorregistry.reload;
 
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
@@ -152,8 +152,7 @@ final class RouteFolder {
         } catch (DirectoryIteratorException e) {
             throw e.getCause();
         } catch (IOException e) {
-            throw new IOException(at.getFileName() + " (" + (e instanceof FileSystemException file && file.getReason() != null ? file.getReason()
-                    : e instanceof AccessDeniedException ? "permission denied" : e.getMessage()) + ")", e);
+            throw new IOException(at.getFileName() + " (" + Denied.reason(at, e) + ")", e);
         }
     }
 }

@@ -116,7 +116,8 @@ class RegistrySettingsTest {
         assertEquals(URI.create("http://public"), read("x").publicUrl());
         assertNull(read("x-public"));
         environment.put("MIRROR_REGISTRY_X_PUBLIC_USERNAME", "reader");
-        assertEquals(List.of("MIRROR_REGISTRY_X_PUBLIC_USERNAME is the variable of no setting of this mirror and is ignored"), read().warnings());
+        assertEquals(List.of("MIRROR_REGISTRY_X_PUBLIC_USERNAME is the variable of no setting of this mirror and is ignored; did you mean MIRROR_REGISTRY_X_PUBLIC_URL?"),
+                read().warnings());
         environment.remove("MIRROR_REGISTRY_X_PUBLIC_USERNAME");
         environment.remove("MIRROR_REGISTRY_X_URL");
         properties("mirror.registry.x.url=http://x-of-the-file");
@@ -156,9 +157,10 @@ class RegistrySettingsTest {
                 "MIRROR_REGISTRY__URL", "http://x", "MIRROR_REGISTRY_hot_URL", "http://x", "MIRROR_REGISTRY_y_URL", "http://x"));
         Settings settings = read();
         assertEquals(Set.of("cold", "hot"), settings.registries().keySet());
-        assertEquals(List.of("MIRROR_REGISTRY_URL", "MIRROR_REGISTRY_X_HEADERS_KEY", "MIRROR_REGISTRY_X_USERNAME", "MIRROR_REGISTRY__URL",
-                "MIRROR_REGISTRY_hot_URL", "MIRROR_REGISTRY_y_URL").stream().map(name -> name + " is the variable of no setting of this mirror and is ignored").toList(),
-                settings.warnings());
+        assertEquals(List.of("MIRROR_REGISTRY_URL; did you mean MIRROR_REGISTRY_HOT_URL?", "MIRROR_REGISTRY_X_HEADERS_KEY; MIRROR_REGISTRY_X_URL is not set",
+                "MIRROR_REGISTRY_X_USERNAME; MIRROR_REGISTRY_X_URL is not set", "MIRROR_REGISTRY__URL; did you mean MIRROR_REGISTRY_HOT_URL?",
+                "MIRROR_REGISTRY_hot_URL; did you mean MIRROR_REGISTRY_HOT_URL?", "MIRROR_REGISTRY_y_URL; did you mean MIRROR_REGISTRY_HOT_URL?"),
+                settings.warnings().stream().map(warning -> warning.replace(" is the variable of no setting of this mirror and is ignored", "")).toList());
     }
 
     /** Kubernetes sets them for services that are called mirror-registry-x and mirror-strategy. */
@@ -375,6 +377,6 @@ class RegistrySettingsTest {
         assertEquals("secret.txt", settings.placeholders().get("mirror.registry.y.password-file"));
         assertFalse(settings.registries().toString().contains("hunter2"));
         assertFalse(settings.registries().get("y").account().toString().contains("hunter2"));
-        assertEquals(List.of("mirror.registry.x.pasword is not a setting of this mirror and is ignored"), settings.warnings());
+        assertEquals(List.of("mirror.registry.x.pasword is not a setting of this mirror and is ignored; did you mean mirror.registry.x.password?"), settings.warnings());
     }
 }

@@ -202,18 +202,34 @@ class SettingsReaderTest {
         environment.put("MIRROR_REGISTRY_SERVICE_PORT_PULL", "5000");
         environment.put("MIRROR_REGISTRY_PORT", "tcp://10.0.0.1:5000");
         environment.put("MIRROR_REGISTRY_PORT_5000_TCP_ADDR", "10.0.0.1");
-        assertEquals(List.of("MIRROR_MANAGMENT_PORT is the variable of no setting of this mirror and is ignored",
-                "MIRROR_REGISTRY_HOT_USRNAME is the variable of no setting of this mirror and is ignored"), read().warnings());
+        assertEquals(List.of("MIRROR_MANAGMENT_PORT is the variable of no setting of this mirror and is ignored; did you mean MIRROR_MANAGEMENT_PORT?",
+                "MIRROR_REGISTRY_HOT_USRNAME is the variable of no setting of this mirror and is ignored; did you mean MIRROR_REGISTRY_HOT_USERNAME?"), read().warnings());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"MIRROR_REGISTRY_COLD_ULR, MIRROR_REGISTRY_COLD_URL", "MIRROR_LOG_LEVEL, MIRROR_LOGGING_LEVEL", "MIRROR_HOT_URL, MIRROR_REGISTRY_HOT_URL",
+        "MIRROR_PORT, MIRROR_SERVER_PORT", "MIRROR_CONFIGS, MIRROR_CONFIG", "MIRROR_REGISTRY_GHCR_PASSWORT, MIRROR_REGISTRY_GHCR_PASSWORD",
+        "MIRROR_CACHE_TAGS_TTL, MIRROR_CACHE_TAG_TTL", "MIRROR_REGISTRY_hot_URL, MIRROR_REGISTRY_HOT_URL", "MIRROR_SERVER_TLS_CERT, MIRROR_SERVER_TLS_CERTIFICATE"})
+    void asksForTheNearestVariable(String variable, String nearest) throws Exception {
+        environment.putAll(Map.of("MIRROR_REGISTRY_GHCR_URL", "https://ghcr.io", variable, "x"));
+        assertEquals(List.of(variable + " is the variable of no setting of this mirror and is ignored; did you mean " + nearest + "?"), read().warnings());
+    }
+
+    @Test
+    void asksForNothingWhereNoNameIsNear() throws Exception {
+        environment.put("MIRROR_COLOUR_OF_THE_SKY", "blue");
+        assertEquals(List.of("MIRROR_COLOUR_OF_THE_SKY is the variable of no setting of this mirror and is ignored"), read().warnings());
     }
 
     @Test
     void warnsOfWhatHasNoMeaning() throws Exception {
         properties("mirror.registry.hot.ulr=http://x", "mirror.colour=blue");
-        config("server:", "  host: 0.0.0.0");
+        config("server:", "  host: 0.0.0.0", "  prot: 1");
         List<String> warnings = read().warnings();
-        assertEquals(3, warnings.size(), warnings.toString());
-        assertTrue(warnings.toString().contains("mirror.registry.hot.ulr is not a setting"), warnings.toString());
-        assertTrue(warnings.get(0).endsWith("config.yaml, line 2: server.host is not a setting of this mirror and is ignored"), warnings.toString());
+        assertEquals(4, warnings.size(), warnings.toString());
+        assertTrue(warnings.toString().contains("mirror.registry.hot.ulr is not a setting of this mirror and is ignored; did you mean mirror.registry.hot.url?"), warnings.toString());
+        assertTrue(warnings.get(0).endsWith("config.yaml, line 2: server.host is not a setting of this mirror and is ignored; did you mean server.port?"), warnings.toString());
+        assertTrue(warnings.get(1).endsWith("config.yaml, line 3: server.prot is not a setting of this mirror and is ignored; did you mean server.port?"), warnings.toString());
     }
 
     /** A fault of config.yaml is named by that file's own keys, which are ours without "mirror.", and by the line. */

@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry.folder;
 
+import io.mirrorregistry.files.Denied;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.registry.StoredBlob;
 import java.io.IOException;
@@ -46,7 +47,7 @@ final class BlobDirectory {
         } catch (NoSuchFileException e) {
             throw new DamagedImageException("blob " + digest + " is missing");
         } catch (IOException e) {
-            throw unreadable(digest, e);
+            throw unreadable(digest, file, e);
         }
     }
 
@@ -68,11 +69,11 @@ final class BlobDirectory {
             }
             return content;
         } catch (IOException e) {
-            throw unreadable(blob.digest(), e);
+            throw unreadable(blob.digest(), blob.file(), e);
         }
     }
 
-    private static DamagedImageException unreadable(Digest digest, IOException e) {
-        return new DamagedImageException("blob " + digest + " cannot be read (" + e.getClass().getSimpleName() + ")");
+    private static DamagedImageException unreadable(Digest digest, Path file, IOException e) {
+        return new DamagedImageException("blob " + digest + " cannot be read (" + Denied.reason(file, e) + ")");
     }
 }

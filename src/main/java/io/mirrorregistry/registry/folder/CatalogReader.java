@@ -3,9 +3,11 @@ package io.mirrorregistry.registry.folder;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import io.mirrorregistry.protocol.Digest;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,7 +53,7 @@ final class CatalogReader {
      * @throws ImageLayoutException when it is no image layout, or its {@code index.json} cannot be read or is too large
      */
     Catalog read(Map<Digest, Manifest> earlier) throws ImageLayoutException {
-        if (!Files.isDirectory(directory)) {
+        if (!Files.isDirectory(directory) && !Denied.isHidden(directory)) {
             throw new ImageLayoutException("The folder of images " + directory + " is missing.");
         }
         String version = JsonFields.text(readMarker(), "imageLayoutVersion");
@@ -144,6 +146,9 @@ final class CatalogReader {
 
     private Path file(String name) throws ImageLayoutException {
         Path file = directory.resolve(name);
+        if (Denied.isHidden(file)) {
+            throw unreadable(file, new AccessDeniedException(file.toString()));
+        }
         if (!Files.exists(file)) {
             throw new ImageLayoutException(
                     "The folder " + directory + " is no OCI image layout: it has no file " + name + ".");
@@ -156,7 +161,7 @@ final class CatalogReader {
     }
 
     private static ImageLayoutException unreadable(Path file, IOException failure) {
-        return new ImageLayoutException("The file " + file + " cannot be read (" + failure.getClass().getSimpleName() + ").");
+        return new ImageLayoutException("The file " + file + " cannot be read (" + Denied.reason(file, failure) + ").");
     }
 
     private static ImageLayoutException tooLong(Path file) {

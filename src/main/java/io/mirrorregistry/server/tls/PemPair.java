@@ -3,9 +3,10 @@ package io.mirrorregistry.server.tls;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.TlsSettings;
 import io.mirrorregistry.files.BoundedFile;
+import io.mirrorregistry.files.Denied;
 import io.mirrorregistry.protocol.Digest;
 import java.io.IOException;
-import java.nio.file.FileSystemException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
@@ -32,9 +33,10 @@ record PemPair(TlsSettings files, byte[] certificate, byte[] key) {
             return BoundedFile.read(file, BoundedFile.MOST_BYTES);
         } catch (NoSuchFileException e) {
             throw new InvalidSettingException(setting, file.toString(), "there is no such file");
+        } catch (AccessDeniedException e) {
+            throw new InvalidSettingException(setting, file.toString(), "the file cannot be read: " + Denied.reason(file, e));
         } catch (IOException e) {
-            throw new InvalidSettingException(setting, file.toString(), "the file cannot be read (" + (e instanceof FileSystemException found && found.getReason() != null ? found.getReason()
-                    : e.getClass().getSimpleName()) + ")");
+            throw new InvalidSettingException(setting, file.toString(), "the file cannot be read (" + Denied.reason(file, e) + ")");
         }
     }
 
