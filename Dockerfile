@@ -6,7 +6,8 @@ ARG RUNTIME_IMAGE=eclipse-temurin:25-jre
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY . .
-RUN ./mvnw -B -q -DskipTests package
+# Without the release archive, which has files that are not here.
+RUN ./mvnw -B -q -DskipTests -Dassembly.skipAssembly package
 
 FROM ${RUNTIME_IMAGE} AS mirror
 WORKDIR /app

@@ -7,11 +7,12 @@ packages=(
   docker-compose                         # compose.yaml
   nginx wrk                              # what bench/ compares with, and by
   caddy openssl                          # TLS before the mirror, with nginx
+  systemd util-linux unzip               # the release archive, as a service
   prometheus chromium                    # what watches it
   python3-venv                           # for the check of what is given to Kubernetes
   jq curl perl-base ca-certificates gzip
 )
-programs=(docker-registry htpasswd docker docker-compose dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl perl)
+programs=(docker-registry htpasswd docker docker-compose dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl perl systemd-analyze setpriv unzip)
 
 install_packages() {
   if ((EUID != 0)); then
