@@ -14,11 +14,15 @@ check_kubernetes() {
   if ! command -v kubectl >/dev/null; then GOBIN=$work/bin go install "$kustomize"; fi
   check "the base builds" built_of deploy/kubernetes "$built/base.yaml" 10
   check "the base with its metrics watched builds" built_of deploy/kubernetes-monitoring "$built/monitoring.yaml" 12
+  check "the base with a port on each node builds" built_of deploy/kubernetes-nodeport "$built/nodeport.yaml" 11
+  check "the base with a load balancer builds" built_of deploy/kubernetes-loadbalancer "$built/loadbalancer.yaml" 11
   check "the routes alone build" built_of routes "$built/routes.yaml" 1
   python3 -m venv "$work/python"
   "$work/python/bin/pip" install --quiet --disable-pip-version-check "$schemas"
   for version in "${kubernetes_versions[@]}"; do
     check "Kubernetes ${version%.*} knows every field of it" fits_schemas "$version" "$built/base.yaml" 10
+    check "Kubernetes ${version%.*} knows what the port on each node adds" fits_schemas "$version" "$built/nodeport.yaml" 11
+    check "Kubernetes ${version%.*} knows what the load balancer adds" fits_schemas "$version" "$built/loadbalancer.yaml" 11
     # Of a ServiceMonitor, which is the Prometheus operator's own, it has no schema.
     check "Kubernetes ${version%.*} knows what the watched one adds" fits_schemas "$version" "$built/monitoring.yaml" 11
   done

@@ -102,6 +102,22 @@ class KubernetesTest {
         assertTrue(new JsonObject(Files.readString(dashboard.resolve(file))).getJsonArray("panels").size() > 20);
     }
 
+    /** The management port is for nobody outside of the cluster. */
+    @Test
+    void servicesForNodesLeadToThePullPortOnly() throws IOException {
+        for (String type : List.of("NodePort", "LoadBalancer")) {
+            Path overlay = Path.of("deploy/kubernetes-" + type.toLowerCase());
+            assertEquals(List.of("../kubernetes", "service.yaml"), list(yaml(overlay.resolve("kustomization.yaml")), "resources"));
+            Map<String, Object> service = yaml(overlay.resolve("service.yaml"));
+            assertEquals(type, at(service, "spec type"));
+            assertEquals(1, list(service, "spec ports").size());
+            assertEquals(container("ports 0 name"), at(service, "spec ports 0 targetPort"));
+            assertEquals(at(objects.get("Service"), "spec selector"), at(service, "spec selector"));
+            assertFalse(at(objects.get("Service"), "metadata name").equals(at(service, "metadata name")));
+            assertEquals(null, ((Map<?, ?>) at(objects.get("NetworkPolicy"), "spec ingress 0")).get("from"), "the policy lets nodes through");
+        }
+    }
+
     @Test
     void everyRouteIsInTheConfigMap() throws IOException {
         Map<String, Object> kustomization = yaml(ROUTES.resolve("kustomization.yaml"));
@@ -186,7 +202,8 @@ class KubernetesTest {
         assertEquals(labels, at(objects.get("NetworkPolicy"), "spec podSelector matchLabels"));
         assertEquals(labels, pod("topologySpreadConstraints 0 labelSelector matchLabels"));
         assertEquals(at(objects.get("Deployment"), "metadata name"), at(objects.get("HorizontalPodAutoscaler"), "spec scaleTargetRef name"));
-        assertEquals(at(objects.get("Deployment"), "spec replicas"), at(objects.get("HorizontalPodAutoscaler"), "spec minReplicas"));
+        assertEquals(null, at(objects.get("Deployment"), "spec replicas"), "the number is the autoscaler's; each apply would set it back");
+        assertEquals(2, at(objects.get("HorizontalPodAutoscaler"), "spec minReplicas"));
         for (int i = 0; i < 2; i++) {
             assertEquals(container("ports " + i + " name"), at(objects.get("Service"), "spec ports " + i + " targetPort"));
             assertEquals(container("ports " + i + " name"), at(objects.get("NetworkPolicy"), "spec ingress " + i + " ports 0 port"));
