@@ -7,6 +7,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.ByteBuffer;
@@ -62,6 +63,23 @@ final class AnswerWriter {
             EdgeHandlers.unavailable(request.request(), "Other answers have the memory that this one needs; try again.");
             return Future.succeededFuture();
         }
+        head(response, exchange, filter);
+        if (body == null) {
+            return response.end();
+        }
+        response.putHeader("Content-Length", String.valueOf(body.remaining()));
+        if (body.remaining() <= PART) {
+            // The network has a copy of its own: while the client takes its time, the exchange keeps nothing.
+            message.setBody(null);
+            return response.end(buffer(body));
+        }
+        return writeLarge(request, body, longestMillis);
+    }
+
+    /** Sets the status and the headers of the response. */
+    private static void head(HttpServerResponse response, Exchange exchange, HeaderFilterStrategy filter) {
+        Message message = exchange.getMessage();
+        Object status = message.getHeader(Exchange.HTTP_RESPONSE_CODE);
         response.setStatusCode(status instanceof Integer code ? code : message.getHeader(Exchange.HTTP_RESPONSE_CODE, 200, Integer.class));
         for (Map.Entry<String, Object> header : message.getHeaders().entrySet()) {
             if (header.getValue() != null && !filter.applyFilterToCamelHeaders(header.getKey(), header.getValue(), exchange)) {
@@ -76,16 +94,22 @@ final class AnswerWriter {
         if (type != null) {
             response.putHeader("Content-Type", type);
         }
-        if (body == null) {
-            return response.end();
+    }
+
+    /** Writes an answer whose body is streamed. Call it on a worker, which it keeps for as long as the client takes. */
+    static void stream(HttpServerRequest request, Exchange exchange, HeaderFilterStrategy filter, StreamedBody body) {
+        HttpServerResponse response = request.response();
+        head(response, exchange, filter);
+        if (body.length() >= 0) {
+            response.putHeader("Content-Length", String.valueOf(body.length()));
+        } else {
+            response.setChunked(true);
         }
-        response.putHeader("Content-Length", String.valueOf(body.remaining()));
-        if (body.remaining() <= PART) {
-            // The network has a copy of its own: while the client takes its time, the exchange keeps nothing.
-            message.setBody(null);
-            return response.end(buffer(body));
+        if (request.method() == HttpMethod.HEAD) {
+            response.end();
+        } else {
+            body.send();
         }
-        return writeLarge(request, body, longestMillis);
     }
 
     /** A body that others do not share was paid for when it was read. */

@@ -15,17 +15,20 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Processor;
+import org.apache.camel.ShutdownRunningTask;
 import org.apache.camel.Suspendable;
 import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
 import org.apache.camel.component.platform.http.spi.Method;
 import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
 import org.apache.camel.component.platform.http.vertx.HttpMessage;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
+import org.apache.camel.spi.ShutdownAware;
 import org.apache.camel.support.DefaultConsumer;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
@@ -35,7 +38,7 @@ import org.slf4j.event.Level;
  * as soon as a step goes on later by itself, so that thousands may wait for one answer. The message has no headers: what is
  * allowed of the client's is taken from the request by {@link RequestStep}.
  */
-final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, Suspendable {
+final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, ShutdownAware, Suspendable {
 
     /** The request's data by which a parsed path reaches the exchange. */
     private static final String PARSED = "mirror.path";
@@ -50,6 +53,8 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     private final EventLoopFastPath fastPath;
     private final LiveRoutes live;
     private final String address;
+    /** How many answers are being streamed. */
+    private final AtomicInteger streams = new AtomicInteger();
     private Route route;
 
     ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, MemoryBudget memory,
@@ -163,7 +168,9 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             exchange.setIn(new HttpMessage(exchange, request.request(), request.response()));
             createUoW(exchange);
             getAsyncProcessor().process(exchange, doneSync -> {
-                if (Context.isOnEventLoopThread()) {
+                if (exchange.getException() == null && exchange.getMessage().getBody() instanceof StreamedBody body) {
+                    onWorker(() -> stream(request, exchange, body, ending, own));
+                } else if (Context.isOnEventLoopThread()) {
                     answer(request, exchange, ending);
                 } else {
                     own.runOnContext(nothing -> answer(request, exchange, ending));
@@ -172,14 +179,60 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         } catch (Throwable e) {
             FatalErrors.check(e);
             faults.log("begin " + e.getClass().getName(), null, requestId(ending), e, "A request could not be worked on");
-            try {
-                own.runOnContext(nothing -> fail(request, ending));
-            } catch (RuntimeException ended) {
-                // The event loop takes nothing any more.
-                ending.end();
-                throw ended;
-            }
+            failLater(request, ending, own);
         }
+    }
+
+    private static void failLater(RoutingContext request, Ending ending, Context own) {
+        try {
+            own.runOnContext(nothing -> fail(request, ending));
+        } catch (RuntimeException ended) {
+            // The event loop takes nothing any more.
+            ending.end();
+            throw ended;
+        }
+    }
+
+    /** Runs the task here if this is a worker, as it is after a step that streams, unless a later step has changed threads. */
+    private void onWorker(Runnable task) {
+        if (Context.isOnEventLoopThread()) {
+            workers.execute(task);
+        } else {
+            task.run();
+        }
+    }
+
+    /** Runs on a worker, after the route has ended. */
+    private void stream(RoutingContext request, Exchange exchange, StreamedBody body, Ending ending, Context own) {
+        streams.incrementAndGet();
+        try {
+            if (!request.response().ended() && !request.response().closed()) {
+                AnswerWriter.stream(request.request(), exchange, getEndpoint().getHeaderFilterStrategy(), body);
+            }
+            ending.end();
+        } catch (Throwable e) {
+            FatalErrors.check(e);
+            faults.log("answer " + e.getClass().getName(), null, requestId(ending), e, "A route made an answer that cannot be sent");
+            failLater(request, ending, own);
+        } finally {
+            streams.decrementAndGet();
+        }
+    }
+
+    /** Camel does not count a request whose route has ended, although its answer is still on its way. */
+    @Override
+    public int getPendingExchangesSize() {
+        return streams.get();
+    }
+
+    @Override
+    public boolean deferShutdown(ShutdownRunningTask shutdownRunningTask) {
+        return false;
+    }
+
+    @Override
+    public void prepareShutdown(boolean suspendOnly, boolean forced) {
+        // Nothing to prepare: the route takes no more requests once it is suspended.
     }
 
     /** Runs on the event loop. */

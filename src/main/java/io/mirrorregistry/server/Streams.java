@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -93,21 +94,28 @@ final class Streams {
         return true;
     }
 
-    /** One stream; closing it is the end of it. */
+    /** One stream; closing it is the end of it. The second close has no effect. */
     final class Running implements AutoCloseable {
 
         private final String registry;
         private final Semaphore ofRegistry;
         private final Pull pull;
+        private final AtomicBoolean closed = new AtomicBoolean();
         private final long began = System.nanoTime();
         /** How long it has waited for its client until now, without the wait that is under way, which began at the other time; 0 for none. */
         private volatile long waited;
         private volatile long waitsSince;
+        private volatile Runnable whenClosed = () -> { };
 
         private Running(String registry, Semaphore ofRegistry, Pull pull) {
             this.registry = registry;
             this.ofRegistry = ofRegistry;
             this.pull = pull;
+        }
+
+        /** Sets what runs once, when the stream is closed. */
+        void whenClosed(Runnable action) {
+            whenClosed = action;
         }
 
         /** Says that the stream waits for its client from now on. */
@@ -138,9 +146,12 @@ final class Streams {
 
         @Override
         public void close() {
-            running.remove(this);
-            ofRegistry.release();
-            all.release();
+            if (closed.compareAndSet(false, true)) {
+                running.remove(this);
+                ofRegistry.release();
+                all.release();
+                whenClosed.run();
+            }
         }
     }
 }
