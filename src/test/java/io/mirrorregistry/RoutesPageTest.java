@@ -7,10 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.testing.Body;
+import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -29,6 +31,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** The examples of docs/routes.md as they stand there, put into a running mirror. */
 class RoutesPageTest {
 
+    private static final Path EXAMPLES = Path.of("docs/examples");
+
     @TempDir
     private Path directory;
     private final TestRegistry hot = TestRegistry.start("hot");
@@ -40,6 +44,7 @@ class RoutesPageTest {
     void start() throws IOException {
         TestRoutes.copyTo(directory);
         mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "SPARE_URL", spare.url(),
+                "HOT_USERNAME", "mirror", "HOT_PASSWORD", "secret",
                 "MIRROR_ROUTES_RELOAD_INTERVAL", "10ms");
     }
 
@@ -51,18 +56,12 @@ class RoutesPageTest {
         spare.close();
     }
 
-    /** Does to a file what the change under that heading says. */
-    private void follow(String heading) throws IOException {
-        Matcher example = Pattern.compile("### " + Pattern.quote(heading) + "\n.*?```diff\n--- (\\S+)\n\\+\\+\\+ \\S+\n(.*?)```", Pattern.DOTALL)
-                .matcher(Files.readString(Path.of("docs/routes.md")));
-        assertTrue(example.find(), heading);
-        List<String> lines = example.group(2).lines().toList();
-        String before = lines.stream().filter(line -> !line.startsWith("+")).map(line -> line.substring(1) + "\n").collect(Collectors.joining());
-        String after = lines.stream().filter(line -> !line.startsWith("-")).map(line -> line.substring(1) + "\n").collect(Collectors.joining());
-        Path file = directory.resolve(example.group(1));
-        String text = Files.readString(file);
-        assertTrue(text.contains(before), () -> file + " has no\n" + before);
-        Files.writeString(file, text.replace(before, after));
+    /** Applies a patch of docs/examples as the page says. */
+    private void apply(String name) throws Exception {
+        Process patch = new ProcessBuilder("patch", "-p1", "--fuzz=0").directory(directory.toFile())
+                .redirectInput(EXAMPLES.resolve(name + ".patch").toAbsolutePath().toFile()).redirectErrorStream(true).start();
+        String output = new String(patch.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, patch.waitFor(), output);
     }
 
     private static void await(BooleanSupplier condition) throws InterruptedException {
@@ -91,18 +90,35 @@ class RoutesPageTest {
         return registry.calls("GET", Kind.MANIFEST).stream().map(call -> call.name() + ":" + call.reference()).toList();
     }
 
-    static Stream<String> planEdits() throws IOException {
-        return Pattern.compile("```diff\n--- routes/plan.camel.yaml\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(Path.of("docs/routes.md"))).results()
-                .map(found -> found.group(1));
+    private static List<Path> patches() throws IOException {
+        try (Stream<Path> files = Files.list(EXAMPLES)) {
+            return files.sorted().toList();
+        }
+    }
+
+    @Test
+    void thePageShowsEachPatchAsItStands() throws Exception {
+        String page = Files.readString(Path.of("docs/routes.md"));
+        assertEquals(5, patches().size());
+        for (Path patch : patches()) {
+            assertTrue(page.contains("```diff\n" + Files.readString(patch) + "```"), () -> "docs/routes.md shows another text than " + patch);
+            assertTrue(page.contains("`patch -p1 < " + patch + "`"), () -> "docs/routes.md does not say how to apply " + patch);
+        }
+        assertEquals(5, Pattern.compile("```diff").matcher(page).results().count());
     }
 
     @Test
     void eachEditOfThePlanFileAddsAtMostTenLines() throws Exception {
-        assertEquals(3, planEdits().count());
-        planEdits().forEach(edit -> {
-            long added = edit.lines().filter(line -> line.startsWith("+") && !line.startsWith("+++")).count();
-            assertTrue(added > 0 && added <= 10, added + " lines:\n" + edit);
-        });
+        int plans = 0;
+        for (Path patch : patches()) {
+            List<String> lines = Files.readAllLines(patch);
+            if (lines.contains("+++ b/routes/plan.camel.yaml")) {
+                long added = lines.stream().filter(line -> line.startsWith("+") && !line.startsWith("+++")).count();
+                assertTrue(added > 0 && added <= 10, patch + " adds " + added + " lines");
+                plans++;
+            }
+        }
+        assertEquals(3, plans);
     }
 
     @Test
@@ -112,7 +128,7 @@ class RoutesPageTest {
         spare.image("library/both", "1.0");
         assertEquals(404, mirror.get(image.path()).status());
         assertEquals(List.of(), asked(spare));
-        follow("A third registry after cold");
+        apply("third-registry");
         await(() -> mirror.get(image.path()).status() == 200);
         forget();
         assertArrayEquals(image.manifest(), mirror.get(image.path()).body());
@@ -136,7 +152,7 @@ class RoutesPageTest {
         hot.image("team-a/hot-only", "1.0");
         Image other = hot.image("team-b/app", "1.0");
         String path = "/v2/team-a/app/manifests/1.0";
-        follow("One prefix to one registry, without the prefix");
+        apply("prefix-to-one-registry");
         await(() -> Arrays.equals(there.manifest(), mirror.get(path).body()));
         forget();
         assertArrayEquals(there.manifest(), mirror.get(path).body());
@@ -161,7 +177,7 @@ class RoutesPageTest {
         Image fixed = hot.image("library/app", "1.0");
         cold.image("library/app", "1.0");
         assertArrayEquals(old.manifest(), mirror.get(old.path()).body());
-        follow("Never take `:latest` from hot");
+        apply("latest-from-cold");
         await(() -> Arrays.equals(newest.manifest(), mirror.get(newest.path()).body()));
         forget();
         assertArrayEquals(newest.manifest(), mirror.get(newest.path()).body());
@@ -198,7 +214,7 @@ class RoutesPageTest {
         Image blocked = hot.image("library/blocked", "1.0");
         Image other = hot.image("library/other", "1.0");
         assertEquals(200, mirror.get(blocked.path()).status());
-        follow("Answer 403 for a blocked repository");
+        apply("blocked-repository");
         await(() -> mirror.get(blocked.path()).status() == 403);
         hot.forget();
         for (String path : List.of(blocked.path(), blocked.pathByDigest(), "/v2/library/blocked/tags/list")) {
@@ -208,6 +224,7 @@ class RoutesPageTest {
         }
         assertEquals(List.of(), hot.calls("GET", Kind.MANIFEST));
         assertEquals(200, mirror.get(other.path()).status());
+        requireSound();
     }
 
     @Test
@@ -215,24 +232,25 @@ class RoutesPageTest {
         Image image = hot.image("library/app", "1.0");
         Digest layer = hot.blob("library/app", Body.ofSize(1000, 1));
         assertNull(mirror.get("/v2/").header("X-Mirror"));
-        follow("Add a response header");
+        apply("response-header");
         await(() -> "europe-1".equals(mirror.get("/v2/").header("X-Mirror")));
         for (String path : List.of(image.path(), "/v2/library/app/tags/list", "/v2/library/app/blobs/" + layer)) {
             assertEquals("europe-1", mirror.get(path).header("X-Mirror"), path);
             assertEquals("europe-1", mirror.head(path).header("X-Mirror"), path);
         }
 
-        Path errors = directory.resolve("routes/errors.camel.yaml");
-        String missing = "                          ref: answer\n                          method: missing\n";
-        String text = Files.readString(errors);
-        assertTrue(text.contains(missing));
-        Files.writeString(errors, text.replace(missing, missing + """
-                - setHeader:
-                    name: X-Mirror
-                    expression:
-                      constant:
-                        expression: europe-1
-                """.indent(22)));
-        await(() -> "europe-1".equals(mirror.get("/v2/library/app/manifests/none").header("X-Mirror")));
+        hot.requireBasic("mirror", "secret");
+        TestMirror.Reply streamed = mirror.get("/v2/library/app/blobs/" + layer);
+        assertEquals(200, streamed.status());
+        assertEquals("europe-1", streamed.header("X-Mirror"));
+        assertEquals(1000, streamed.body().length);
+        for (String path : List.of("/v2/library/app/manifests/none", "/v2/UPPER/manifests/1")) {
+            assertEquals("europe-1", mirror.get(path).header("X-Mirror"), path);
+        }
+        hot.fault(Fault.status(500));
+        cold.fault(Fault.status(500));
+        assertEquals(503, mirror.get(image.path()).status());
+        assertEquals("europe-1", mirror.get(image.path()).header("X-Mirror"));
+        requireSound();
     }
 }

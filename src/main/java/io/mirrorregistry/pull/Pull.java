@@ -10,6 +10,7 @@ import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
@@ -25,6 +26,8 @@ public final class Pull extends CallContext {
 
     /** Stands for a registry where none was asked. */
     public static final String NOBODY = "none";
+
+    private static final int LONGEST_USER_AGENT = 512;
 
     private final HttpServerRequest client;
     private final HttpServerResponse response;
@@ -108,6 +111,37 @@ public final class Pull extends CallContext {
     /** Returns the lines of a header that the client has sent. */
     public List<String> lines(CharSequence header) {
         return client.headers().getAll(header);
+    }
+
+    /**
+     * Returns the client's User-Agent as it may stand in logs, conditions and headers: at most {@value #LONGEST_USER_AGENT} characters of ASCII, with a
+     * question mark for each other character and for control characters; empty for none.
+     */
+    public String userAgent() {
+        String given = client == null ? null : client.getHeader(HttpHeaders.USER_AGENT);
+        if (given == null) {
+            return "";
+        }
+        for (int i = 0; i < given.length(); i++) {
+            if (i == LONGEST_USER_AGENT || !isPrintable(given.charAt(i))) {
+                return printable(given);
+            }
+        }
+        return given;
+    }
+
+    private static boolean isPrintable(char c) {
+        return c >= ' ' && c < 127;
+    }
+
+    private static String printable(String given) {
+        StringBuilder text = new StringBuilder(given.substring(0, Math.min(LONGEST_USER_AGENT, given.length())));
+        for (int i = 0; i < text.length(); i++) {
+            if (!isPrintable(text.charAt(i))) {
+                text.setCharAt(i, '?');
+            }
+        }
+        return text.toString();
     }
 
     public HttpServerResponse response() {

@@ -33,6 +33,10 @@ public final class RequestStep {
     private static final String NAMESPACE = "namespace";
     /** The variable that tells the client's IP address, as in the access log. */
     private static final String CLIENT = "client";
+    /** The variable that tells the client's User-Agent, as {@link Pull#userAgent} returns it. */
+    private static final String USER_AGENT = "user-agent";
+    /** The variable that tells the id of the request, as in the access log; empty where no client has sent the request. */
+    private static final String REQUEST_ID = "request-id";
     /** The variable that tells the method: {@code GET} or {@code HEAD}. */
     private static final String METHOD = "method";
 
@@ -62,7 +66,7 @@ public final class RequestStep {
      *
      * @throws ProtocolException for a request that no registry is to be asked
      */
-    @Step(sets = {"request", "asked", "method", "namespace", "repository", "reference", "client"})
+    @Step(sets = {"request", "asked", "method", "namespace", "repository", "reference", "client", "user-agent", "request-id"})
     public void read(Exchange exchange) throws ProtocolException {
         HttpMessage message = exchange.getMessage(HttpMessage.class);
         HttpServerRequest request = message.getRequest();
@@ -103,6 +107,8 @@ public final class RequestStep {
         exchange.setVariable(REFERENCE, path.reference() == null ? "" : path.reference().value());
         exchange.setVariable(NAMESPACE, pull.namespace());
         exchange.setVariable(CLIENT, pull.clientAddress());
+        exchange.setVariable(USER_AGENT, pull.userAgent());
+        exchange.setVariable(REQUEST_ID, pull.requestId() == null ? "" : pull.requestId());
     }
 
     /**
