@@ -272,4 +272,20 @@ class CutAnswerTest {
             assertEquals(1, log.count("cut", true));
         }
     }
+
+    @Test
+    void theMirrorEndsAfterABlobThatIsOnItsWay() throws Exception {
+        start("HOT_RESPONSE_TIMEOUT", "20s");
+        String blob = blob(500_000);
+        hot.fault(Fault.pauseAfter(200_000, Duration.ofSeconds(2)).path(blob).method("GET"));
+        try (Socket socket = connect()) {
+            socket.getOutputStream().write(Client.PLAIN.request("GET", blob, "").getBytes(StandardCharsets.US_ASCII));
+            head(socket.getInputStream());
+            Thread end = new Thread(mirror::close);
+            end.start();
+            assertEquals(500_000, socket.getInputStream().readNBytes(500_000).length);
+            end.join();
+        }
+        assertEquals(0, log.count("cut", true));
+    }
 }

@@ -15,20 +15,17 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Processor;
-import org.apache.camel.ShutdownRunningTask;
 import org.apache.camel.Suspendable;
 import org.apache.camel.component.platform.http.PlatformHttpEndpoint;
 import org.apache.camel.component.platform.http.spi.Method;
 import org.apache.camel.component.platform.http.spi.PlatformHttpConsumer;
 import org.apache.camel.component.platform.http.vertx.HttpMessage;
 import org.apache.camel.component.platform.http.vertx.VertxPlatformHttpRouter;
-import org.apache.camel.spi.ShutdownAware;
 import org.apache.camel.support.DefaultConsumer;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
@@ -38,7 +35,7 @@ import org.slf4j.event.Level;
  * as soon as a step goes on later by itself, so that thousands may wait for one answer. The message has no headers: what is
  * allowed of the client's is taken from the request by {@link RequestStep}.
  */
-final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, ShutdownAware, Suspendable {
+final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsumer, Suspendable {
 
     /** The request's data by which a parsed path reaches the exchange. */
     private static final String PARSED = "mirror.path";
@@ -53,8 +50,6 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
     private final EventLoopFastPath fastPath;
     private final LiveRoutes live;
     private final String address;
-    /** How many answers are being streamed. */
-    private final AtomicInteger streams = new AtomicInteger();
     private Route route;
 
     ClientsConsumer(PlatformHttpEndpoint endpoint, Processor processor, int port, Workers workers, MemoryBudget memory,
@@ -204,7 +199,6 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
 
     /** Runs on a worker, after the route has ended. */
     private void stream(RoutingContext request, Exchange exchange, StreamedBody body, Ending ending, Context own) {
-        streams.incrementAndGet();
         try {
             if (!request.response().ended() && !request.response().closed()) {
                 AnswerWriter.stream(request.request(), exchange, getEndpoint().getHeaderFilterStrategy(), body);
@@ -214,25 +208,7 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
             FatalErrors.check(e);
             faults.log("answer " + e.getClass().getName(), null, requestId(ending), e, "A route made an answer that cannot be sent");
             failLater(request, ending, own);
-        } finally {
-            streams.decrementAndGet();
         }
-    }
-
-    /** Camel does not count a request whose route has ended, although its answer is still on its way. */
-    @Override
-    public int getPendingExchangesSize() {
-        return streams.get();
-    }
-
-    @Override
-    public boolean deferShutdown(ShutdownRunningTask shutdownRunningTask) {
-        return false;
-    }
-
-    @Override
-    public void prepareShutdown(boolean suspendOnly, boolean forced) {
-        // Nothing to prepare: the route takes no more requests once it is suspended.
     }
 
     /** Runs on the event loop. */

@@ -18,6 +18,7 @@ import io.mirrorregistry.registry.StoredBlob;
 import java.io.InputStream;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
+import org.apache.camel.spi.InflightRepository;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
@@ -64,8 +65,7 @@ public final class StreamStep {
                 throw new RegistryTroubleException(pull.registry().name(), pull.call() + " was not streamed: too many streams are under way",
                         RegistryTroubleException.Kind.NOT_ASKED, null);
             }
-            metrics.streamBegins();
-            running.whenClosed(metrics::streamEnds);
+            running.whenClosed(begins(exchange));
             StreamedBody streamed = body instanceof StoredBlob blob ? file(exchange, blob, running) : stream(exchange, running);
             begun = true;
             pull.bodies().add(streamed);
@@ -81,6 +81,22 @@ public final class StreamStep {
                 }
             }
         }
+    }
+
+    /**
+     * Counts the stream, for Camel too: it stops a route when no exchange is in it, although the answer of one may still be on its way.
+     *
+     * @return what counts it out
+     */
+    private Runnable begins(Exchange exchange) {
+        InflightRepository inflight = exchange.getContext().getInflightRepository();
+        String route = exchange.getFromRouteId();
+        inflight.add(exchange, route);
+        metrics.streamBegins();
+        return () -> {
+            metrics.streamEnds();
+            inflight.remove(exchange, route);
+        };
     }
 
     private StreamedBody stream(Exchange exchange, Streams.Running running) throws RegistryTroubleException, ProtocolException {
