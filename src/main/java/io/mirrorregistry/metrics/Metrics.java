@@ -108,11 +108,11 @@ public final class Metrics implements AutoCloseable {
     public Metrics(MeterRegistry meters, List<String> registries) {
         this.meters = meters;
         this.recent = new RecentPulls(registries);
+        // The names break the rules of Prometheus; CPU time is in ProcessMetrics.
+        meters.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time")).meterFilter(MeterFilter.denyNameStartsWith("system.cpu.count"));
         new JvmMemoryMetrics().bindTo(meters);
         new JvmThreadMetrics().bindTo(meters);
         garbage.bindTo(meters);
-        // The names break the rules of Prometheus; CPU time is in ProcessMetrics.
-        meters.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time")).meterFilter(MeterFilter.denyNameStartsWith("system.cpu.count"));
         new ProcessorMetrics().bindTo(meters);
         new ProcessMetrics().bindTo(meters);
         new UptimeMetrics().bindTo(meters);
