@@ -32,7 +32,7 @@ check_tls() {
     check "$front: the management port is not to be had" same "status" 404 \
       "$(secure_ask -o "$work/body" -w '%{http_code}' "https://$mirror/observe/health")"
     secure_ask -o "$work/body" -A "by-$front" "https://$mirror/v2/"
-    check "$front: the access line has the client's address" has_line "remote=\"$address\" user_agent=\"by-$front\""
+    check "$front: the access line has the client's address" has_line "remote=$address user_agent=by-$front"
     check "$front: TLS 1.0 and 1.1 are refused" refuses_old_tls
   done
 }

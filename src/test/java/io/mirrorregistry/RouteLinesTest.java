@@ -88,5 +88,8 @@ class RouteLinesTest {
         // What the thread logs next is not of that request.
         assertEquals(404, mirror.get("/nothing", "X-Request-ID", "nothing").status());
         assertEquals(List.of(), linesOf("nothing"));
+        for (String id : List.of("first", "memory", "missing", "cold")) {
+            assertTrue(linesOf(id).stream().noneMatch(line -> line.startsWith("GET ")), "a line that no route has logged: " + linesOf(id));
+        }
     }
 }
