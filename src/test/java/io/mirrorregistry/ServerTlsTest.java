@@ -105,6 +105,20 @@ class ServerTlsTest {
         }
     }
 
+    /** What a client prints of a connection that just ends says nothing. */
+    @Test
+    void theLogNamesAClientThatSendsPlainHttpOnceAMinute() throws Exception {
+        try (TestMirror mirror = start(certificate); LogLines lines = LogLines.of("io.mirrorregistry.server.PlainHttpNotice")) {
+            assertEquals(200, get(mirror, certificate, "/health").statusCode());
+            assertEquals(List.of(), lines.lines());
+            for (String method : List.of("GET", "HEAD", "POST")) {
+                assertThrows(Exception.class, () -> mirror.send(method, "/v2/"));
+            }
+            assertEquals(List.of("Client 127.0.0.1 sends plain http to port " + mirror.port() + ", which speaks TLS: it has to use https"), lines.lines());
+            assertEquals(200, get(mirror, certificate, "/health").statusCode());
+        }
+    }
+
     private static Path biggest(Path folder) throws IOException {
         try (var files = Files.list(folder)) {
             return files.max((one, other) -> Long.compare(one.toFile().length(), other.toFile().length())).orElseThrow();

@@ -68,6 +68,8 @@ public final class ConnectionLimits implements AutoCloseable {
     private final Bounds bounds;
     private final HttpServerOptions options;
     private final HeadMemory heads;
+    /** Null for a port that speaks plain http. */
+    private final PlainHttpNotice plainHttp;
     /** Bytes of responses that are written and that the network has not taken yet. Netty keeps a copy of them outside of the heap. */
     private final AtomicLong unsent = new AtomicLong();
     private final Set<ClientConnection> connections = ConcurrentHashMap.newKeySet();
@@ -82,6 +84,7 @@ public final class ConnectionLimits implements AutoCloseable {
         this.bounds = bounds;
         this.options = options;
         this.heads = new HeadMemory(bounds.headBytes());
+        this.plainHttp = options.isSsl() ? new PlainHttpNotice(port) : null;
         long shortest = Math.min(bounds.idle().toMillis(), bounds.arriving().toMillis());
         long tick = Math.max(1, Math.min(LONGEST_SWEEP_MILLIS, shortest / 4));
         this.tickNanos = TimeUnit.MILLISECONDS.toNanos(tick);
@@ -124,6 +127,9 @@ public final class ConnectionLimits implements AutoCloseable {
         channel.config().setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, MOST_NOT_SENT);
         ClientConnection connection = new ClientConnection(channel, this);
         connections.add(connection);
+        if (plainHttp != null) {
+            channel.pipeline().addFirst(plainHttp);
+        }
         channel.closeFuture().addListener(closed -> {
             connections.remove(connection);
             connection.closed();
