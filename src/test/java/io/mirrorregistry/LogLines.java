@@ -30,6 +30,11 @@ final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseabl
         return lines.stream().map(ILoggingEvent::getFormattedMessage).toList();
     }
 
+    /** Returns the messages so far of all threads but those whose names begin so. */
+    List<String> linesWithout(String threads) {
+        return lines.stream().filter(line -> !line.getThreadName().startsWith(threads)).map(ILoggingEvent::getFormattedMessage).toList();
+    }
+
     /** Returns how many messages so far have a stack trace. */
     long stackTraces() {
         return lines.stream().filter(line -> line.getThrowableProxy() != null).count();

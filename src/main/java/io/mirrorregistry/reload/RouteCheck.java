@@ -4,6 +4,11 @@ import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.work.FatalErrors;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -17,6 +22,9 @@ import org.apache.camel.spi.Registry;
  * built in a CamelContext of their own that starts none of them. If they are sound, they are rehearsed in another one.
  */
 public final class RouteCheck {
+
+    /** Longer than requests of a rehearsal may take together, with the start and stop of their context. */
+    private static final Duration LONGEST_REHEARSAL = Duration.ofSeconds(30);
 
     private final Registry beans;
     private final RouteEnvironment environment;
@@ -116,7 +124,7 @@ public final class RouteCheck {
         } catch (IOException | RuntimeException e) {
             throw new IllegalStateException("Camel cannot be started to check routes", e);
         }
-        return faults.isEmpty() && rehearsal != null ? rehearse(contents.files(), parts) : faults;
+        return faults.isEmpty() && rehearsal != null ? rehearseApart(contents.files(), parts) : faults;
     }
 
     /** Makes a context that is not started. */
@@ -138,6 +146,26 @@ public final class RouteCheck {
             throw new RoutesFailedException("the settings of Camel cannot work: " + FaultCauses.describe(e), e);
         }
         return camel;
+    }
+
+    /** Rehearses on a thread of that name, so that nothing of it is logged, and with an end if a bean hangs while it is made. */
+    private List<RouteFault> rehearseApart(Map<String, RouteFile> files, GenerationParts parts) throws RoutesFailedException {
+        FutureTask<List<RouteFault>> task = new FutureTask<>(() -> rehearse(files, parts));
+        Thread thread = new Thread(task, Logs.REHEARSAL);
+        thread.setDaemon(true);
+        thread.start();
+        try {
+            return task.get(LONGEST_REHEARSAL.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            task.cancel(true);
+            return List.of(RouteFault.ofFolder("the rehearsal of the routes has not ended within " + LONGEST_REHEARSAL.toSeconds() + " s"));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            task.cancel(true);
+            throw new RoutesFailedException("the rehearsal of the routes was interrupted", e);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof RoutesFailedException failed ? failed : new RoutesFailedException(FaultCauses.describe(e.getCause()), e.getCause());
+        }
     }
 
     /** Runs the routes in a context of their own, in which they call stand-ins. */
