@@ -1,30 +1,30 @@
 package io.mirrorregistry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import java.util.HashMap;
-import java.util.regex.Pattern;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.provider.ValueSource;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Edits whose fault shows only when a request comes by: the check refuses them all the same, with file, line, column and cause. */
 class RehearsalTest {
 
     private static final String PLANNED = "uri: \"direct:strategy-{{mirror.strategy}}\"";
-    private static final String READ = "        - bean:\n            description: Refuses what is outside the protocol; sets the variables \"asked\", \"method\", \"namespace\", \"repository\", "
-            + "\"reference\" and \"client\"\n            ref: request\n            method: read\n";
+    private static final String READ = "        - bean:\n            description: >-\n              Refuses what is outside the protocol; sets the variables \"asked\", \"method\", "
+            + "\"namespace\", \"repository\", \"reference\", \"client\",\n              \"user-agent\" and \"request-id\"\n            ref: request\n            method: read\n";
     private static final String FINISH = "        - bean:\n            description: The headers that every answer has; HEAD keeps those of GET. A manifest that the client has already "
             + "(If-None-Match) becomes 304\n            ref: answer\n            method: finish\n";
     private static final String API_VERSION = "                - bean:\n                    ref: answer\n                    method: apiVersion\n";
@@ -74,12 +74,15 @@ class RehearsalTest {
                 plan("- bean:\n    beanType: io.mirrorregistry.FailingStep\n    method: spin\n", "16:21: GET /v2/ has not ended within 5 s; the last step was the step bean io.mirrorregistry.FailingStep.spin"),
                 Arguments.of("front-door", FINISH, "", ": GET /v2/ is answered 200 without the header Docker-Distribution-Api-Version, which the step answer.finish sets"),
                 Arguments.of("front-door", READ, "READ", "strategy.camel.yaml:11:21: the step plan.ordered fails: it needs request, and not all of that was set before"),
-                Arguments.of("front-door", "${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "25:33: no step sets the variable aksed; is it asked?"),
+                Arguments.of("front-door", "${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "27:33: no step sets the variable aksed; is it asked?"),
                 Arguments.of("front-door", "${variable.asked} == 'manifest'", "${variable.asked} == 'manfest'", ": GET /v2/library/app/manifests/1.0 while each registry has it is answered 200 "
                         + "with {}, which is no manifest"),
                 Arguments.of("front-door", API_VERSION, "                - log: {message: nothing}\n", ": GET /v2/ ends without an answer"),
                 Arguments.of("front-door", FINISH, "        - setBody: {expression: {constant: {expression: '{}'}}}\n" + FINISH,
                         ": GET /v2/library/app/manifests/1.0 while each registry has it is answered 200 with {}, which is not the manifest of its Docker-Content-Digest"),
+                Arguments.of("front-door", FINISH, FINISH + "        - setHeader: {name: X-Mirror, expression: {constant: {expression: \"a\\nb\"}}}\n",
+                        ": the step setHeader"),
+                Arguments.of("front-door", FINISH, FINISH + "        - setHeader: {name: 'X Mirror', expression: {constant: {expression: b}}}\n", ": the step setHeader"),
                 Arguments.of("blob", "method: prepareHead", "method: prepare", ": the step blob.prepare fails: it needs target, and not all of that was set before"),
                 Arguments.of("ask", "${variable.next} != false", "${variable.next} == true", ": the step cache.keep fails: there is no manifest to keep"),
                 Arguments.of("errors", "ref: failures\n                method: judge", "ref: failures\n                method: passOver", ": no step sets the variable outcome: failures.judge would"),

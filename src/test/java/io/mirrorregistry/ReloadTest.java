@@ -34,15 +34,15 @@ import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Edits of routes while the mirror runs, over real HTTP. */
 class ReloadTest {
@@ -527,12 +527,12 @@ class ReloadTest {
 
     static Stream<Arguments> editsThatFailRequests() {
         return Stream.of(
-                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - log: {message: '${exchangeProperties}'}", "20:26: the step log ${exchangeProperties} fails: "),
-                Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manifest' && ${variable.repository} regex '^library/(a|b'", "25:33: the step choice "),
-                Arguments.of("${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "25:33: no step sets the variable aksed; is it asked?"),
-                Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manfest'", "52:29: GET /v2/library/app/manifests/1.0 while each registry has it is answered 200 with {}, "),
-                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - delay: {expression: {constant: {expression: 60000}}}", "20:55: GET /v2/ has not ended within 5 s"),
-                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - throwException: {exceptionType: java.io.IOException, message: no}", "20:11: the step throwException fails: no "));
+                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - log: {message: '${exchangeProperties}'}", "22:26: the step log ${exchangeProperties} fails: "),
+                Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manifest' && ${variable.repository} regex '^library/(a|b'", "27:33: the step choice "),
+                Arguments.of("${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "27:33: no step sets the variable aksed; is it asked?"),
+                Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manfest'", "54:29: GET /v2/library/app/manifests/1.0 while each registry has it is answered 200 with {}, "),
+                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - delay: {expression: {constant: {expression: 60000}}}", "22:55: GET /v2/ has not ended within 5 s"),
+                Arguments.of("uri: direct:plan", "uri: direct:plan\n        - throwException: {exceptionType: java.io.IOException, message: no}", "22:11: the step throwException fails: no "));
     }
 
     /** Nobody but the operator notices: no request fails, no registry is called, and nothing is counted or logged but the refusal. */

@@ -1,6 +1,5 @@
 package io.mirrorregistry.rehearsal;
 
-import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.registry.NotHereException;
@@ -58,7 +57,7 @@ final class Judge {
     }
 
     private String header(String name) {
-        return client.isWritten() ? client.headers().get(name) : exchange.getMessage().getHeader(name, String.class);
+        return client.isWritten() ? client.header(name) : exchange.getMessage().getHeader(name, String.class);
     }
 
     private byte[] body() {

@@ -10,14 +10,13 @@ import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.reload.RouteRehearsal;
+import io.mirrorregistry.server.AnswerWriter;
 import io.mirrorregistry.server.StreamStep;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.MemoryBudget;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -154,7 +153,7 @@ public final class Rehearsal implements RouteRehearsal {
                         ended.completeExceptionally(e);
                     }
                 });
-                return await(request, ended, running, trace, exchange, client);
+                return await(request, ended, running, trace, exchange, client, entrance);
             } catch (Exception e) {
                 FatalErrors.check(e);
                 return Optional.of(new Mishap(trace.last(), e, null, request.toString(), exchange));
@@ -166,8 +165,8 @@ public final class Rehearsal implements RouteRehearsal {
             }
         }
 
-        private Optional<Mishap> await(RehearsedRequest request, CompletableFuture<Void> ended, Future<?> running, Trace trace, Exchange exchange, RehearsedClient client)
-                throws InterruptedException {
+        private Optional<Mishap> await(RehearsedRequest request, CompletableFuture<Void> ended, Future<?> running, Trace trace, Exchange exchange, RehearsedClient client,
+                Entrances.Entrance entrance) throws InterruptedException {
             Throwable failure = null;
             try {
                 ended.get(longestRequest.toMillis(), TimeUnit.MILLISECONDS);
@@ -183,6 +182,14 @@ public final class Rehearsal implements RouteRehearsal {
             }
             if (trace.isOutside()) {
                 return Optional.empty();
+            }
+            if (failure == null && exchange.getException() == null) {
+                try {
+                    AnswerWriter.rehearse(client.request(), exchange, entrance.getEndpoint().getHeaderFilterStrategy());
+                } catch (IllegalArgumentException e) {
+                    // A header that no response can have.
+                    failure = e;
+                }
             }
             Judge judge = new Judge(request, exchange, client);
             failure = failure != null ? failure : judge.failure();

@@ -1,5 +1,7 @@
 package io.mirrorregistry.rehearsal;
 
+import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
@@ -20,7 +22,8 @@ final class RehearsedClient {
     private final HttpMethod method;
     private final String uri;
     private final MultiMap requestHeaders = MultiMap.caseInsensitiveMultiMap();
-    private final MultiMap responseHeaders = MultiMap.caseInsensitiveMultiMap();
+    /** Refuses names and values that no response can have, as a response does. */
+    private final HttpHeaders responseHeaders = new DefaultHttpHeaders();
     private final Buffer written = Buffer.buffer();
     private final HttpServerRequest request = proxy(HttpServerRequest.class, this::ofRequest);
     private final HttpServerResponse response = proxy(HttpServerResponse.class, this::ofResponse);
@@ -105,9 +108,6 @@ final class RehearsedClient {
             case "getStatusCode" -> {
                 return status;
             }
-            case "headers" -> {
-                return responseHeaders;
-            }
             case "headWritten" -> {
                 return begun;
             }
@@ -169,8 +169,9 @@ final class RehearsedClient {
         return status;
     }
 
-    MultiMap headers() {
-        return responseHeaders;
+    /** Returns the first value of a header that a step has written; null for none. */
+    String header(String name) {
+        return responseHeaders.get(name);
     }
 
     byte[] body() {

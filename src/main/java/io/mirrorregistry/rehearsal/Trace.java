@@ -1,11 +1,11 @@
 package io.mirrorregistry.rehearsal;
 
-import java.util.Map;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.camel.AsyncCallback;
 import org.apache.camel.Exchange;

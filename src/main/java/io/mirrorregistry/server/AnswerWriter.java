@@ -18,7 +18,7 @@ import org.apache.camel.Message;
 import org.apache.camel.spi.HeaderFilterStrategy;
 
 /** Writes a message as the answer to a client. */
-final class AnswerWriter {
+public final class AnswerWriter {
 
     /** What is larger is written in parts, as fast as the client takes them; the server would make a copy of the whole. */
     private static final int PART = 64 * 1024;
@@ -109,6 +109,20 @@ final class AnswerWriter {
             response.end();
         } else {
             body.send();
+        }
+    }
+
+    /**
+     * Sets the status and the headers of the response, and writes the body if it is streamed; a body in memory is left in the message.
+     *
+     * @param request nobody has sent it
+     * @param filter decides which headers go out
+     */
+    public static void rehearse(HttpServerRequest request, Exchange exchange, HeaderFilterStrategy filter) {
+        if (exchange.getMessage().getBody() instanceof StreamedBody body) {
+            stream(request, exchange, filter, body);
+        } else {
+            head(request.response(), exchange, filter);
         }
     }
 

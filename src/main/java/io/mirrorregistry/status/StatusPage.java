@@ -2,8 +2,8 @@ package io.mirrorregistry.status;
 
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.health.Probe;
-import io.mirrorregistry.health.RegistryProblem;
 import io.mirrorregistry.health.RegistryProbes;
+import io.mirrorregistry.health.RegistryProblem;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.metrics.Outcome;
 import io.mirrorregistry.metrics.RecentPulls;
