@@ -344,7 +344,7 @@ class ExplainTest {
                             steps:
                               - bean: {ref: answer, method: denied}
                               - stop: {}
-                          - expression: {simple: {expression: "${variable.reference} == 'fails'"}}
+                          - expression: {simple: {expression: "${variable.reference} regex 'fails?'"}}
                             steps:
                               - throwException: {exceptionType: java.lang.IllegalStateException, message: no plan today}
             """);

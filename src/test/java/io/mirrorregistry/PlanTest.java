@@ -292,7 +292,7 @@ class PlanTest {
     /** Nobody meant that, and a 404 would say that the image is missing. */
     @Test
     void askingNobodyIs503() throws Exception {
-        planThatSays(ask("${variable.none}"));
+        planThatSays(ask("${header.none}"));
         startEdited(new String[] {"first"});
         registries.get("first").image("library/app", "1.0");
         assertEquals(503, mirror.get("/v2/library/app/manifests/1.0").status());

@@ -67,7 +67,6 @@ class RehearsalTest {
                 plan("- to:\n    uri: direct:plan\n", "15:18: GET /v2/ goes through steps without end; the last step was the step to direct:plan"),
                 plan("- stop: {}\n", "14:11: GET /v2/ ends without an answer"),
                 plan("- toD:\n    uri: direct:registry-${variable.repository}\n", "15:18: the step toD direct:registry-${variable.repository} fails: No consumers available"),
-                plan("- doTry:\n    steps:\n      - bean: {ref: hot, method: trouble}\n", "16:42: GET /v2/ is answered 503, for a step took this for trouble: "),
                 plan("- throwException:\n    exceptionType: java.lang.IllegalStateException\n    message: no\n", "14:11: the step throwException fails: no (rehearsed: GET /v2/)"),
                 plan("- delay:\n    expression:\n      constant:\n        expression: 60000\n", "17:29: GET /v2/ has not ended within 5 s"),
                 plan("- bean:\n    beanType: io.mirrorregistry.FailingStep\n    method: explode\n", "16:21: the step bean io.mirrorregistry.FailingStep.explode fails: for this test"),

@@ -25,8 +25,10 @@ final class Judge {
     private final RehearsedRequest request;
     private final Exchange exchange;
     private final RehearsedClient client;
+    private final Scene scene;
 
-    Judge(RehearsedRequest request, Exchange exchange, RehearsedClient client) {
+    Judge(RehearsedRequest request, Exchange exchange, RehearsedClient client, Scene scene) {
+        this.scene = scene;
         this.request = request;
         this.exchange = exchange;
         this.client = client;
@@ -94,10 +96,13 @@ final class Judge {
         return request.kind() == null ? null : faultOfFound();
     }
 
-    /** Returns the trouble for which the request failed though every registry has it; null for none. A plan that cannot work for a request is the operator's. */
+    /**
+     * Returns the trouble for which the request failed though every registry has it; null for none. A plan that cannot work for a request, and a
+     * route that calls nobody, are the operator's.
+     */
     private RegistryTroubleException trouble(int status) {
         return status >= 500 && exchange.getProperty(Exchange.EXCEPTION_CAUGHT) instanceof RegistryTroubleException trouble
-                && request.manners().containsKey(trouble.registry()) && request.manners().values().stream().allMatch(Manner.HAS::equals) ? trouble : null;
+                && scene.isCalled(trouble.registry()) && request.manners().values().stream().allMatch(Manner.HAS::equals) ? trouble : null;
     }
 
     /** Returns the failure of a registry that the answer comes from, if that is the fault; null otherwise. */

@@ -191,7 +191,7 @@ public final class Rehearsal implements RouteRehearsal {
                     failure = e;
                 }
             }
-            Judge judge = new Judge(request, exchange, client);
+            Judge judge = new Judge(request, exchange, client, scene);
             failure = failure != null ? failure : judge.failure();
             if (Judge.isOfPulls(failure)) {
                 return Optional.of(new Mishap(trace.last(), null, "ends with a failure that no step handles: " + failure.getMessage(), request.toString(), exchange));

@@ -7,6 +7,8 @@ import io.mirrorregistry.registry.RegistryAnswers;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** The responses of all stand-ins to the requests of one rehearsal: what exists is the same for each of them, and how they respond is set for each request. */
 final class Scene {
@@ -17,6 +19,7 @@ final class Scene {
             + ",\"layers\":[" + descriptor("application/vnd.oci.image.layer.v1.tar+gzip") + "]}").getBytes(StandardCharsets.UTF_8);
     static final Digest MANIFEST_DIGEST = Digest.ofSha256(MANIFEST);
 
+    private final Set<String> called = ConcurrentHashMap.newKeySet();
     private volatile Map<String, Manner> manners = Map.of();
 
     /**
@@ -34,6 +37,12 @@ final class Scene {
     /** Sets how the registries respond from now on, by their names. */
     void manners(Map<String, Manner> next) {
         manners = Map.copyOf(next);
+        called.clear();
+    }
+
+    /** Returns whether the registry has been called since {@link #manners}. */
+    boolean isCalled(String registry) {
+        return called.contains(registry);
     }
 
     Manner manner(String registry) {
@@ -42,6 +51,7 @@ final class Scene {
 
     /** Returns the response of a registry; null if its connection breaks. */
     Response response(String registry, ApiPath path) {
+        called.add(registry);
         Manner manner = manner(registry);
         if (path.kind() == ApiPath.Kind.API_VERSION) {
             return new Response(200, Map.of("Content-Type", MediaTypes.JSON), "{}".getBytes(StandardCharsets.UTF_8));

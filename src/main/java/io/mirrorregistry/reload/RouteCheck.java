@@ -80,13 +80,13 @@ public final class RouteCheck {
 
     /**
      * Returns what is wrong with a folder, at a start, which should be quick: the files that the program itself carries were checked when
-     * it was built, and are not checked again while the parts have no fault.
+     * it was built, and are not checked again while the parts have no fault. No routes are rehearsed.
      *
      * @throws IOException when the program's jar cannot be read
      */
     List<RouteFault> faultsAtStart(RouteFolder.Contents contents) throws IOException {
         if (!contents.faults().isEmpty() || !contents.files().equals(RouteFolder.shipped())) {
-            return faults(contents);
+            return faults(contents, null);
         }
         try (GenerationParts parts = environment.makeParts()) {
             if (parts.faults().isEmpty() && (parts.chosen() == null || isThere(parts.chosen().address(), contents, parts))) {
@@ -95,7 +95,7 @@ public final class RouteCheck {
         } catch (RoutesFailedException e) {
             return List.of(RouteFault.ofFolder(e.getMessage()));
         }
-        return faults(contents);
+        return faults(contents, null);
     }
 
     private static boolean isThere(String address, RouteFolder.Contents contents, GenerationParts parts) {
@@ -105,14 +105,19 @@ public final class RouteCheck {
 
     /** Returns what is wrong, file by file; nothing for a set that is sound. */
     List<RouteFault> faults(RouteFolder.Contents contents) {
+        return faults(contents, rehearsal);
+    }
+
+    /** @param by null for a check that runs no routes */
+    private List<RouteFault> faults(RouteFolder.Contents contents, RouteRehearsal by) {
         try (GenerationParts parts = environment.makeParts()) {
-            return faults(contents, parts);
+            return faults(contents, parts, by);
         } catch (RoutesFailedException e) {
             return List.of(RouteFault.ofFolder(e.getMessage()));
         }
     }
 
-    private List<RouteFault> faults(RouteFolder.Contents contents, GenerationParts parts) throws RoutesFailedException {
+    private List<RouteFault> faults(RouteFolder.Contents contents, GenerationParts parts, RouteRehearsal by) throws RoutesFailedException {
         List<RouteFault> faults;
         try (DefaultCamelContext camel = context("route-check", parts)) {
             camel.setAutoStartup(false);
@@ -124,7 +129,7 @@ public final class RouteCheck {
         } catch (IOException | RuntimeException e) {
             throw new IllegalStateException("Camel cannot be started to check routes", e);
         }
-        return faults.isEmpty() && rehearsal != null ? rehearseApart(contents.files(), parts) : faults;
+        return faults.isEmpty() && by != null ? rehearseApart(contents.files(), parts, by) : faults;
     }
 
     /** Makes a context that is not started. */
@@ -149,8 +154,8 @@ public final class RouteCheck {
     }
 
     /** Rehearses on a thread of that name, so that nothing of it is logged, and with an end if a bean hangs while it is made. */
-    private List<RouteFault> rehearseApart(Map<String, RouteFile> files, GenerationParts parts) throws RoutesFailedException {
-        FutureTask<List<RouteFault>> task = new FutureTask<>(() -> rehearse(files, parts));
+    private List<RouteFault> rehearseApart(Map<String, RouteFile> files, GenerationParts parts, RouteRehearsal by) throws RoutesFailedException {
+        FutureTask<List<RouteFault>> task = new FutureTask<>(() -> rehearse(files, parts, by));
         Thread thread = new Thread(task, Logs.REHEARSAL);
         thread.setDaemon(true);
         thread.start();
@@ -169,8 +174,8 @@ public final class RouteCheck {
     }
 
     /** Runs the routes in a context of their own, in which they call stand-ins. */
-    private List<RouteFault> rehearse(Map<String, RouteFile> files, GenerationParts parts) throws RoutesFailedException {
-        try (DefaultCamelContext camel = context(Logs.REHEARSAL, parts); RouteRehearsal.Play play = rehearsal.prepare(camel)) {
+    private List<RouteFault> rehearse(Map<String, RouteFile> files, GenerationParts parts, RouteRehearsal by) throws RoutesFailedException {
+        try (DefaultCamelContext camel = context(Logs.REHEARSAL, parts); RouteRehearsal.Play play = by.prepare(camel)) {
             RouteContexts.load(camel, files);
             TemplateRoutes.add(camel, parts.wanted());
             camel.start();
