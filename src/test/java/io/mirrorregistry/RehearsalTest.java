@@ -55,6 +55,7 @@ class RehearsalTest {
                 plan(when("${variable.repository} regex '^library/(a|b'", ask()),
                         "18:33: the step choice ${variable.repository} regex '^library/(a|b' fails: Unclosed group near index 13 ^library/(a|b (rehearsed: GET /v2/)"),
                 plan(log("${exchangeProperties}"), "15:22: the step log ${exchangeProperties} fails: Method with name: Properties not found on bean"),
+                plan("- log:\n    loggingLevel: TRACE\n    message: ${exchangeProperties}\n", "16:22: the step log ${exchangeProperties} fails: Method with name: Properties not found on bean"),
                 plan(when("${variable.repositry} == 'library/app'", ask()), "18:33: no step sets the variable repositry; is it repository?"),
                 plan(setVariable("${random(a)}"), "18:29: the step setVariable ${random(a)} fails: For input string: \"a\" (rehearsed: GET /v2/)"),
                 plan(setVariable("${date:now:yyyy-bb}"), "18:29: the step setVariable ${date:now:yyyy-bb} fails: Illegal pattern character 'b'"),

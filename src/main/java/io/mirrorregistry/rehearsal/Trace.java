@@ -8,9 +8,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.camel.AsyncCallback;
+import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
+import org.apache.camel.Expression;
 import org.apache.camel.NamedNode;
 import org.apache.camel.Processor;
+import org.apache.camel.model.LogDefinition;
 import org.apache.camel.spi.InterceptStrategy;
 import org.apache.camel.support.processor.DelegateAsyncProcessor;
 
@@ -52,16 +55,29 @@ final class Trace {
 
     /** Returns what has every step tell the trace of its request. */
     static InterceptStrategy interceptor() {
-        return (camel, node, target, next) -> new Traced(node, target);
+        return (camel, node, target, next) -> new Traced(node, target, message(camel, node));
+    }
+
+    /** Returns the message of a log step; null for another step. */
+    private static Expression message(CamelContext camel, NamedNode node) {
+        if (!(node instanceof LogDefinition log) || log.getMessage() == null) {
+            return null;
+        }
+        Expression message = camel.resolveLanguage(log.getLogLanguage() == null ? "simple" : log.getLogLanguage()).createExpression(log.getMessage());
+        message.init(camel);
+        return message;
     }
 
     private static final class Traced extends DelegateAsyncProcessor {
 
         private final NamedNode node;
+        /** Evaluated in any case: a log step does so only if its level is logged. */
+        private final Expression message;
 
-        Traced(NamedNode node, Processor target) {
+        Traced(NamedNode node, Processor target, Expression message) {
             super(target);
             this.node = node;
+            this.message = message;
         }
 
         @Override
@@ -73,6 +89,16 @@ final class Trace {
             if (!trace.enter(node)) {
                 // A request that is over never goes on: no thread waits for it.
                 return false;
+            }
+            try {
+                if (message != null) {
+                    message.evaluate(exchange, String.class);
+                }
+            } catch (RuntimeException e) {
+                trace.leave(node, exchange, e);
+                exchange.setException(e);
+                callback.done(true);
+                return true;
             }
             try {
                 return super.process(exchange, doneSync -> {
