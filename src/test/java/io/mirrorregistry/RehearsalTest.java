@@ -56,7 +56,7 @@ class RehearsalTest {
                         "18:33: the step choice ${variable.repository} regex '^library/(a|b' fails: Unclosed group near index 13 ^library/(a|b (rehearsed: GET /v2/)"),
                 plan(log("${exchangeProperties}"), "15:22: the step log ${exchangeProperties} fails: Method with name: Properties not found on bean"),
                 plan("- log:\n    loggingLevel: TRACE\n    message: ${exchangeProperties}\n", "16:22: the step log ${exchangeProperties} fails: Method with name: Properties not found on bean"),
-                plan(when("${variable.repositry} == 'library/app'", ask()), "18:33: no step sets the variable repositry; is it repository?"),
+                plan(when("${variable.repositry} == 'library/app'", ask()), "18:33: no step sets the variable repositry; did you mean repository?"),
                 plan(setVariable("${random(a)}"), "18:29: the step setVariable ${random(a)} fails: For input string: \"a\" (rehearsed: GET /v2/)"),
                 plan(setVariable("${date:now:yyyy-bb}"), "18:29: the step setVariable ${date:now:yyyy-bb} fails: Illegal pattern character 'b'"),
                 plan(setVariable("${variable.repository.nosuch()}"), "18:29: the step setVariable ${variable.repository.nosuch()} fails: Method with name: nosuch() not found"),
@@ -74,7 +74,7 @@ class RehearsalTest {
                 plan("- bean:\n    beanType: io.mirrorregistry.FailingStep\n    method: spin\n", "16:21: GET /v2/ has not ended within 5 s; the last step was the step bean io.mirrorregistry.FailingStep.spin"),
                 Arguments.of("front-door", FINISH, "", ": GET /v2/ is answered 200 without the header Docker-Distribution-Api-Version, which the step answer.finish sets"),
                 Arguments.of("front-door", READ, "READ", "strategy.camel.yaml:11:21: the step plan.ordered fails: it needs request, and not all of that was set before"),
-                Arguments.of("front-door", "${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "27:33: no step sets the variable aksed; is it asked?"),
+                Arguments.of("front-door", "${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "27:33: no step sets the variable aksed; did you mean asked?"),
                 Arguments.of("front-door", "${variable.asked} == 'manifest'", "${variable.asked} == 'manfest'", ": GET /v2/library/app/manifests/1.0 while each registry has it is answered 200 "
                         + "with {}, which is no manifest"),
                 Arguments.of("front-door", API_VERSION, "                - log: {message: nothing}\n", ": GET /v2/ ends without an answer"),
@@ -85,6 +85,7 @@ class RehearsalTest {
                 Arguments.of("front-door", FINISH, FINISH + "        - setHeader: {name: 'X Mirror', expression: {constant: {expression: b}}}\n", ": the step setHeader"),
                 Arguments.of("blob", "method: prepareHead", "method: prepare", ": the step blob.prepare fails: it needs target, and not all of that was set before"),
                 Arguments.of("ask", "${variable.next} != false", "${variable.next} == true", ": the step cache.keep fails: there is no manifest to keep"),
+                Arguments.of("ask", "${variable.next} != false", "true", ": GET /v2/library/app/manifests/1.0 while each registry has it is answered 404, for a step took this for missing: "),
                 Arguments.of("errors", "ref: failures\n                method: judge", "ref: failures\n                method: passOver", ": no step sets the variable outcome: failures.judge would"),
                 Arguments.of("errors", "method: unavailable", "method: refuse", ": the step answer.refuse fails: it needs failure"),
                 Arguments.of("tags", "method: answer", "method: torn", "14:21: GET /v2/library/app/tags/list while each registry has it is answered 503, for a step took this for trouble: "),
@@ -106,6 +107,9 @@ class RehearsalTest {
                 plan(when("${variable.repository} == 'moved'", "- setHeader: {name: CamelHttpResponseCode, expression: {constant: {expression: 307}}}\n"
                         + "- setHeader: {name: Location, expression: {constant: {expression: 'https://example.com/'}}}\n- stop: {}\n"), null),
                 plan(setVariable("${variable.repository}") + log("${variable.mine} of ${variable.client}"), null),
+                plan(log("${setVariable(team, ${variable.repository})} ${variable.team}"), null),
+                plan("- throttle:\n    timePeriodMillis: 60000\n    rejectExecution: true\n    expression:\n      constant:\n        expression: 3\n"
+                        + "    correlationExpression:\n      simple:\n        expression: ${variable.client}\n", null),
                 plan("- to:\n    uri: http://127.0.0.1:1/licence\n- toD:\n    uri: direct:registry-${header.none}\n", null),
                 plan("- to:\n    uri: file:written-by-a-rehearsal\n- delay:\n    expression:\n      constant:\n        expression: 20\n", null),
                 plan("- bean:\n    ref: plan\n    method: named('${variable.reference}/UPPER')\n", null),

@@ -529,7 +529,7 @@ class ReloadTest {
         return Stream.of(
                 Arguments.of("uri: direct:plan", "uri: direct:plan\n        - log: {message: '${exchangeProperties}'}", "22:26: the step log ${exchangeProperties} fails: "),
                 Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manifest' && ${variable.repository} regex '^library/(a|b'", "27:33: the step choice "),
-                Arguments.of("${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "27:33: no step sets the variable aksed; is it asked?"),
+                Arguments.of("${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "27:33: no step sets the variable aksed; did you mean asked?"),
                 Arguments.of("${variable.asked} == 'manifest'", "${variable.asked} == 'manfest'", "54:29: GET /v2/library/app/manifests/1.0 while each registry has it is answered 200 with {}, "),
                 Arguments.of("uri: direct:plan", "uri: direct:plan\n        - delay: {expression: {constant: {expression: 60000}}}", "22:55: GET /v2/ has not ended within 5 s"),
                 Arguments.of("uri: direct:plan", "uri: direct:plan\n        - throwException: {exceptionType: java.io.IOException, message: no}", "22:11: the step throwException fails: no "));
@@ -559,6 +559,22 @@ class ReloadTest {
         assertEquals(200, mirror.get(image.path()).status());
         write("front-door", frontDoorThatSays("mended"));
         await(() -> !refused() && "mended".equals(edit()));
+    }
+
+    /** A rehearsal has registries that fail; of these neither the log of registries nor the bounds on its lines learn. */
+    @Test
+    void aRehearsalIsNoTroubleOfTheRegistries() throws Exception {
+        start("MIRROR_LOGGING_LEVEL", "info");
+        write("front-door", frontDoorThatSays("later"));
+        await(() -> "later".equals(edit()));
+        try (LogLines lines = LogLines.of("io.mirrorregistry")) {
+            Image other = hot.image("library/other", "1.0");
+            assertEquals(200, mirror.get(other.path()).status());
+            assertTrue(lines.lines().stream().noneMatch(line -> line.contains("responds again")), lines.lines().toString());
+            hot.fault(Fault.status(500));
+            assertEquals(503, mirror.get("/v2/library/none/manifests/1").status());
+            assertTrue(lines.lines().stream().anyMatch(line -> line.startsWith("Registry hot is in trouble: ")), lines.lines().toString());
+        }
     }
 
     private String counts() {

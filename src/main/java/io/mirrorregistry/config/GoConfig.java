@@ -84,7 +84,7 @@ final class GoConfig {
 
     private void flatten(String prefix, Node node) throws InvalidSettingException {
         if (!(node instanceof MappingNode map)) {
-            throw new InvalidSettingException(place(node) + (prefix.isEmpty() ? "the file" : prefix) + " is to be a map of settings");
+            throw new InvalidSettingException(place(node) + (prefix.isEmpty() ? "the file" : prefix.substring(0, prefix.length() - 1)) + " is to be a map of settings");
         }
         for (NodeTuple entry : map.getValue()) {
             String key = prefix + (entry.getKeyNode() instanceof ScalarNode name ? name.getValue() : "(a list or a map)");

@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.TreeSet;
 
 /** Finds the name that was probably meant: a longer one where words are missing or cut short, otherwise one that differs by a few letters. */
-final class NearestName {
+public final class NearestName {
 
     private static final String SEPARATORS = "[._-]";
 
@@ -15,7 +15,7 @@ final class NearestName {
     }
 
     /** Returns the end of a sentence that asks whether the nearest name was meant; empty where none is near. */
-    static String question(String name, Collection<String> known) {
+    public static String question(String name, Collection<String> known) {
         return of(name, known).map(nearest -> "; did you mean " + nearest + "?").orElse("");
     }
 

@@ -54,6 +54,10 @@ public final class RepeatedFault {
      * @param cause gives the line a stack trace; null for none
      */
     public void log(String key, String registry, String requestId, Throwable cause, String message) {
+        if (Thread.currentThread().getName().startsWith(Logs.REHEARSAL)) {
+            // Not logged, and it must not count for the line of a request.
+            return;
+        }
         String leftOut = state(key).next(nanos.getAsLong(), interval);
         LoggingEventBuilder line = leftOut == null ? log.atDebug() : log.atLevel(level).setCause(cause);
         if (registry != null) {

@@ -133,7 +133,7 @@ public final class TroubleLog {
             return;
         }
         failing = false;
-        LOG.atInfo().addKeyValue("registry", registry).log("Registry {} responds again{}", registry, failed + notMade == 0 ? "" : ": " + counts(now));
+        LOG.atInfo().addKeyValue("registry", registry).log("Registry {} responds again{}", registry, failed == 0 ? "" : ": " + counts(now));
     }
 
     /** Notes that the circuit breaker has opened. Returns whether a warning is to be logged. */

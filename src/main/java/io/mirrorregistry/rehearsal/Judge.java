@@ -85,7 +85,9 @@ final class Judge {
             return "ends in the middle of a response";
         }
         if (status >= 400) {
-            return trouble(status) == null ? null : "is answered " + status + ", for a step took this for trouble: " + trouble(status).getMessage();
+            Exception misjudged = misjudged();
+            return misjudged == null ? null : "is answered " + status + ", for a step took this for " + (misjudged instanceof NotHereException ? "missing" : "trouble")
+                    + ": " + misjudged.getMessage();
         }
         if (status >= 300) {
             return header("Location") != null ? null : "is answered " + status + " without a Location";
@@ -97,17 +99,14 @@ final class Judge {
     }
 
     /**
-     * Returns the trouble for which the request failed though every registry has it; null for none. A plan that cannot work for a request, and a
-     * route that calls nobody, are the operator's.
+     * Returns the failure of a registry for which the request failed though every registry has the image; null for none. A plan that cannot work for a
+     * request, and a route that calls no registry, are the operator's.
      */
-    private RegistryTroubleException trouble(int status) {
-        return status >= 500 && exchange.getProperty(Exchange.EXCEPTION_CAUGHT) instanceof RegistryTroubleException trouble
-                && scene.isCalled(trouble.registry()) && request.manners().values().stream().allMatch(Manner.HAS::equals) ? trouble : null;
-    }
-
-    /** Returns the failure of a registry that the answer comes from, if that is the fault; null otherwise. */
-    Throwable trouble() {
-        return trouble(status());
+    Exception misjudged() {
+        Exception caught = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
+        boolean called = caught instanceof RegistryTroubleException trouble ? scene.isCalled(trouble.registry())
+                : caught instanceof NotHereException && scene.isAnyCalled();
+        return called && status() >= 400 && request.manners().values().stream().allMatch(Manner.HAS::equals) ? caught : null;
     }
 
     private String faultOfFound() {

@@ -6,6 +6,7 @@ import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.pull.FailuresStep;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
@@ -67,6 +68,8 @@ public final class Rehearsal implements RouteRehearsal {
     private final class Run implements Play {
 
         private final CamelContext camel;
+        /** Each request has another client, so that a bound on the requests of one client holds none of them up. */
+        private int nextClient;
         private final Scene scene = new Scene();
         private final Entrances entrances = new Entrances();
         private final Map<String, Registry> registries = new HashMap<>();
@@ -93,6 +96,7 @@ public final class Rehearsal implements RouteRehearsal {
                     bind(name + ".breaker", registries.get(name).breaker());
                 }
             }
+            bind("failures", new FailuresStep(registries));
             bind("cache", new CacheStep(settings.cache(), threads, metrics));
             bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
             bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, entrances);
@@ -140,7 +144,7 @@ public final class Rehearsal implements RouteRehearsal {
             Exchange exchange = entrance.createExchange(false);
             try (Pull pull = new Pull(client.request(), client.response(), "rehearsal", true, memory.share())) {
                 exchange.setPattern(ExchangePattern.InOut);
-                pull.clientAddress("192.0.2.1");
+                pull.clientAddress("10.0.0." + nextClient++ % 256);
                 pull.on(exchange);
                 trace.on(exchange);
                 exchange.setIn(new HttpMessage(exchange, client.request(), client.response()));
@@ -203,7 +207,7 @@ public final class Rehearsal implements RouteRehearsal {
             if (fault == null) {
                 return Optional.empty();
             }
-            NamedNode step = judge.trouble() != null ? trace.stepOf(judge.trouble()) : trace.lastToAnswer();
+            NamedNode step = judge.misjudged() != null ? trace.stepOf(judge.misjudged()) : trace.lastToAnswer();
             return Optional.of(new Mishap(step != null ? step : trace.last(), null, fault, request.toString(), exchange));
         }
 

@@ -45,6 +45,11 @@ final class Scene {
         return called.contains(registry);
     }
 
+    /** Returns whether any registry has been called since {@link #manners}. */
+    boolean isAnyCalled() {
+        return !called.isEmpty();
+    }
+
     Manner manner(String registry) {
         return manners.getOrDefault(registry, Manner.LACKS);
     }

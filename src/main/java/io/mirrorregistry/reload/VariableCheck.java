@@ -1,8 +1,8 @@
 package io.mirrorregistry.reload;
 
+import io.mirrorregistry.config.NearestName;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,12 +20,12 @@ final class VariableCheck {
 
     /** Reads of a variable in Camel's simple language. A name with a colon after it is that of a repository of variables. */
     private static final Pattern READ = Pattern.compile("\\{variable(?:As\\(|[.:]|\\[')([A-Za-z][\\w-]*+)(?!:)");
+    /** The function of the simple language that sets a variable. */
+    private static final Pattern SET = Pattern.compile("\\{setVariable\\(([A-Za-z][\\w-]*+)\\s*,");
     /** Keys whose values name a variable that a step of Camel sets. */
     private static final Set<String> SETTING = Set.of("name", "variableReceive", "toName");
     /** Keys of steps that run code of the operator's own. */
     private static final Set<String> OWN_CODE = Set.of("beanType", "script", "process", "beans");
-    /** Beyond so many wrong letters it is another name. */
-    private static final int FARTHEST = 3;
 
     private final CamelContext camel;
     private final Collection<RouteText> texts;
@@ -43,6 +43,7 @@ final class VariableCheck {
                 if (OWN_CODE.contains(word.value()) && word.key().isEmpty() || word.key().equals("ref") && isOwnCode(word.value())) {
                     return List.of();
                 }
+                SET.matcher(word.value()).results().forEach(set -> known.add(set.group(1)));
                 if (SETTING.contains(word.key())) {
                     known.add(word.value());
                 } else if (word.key().equals("method")) {
@@ -92,26 +93,6 @@ final class VariableCheck {
         if (setters.containsKey(name)) {
             return ": " + String.join(", ", setters.get(name)) + " would";
         }
-        return known.stream().filter(other -> distance(name, other) <= Math.min(FARTHEST, name.length() - 1))
-                .min(Comparator.comparingInt(other -> distance(name, other)))
-                .map(nearest -> "; is it " + nearest + "?").orElse("");
-    }
-
-    /** Returns how many letters have to be changed, added or taken away to make one name of the other (Levenshtein). */
-    private static int distance(String one, String other) {
-        int[] row = new int[other.length() + 1];
-        for (int j = 0; j < row.length; j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= one.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j < row.length; j++) {
-                int replaced = diagonal + (one.charAt(i - 1) == other.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[other.length()];
+        return NearestName.question(name, known);
     }
 }
