@@ -188,12 +188,12 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         }
     }
 
-    /** Runs the task here if this is a worker, as it is after a step that streams, unless a later step has changed threads. */
+    /** Runs the task here if this is a worker, as it is after a step that streams, unless a later step, such as a delay, has changed threads. */
     private void onWorker(Runnable task) {
-        if (Context.isOnEventLoopThread()) {
-            workers.execute(task);
-        } else {
+        if (Workers.isWorker()) {
             task.run();
+        } else {
+            workers.execute(task);
         }
     }
 

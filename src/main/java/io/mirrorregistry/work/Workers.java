@@ -66,7 +66,20 @@ public final class Workers implements Executor, AutoCloseable {
 
     private static ThreadFactory named(String prefix) {
         AtomicInteger number = new AtomicInteger();
-        return task -> new Thread(task, prefix + number.incrementAndGet());
+        return task -> new Worker(task, prefix + number.incrementAndGet());
+    }
+
+    /** A thread of this class's pools. */
+    private static final class Worker extends Thread {
+
+        private Worker(Runnable task, String name) {
+            super(task, name);
+        }
+    }
+
+    /** Returns whether the current thread is a worker's, of any mirror. */
+    public static boolean isWorker() {
+        return Thread.currentThread() instanceof Worker;
     }
 
     /** Has a worker run the task, or answers the request with 503. Call it on the request's event loop. */
