@@ -1,7 +1,6 @@
 package io.mirrorregistry.metrics;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -79,8 +78,8 @@ public final class RecentPulls {
     private final int[][] outcomes = new int[Outcome.values().length][COLUMNS];
     private final int[] manifests = new int[COLUMNS];
     private final RecentTimes times = new RecentTimes(COLUMNS);
-    /** Bounded by the registries and the few reasons that the mirror gives. */
-    private final Map<Group, Latest> fallbacks = new LinkedHashMap<>();
+    /** The latest last. Bounded by the registries and the few reasons that the mirror gives. */
+    private final Map<Group, Latest> fallbacks = new LinkedHashMap<>(16, 0.75f, true);
     private long total;
     /** The column that was counted in last, since the start of time. */
     private long last;
@@ -191,11 +190,10 @@ public final class RecentPulls {
     public synchronized List<Fallbacks> fallbacks() {
         advance();
         long now = seconds();
-        return fallbacks.entrySet().stream()
-                .map(entry -> fallbacks(entry.getKey(), entry.getValue(), now))
-                .filter(group -> group.count() > 0)
-                .sorted(Comparator.comparingLong(Fallbacks::secondsAgo))
-                .toList();
+        List<Fallbacks> latestFirst = new ArrayList<>();
+        fallbacks.forEach((group, latest) -> latestFirst.add(0, fallbacks(group, latest, now)));
+        latestFirst.removeIf(group -> group.count() == 0);
+        return latestFirst;
     }
 
     private static Fallbacks fallbacks(Group group, Latest latest, long now) {
