@@ -195,6 +195,19 @@ class HealthTest {
         }
     }
 
+    @Test
+    void anAccountThatATokenServiceRefusedIsUpOnceTheRegistryWantsNone() throws Exception {
+        try (TestRegistry hot = TestRegistry.start("hot"); TokenService tokens = TokenService.start().requireAccount("reader", "other")) {
+            hot.requireBearer(tokens);
+            try (TestMirror mirror = TestMirror.start("HOT_URL", hot.url(), "HOT_USERNAME", "reader", "HOT_PASSWORD", "right", "MIRROR_HEALTH_INTERVAL", "50ms")) {
+                await(() -> "refused".equals(hotCheck(mirror).getJsonObject("data").getString("registry.account")));
+                hot.requireNothing();
+                await(() -> "UP".equals(hotCheck(mirror).getString("status")));
+                assertEquals(200, mirror.get(hot.image("library/app", "1.0").path()).status());
+            }
+        }
+    }
+
     /** A probe alone may be challenged by a registry that serves anybody. */
     @Test
     void aMissingAccountIsDownOncePullsAreRefused() throws Exception {

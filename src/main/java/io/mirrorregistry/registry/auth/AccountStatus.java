@@ -28,6 +28,8 @@ public final class AccountStatus {
     /** Whether the token service has refused a token without an account. */
     private volatile boolean refusedForRepository;
     private volatile boolean refusedForNone;
+    /** Whether the refused account was refused for no repository, as the version is asked for. */
+    private volatile boolean refusedForVersion;
 
     public AccountStatus(String registry, Account account) {
         this.registry = registry;
@@ -52,7 +54,15 @@ public final class AccountStatus {
     /** Notes that the registry accepts our account, or wants none. */
     public void accepted() {
         if (refused.get() != null && refused.getAndSet(null) != null) {
+            refusedForVersion = false;
             LOG.info("Registry {} lets us in again", registry);
+        }
+    }
+
+    /** Notes that the registry tells its version to anybody: an account that was refused there is wanted no more. */
+    public void versionForAnybody() {
+        if (refusedForVersion) {
+            accepted();
         }
     }
 
@@ -107,6 +117,7 @@ public final class AccountStatus {
         boolean repositoriesOnly = !forRepository && !generallyGiven && shown.equals(givenForRepository);
         // The account may have changed since.
         if (!repositoriesOnly && shown.equals(account.renewed())) {
+            refusedForVersion |= !forRepository;
             refused(shown);
         }
     }

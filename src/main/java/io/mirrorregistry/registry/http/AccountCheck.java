@@ -221,14 +221,15 @@ final class AccountCheck {
         boolean refuses = (response.getCode() == 401 || response.getCode() == 403) && !isBearer(response) && !isPage(response);
         if (refuses && believed) {
             status.refused();
-        } else if (response.getCode() / 100 == 2 && !isPage(response) && isAccountAccepted(response)) {
-            status.accepted();
+        } else if (response.getCode() / 100 == 2 && !isPage(response)) {
+            String authorized = RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED);
+            if (account.current() == null || RegistryAnswers.BASIC.equals(authorized)) {
+                status.accepted();
+            } else if (authorized == null) {
+                status.versionForAnybody();
+            }
+            // A token may be one that was given before the account was refused: its service says whether the account is accepted.
         }
-    }
-
-    /** A token may be one that was given before the account was refused: its service says whether the account is accepted. */
-    private boolean isAccountAccepted(ClassicHttpResponse response) {
-        return account.current() == null || RegistryAnswers.BASIC.equals(RegistryAnswers.value(response, RegistryAnswers.AUTHORIZED));
     }
 
     private static boolean wantsBasic(ClassicHttpResponse response) {
