@@ -14,9 +14,13 @@ import io.mirrorregistry.testing.TestStorage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,7 +51,7 @@ class RouteHeadersTest {
         Path file = directory.resolve("routes/front-door.camel.yaml");
         Files.writeString(file, Files.readString(file) + stepsAtTheEnd.indent(8));
         mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "HOT_USERNAME", "mirror", "HOT_PASSWORD", "secret",
-                "MIRROR_IMAGES_DIRECTORY", Path.of("images").toAbsolutePath().toString(), "MIRROR_SERVER_WORKERS", "4");
+                "MIRROR_IMAGES_DIRECTORY", Path.of("images").toAbsolutePath().toString(), "MIRROR_SERVER_WORKERS", "4", "HOT_RESPONSE_TIMEOUT", "10s");
     }
 
     /** Returns steps that run for one client only, so that the rehearsal of the routes passes. */
@@ -182,5 +186,28 @@ class RouteHeadersTest {
             assertEquals("gone", getSpoilt(image.path(image.layers().get(0))).text());
         }
         mirror.awaitNoneLeased("hot");
+    }
+
+    /** The threads of a delay are few, and wake the requests that it holds back. */
+    @Test
+    void aBlobAfterADelayIsSentByAWorker() throws Exception {
+        startWith("- delay:\n    expression:\n      constant:\n        expression: 20\n");
+        Body blob = Body.ofSize(300_000, 5);
+        String path = "/v2/library/app/blobs/" + hot.blob("library/app", blob);
+        hot.fault(Fault.pauseAfter(200_000, Duration.ofSeconds(3)).on(Kind.BLOB));
+        CompletableFuture<TestMirror.Reply> reply = CompletableFuture.supplyAsync(() -> mirror.get(path));
+        List<String> threads = sending();
+        for (long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10); threads.isEmpty() && System.nanoTime() < end; threads = sending()) {
+            Thread.sleep(10);
+        }
+        assertEquals(List.of("worker-"), threads.stream().map(name -> name.replaceAll("[0-9]+$", "")).toList());
+        assertArrayEquals(blob.bytes(), reply.join().body());
+    }
+
+    /** Returns the names of the threads that send a blob. */
+    private static List<String> sending() {
+        return Thread.getAllStackTraces().entrySet().stream()
+                .filter(thread -> Stream.of(thread.getValue()).anyMatch(frame -> frame.getMethodName().equals("stream") && frame.getClassName().endsWith(".AnswerWriter")))
+                .map(thread -> thread.getKey().getName()).toList();
     }
 }
