@@ -245,7 +245,7 @@ class SettingsReaderTest {
         "server:;  port: 99999 | 2 | server.port=99999 cannot work: it is to be a number from 1 to 65535",
         "logging: {level: loud} | 1 | logging.level=loud cannot work: it is one of debug, error, info, trace, warn",
         "logging:;;  # how;  format: xml | 4 | logging.format=xml cannot work: it is one of console, json",
-        "server: 5000 | 1 | server. is to be a map of settings",
+        "server: 5000 | 1 | server is to be a map of settings",
         "server: {port: [1]} | 1 | server.port is to be a single value",
         "- a | 1 | the file is to be a map of settings"})
     void namesTheKeyTheLineAndTheFileOfAFaultOfConfigYaml(String text, int line, String expected) throws Exception {
@@ -438,7 +438,7 @@ class SettingsReaderTest {
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
         "server: [ | is not YAML",
         "just text | is to be a map of settings",
-        "server: 5000 | server. is to be a map of settings",
+        "server: 5000 | server is to be a map of settings",
         "server: {port: [1]} | server.port is to be a single value",
         "a: 1\\na: 2 | is not YAML"})
     void stopsAtAMalformedConfigYamlNamingTheFile(String text, String expected) throws Exception {
