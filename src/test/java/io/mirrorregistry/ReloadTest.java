@@ -188,6 +188,36 @@ class ReloadTest {
     }
 
     @Test
+    void routesThatFailFromTheStartAreShownUntilAnEditMendsThem() throws Exception {
+        routes = TestRoutes.copyTo(directory);
+        String failing = original("plan").replace("      steps:\n", "      steps:\n        - setVariable:\n            name: spoilt\n            expression:\n              simple:\n                expression: ${random(a)}\n");
+        write("plan", failing);
+        try (LogLines log = LogLines.of("io.mirrorregistry.reload")) {
+            mirror = launch();
+            await(this::refused);
+            String fault = "routes/plan.camel.yaml:15:29: the step setVariable ${random(a)} fails: For input string: \"a\"";
+            assertTrue(health().getString("message").startsWith("the routes serve, and fail: plan.camel.yaml:15:29: the step setVariable"), health().toString());
+            JsonObject shown = new JsonObject(mirror.management("/status.json").text()).getJsonObject("routes");
+            assertTrue(shown.getJsonArray("failing").getString(0).startsWith(fault), shown.encodePrettily());
+            assertEquals(0, shown.getJsonArray("refused").size());
+            assertTrue(mirror.management("/observe/metrics").text().contains("\nmirror_route_faults 1.0\n"));
+            assertEquals(1, log.lines().stream().filter(line -> line.contains("The routes serve, and fail: " + fault)).count(), log.lines().toString());
+            assertEquals(500, mirror.get(image.path()).status());
+
+            // An edit that is refused, and taken back.
+            write("tags", "- route: [");
+            await(() -> health().getString("message").contains("tags.camel.yaml:1:11"));
+            write("tags", original("tags"));
+            await(() -> health().getString("message").startsWith("the routes serve, and fail: plan.camel.yaml"));
+
+            write("plan", original("plan"));
+            await(() -> !refused());
+            assertEquals(200, mirror.get(image.path()).status());
+            assertTrue(mirror.management("/observe/metrics").text().contains("\nmirror_route_faults 0.0\n"));
+        }
+    }
+
+    @Test
     void aRemovedFileIsRefusedWhileOthersNeedIt() throws Exception {
         start();
         Files.delete(routes.resolve("tags.camel.yaml"));

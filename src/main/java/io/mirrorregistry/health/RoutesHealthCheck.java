@@ -20,6 +20,11 @@ public final class RoutesHealthCheck extends AbstractHealthCheck {
     @Override
     protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
         List<RouteFault> refused = routes.refused();
+        List<RouteFault> failing = routes.failing();
+        if (refused.isEmpty() && !failing.isEmpty()) {
+            builder.message("the routes serve, and fail: " + failing.get(0).withoutFolder()).down();
+            return;
+        }
         if (refused.isEmpty()) {
             builder.message("up: the routes in the folder serve").up();
             return;

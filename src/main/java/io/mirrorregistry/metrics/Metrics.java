@@ -301,7 +301,7 @@ public final class Metrics implements AutoCloseable {
     /** Tells how many faults keep the routes in the folder from serving. */
     public void routeFaults(IntSupplier faults) {
         Gauge.builder("mirror.route.faults", faults::getAsInt)
-                .description("What is wrong with the routes in the folder; 0 while they serve").register(meters);
+                .description("Faults of the routes in the folder, or of those that serve since the start; 0 for none").register(meters);
     }
 
     /** Tells how many lines of the log were dropped. */

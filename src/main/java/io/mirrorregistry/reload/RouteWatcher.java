@@ -53,6 +53,7 @@ public final class RouteWatcher {
     private int unreadable;
     private int changing;
     private volatile List<RouteFault> refused = List.of();
+    private volatile List<RouteFault> failing = List.of();
     /** When the look that is under way began, in nanoseconds; null while there is none. */
     private volatile Long lookBegan;
 
@@ -61,7 +62,7 @@ public final class RouteWatcher {
         this.check = check;
         this.live = live;
         this.metrics = metrics;
-        metrics.routeFaults(() -> refused().size());
+        metrics.routeFaults(() -> refused().size() + failing.size());
     }
 
     /** Remembers which files the mirror starts with. */
@@ -75,6 +76,7 @@ public final class RouteWatcher {
     /** Begins to look, once the first routes run. */
     public void start(Duration interval) {
         live.loaded(first);
+        thread.execute(new Guarded("rehearse the first routes", this::rehearseFirst));
         thread.scheduleWithFixedDelay(new Guarded("look into the folder of routes", this::look), interval.toMillis(), interval.toMillis(),
                 TimeUnit.MILLISECONDS);
     }
@@ -87,9 +89,30 @@ public final class RouteWatcher {
                 : List.of(RouteFault.ofFolder("the folder has been read for " + seconds + " s and is not read to its end yet"));
     }
 
+    /** Returns what is wrong with the routes that serve since the start, and would be refused as an edit; nothing for routes that were edited since. */
+    public List<RouteFault> failing() {
+        return failing;
+    }
+
     /** Returns the names of the files whose routes serve. */
     public Set<String> serving() {
         return live.names();
+    }
+
+    /** A start does not wait for a rehearsal. Those that the program carries were rehearsed when it was built. */
+    private void rehearseFirst() {
+        try {
+            if (first.equals(RouteFolder.shipped())) {
+                return;
+            }
+        } catch (IOException e) {
+            LOG.debug("The routes that the program carries cannot be read", e);
+        }
+        List<RouteFault> faults = check.faults(new RouteFolder.Contents(first, List.of()));
+        if (!faults.isEmpty()) {
+            LOG.error("The routes serve, and fail: {}", faults.get(0));
+        }
+        failing = List.copyOf(faults);
     }
 
     private void look() {
@@ -170,6 +193,7 @@ public final class RouteWatcher {
                 servingParts = parts;
                 tell(changed, check.notInUse());
                 metrics.routesChanged();
+                failing = List.of();
             } catch (Exception | LinkageError | StackOverflowError e) {
                 FatalErrors.check(e);
                 LOG.debug("Routes cannot be started", e);

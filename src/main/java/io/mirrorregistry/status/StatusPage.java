@@ -156,6 +156,7 @@ public final class StatusPage {
     private JsonObject routes() {
         return new JsonObject()
                 .put("files", new JsonArray(routes == null ? List.of() : List.copyOf(routes.serving())))
-                .put("refused", new JsonArray(routes == null ? List.of() : routes.refused().stream().map(RouteFault::toString).toList()));
+                .put("refused", new JsonArray(routes == null ? List.of() : routes.refused().stream().map(RouteFault::toString).toList()))
+                .put("failing", new JsonArray(routes == null ? List.of() : routes.failing().stream().map(RouteFault::toString).toList()));
     }
 }
