@@ -80,7 +80,7 @@ class UnreadableFilesTest {
         }
         String path = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator)).filter(entry -> !entry.contains("test-classes"))
                 .map(entry -> Path.of(entry).toAbsolutePath().toString()).collect(Collectors.joining(File.pathSeparator));
-        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp", path, "io.mirrorregistry.MirrorRegistry", "check"));
+        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED", "-cp", path, "io.mirrorregistry.MirrorRegistry", "check"));
         File error = directory.resolve("err").toFile();
         ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile()).redirectOutput(directory.resolve("out").toFile()).redirectError(error);
         builder.environment().keySet().removeIf(name -> name.startsWith("MIRROR_"));
