@@ -5,32 +5,40 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from typing import NamedTuple, Optional
 
 import content as made
+from servers import CACHE, DIRECT, DISTRIBUTION, MIRROR, PROXY, REGISTRY, ZOT
 
-MIRROR, PROXY, CACHE, REGISTRY = "mirror", "nginx proxy_pass", "nginx proxy_cache", "docker-registry cache"
 ACCEPT = f"Accept: {made.MANIFEST}"
 CROWD = 1000
 
-# name: what it is called, path, status, peers. The path's names in braces are the content's.
-LOADS = {
-    "tag-hot": ("repeated tag, hot image", "/v2/library/hot/manifests/1", 200, (MIRROR, PROXY, CACHE, REGISTRY)),
-    "tag-cold": ("repeated tag, cold-only image", "/v2/library/cold/manifests/1", 200, (MIRROR, PROXY, CACHE)),
-    "digest": ("repeated digest, hot image", "/v2/library/hot/manifests/{hot_digest}", 200, (MIRROR, PROXY, CACHE, REGISTRY)),
-    "blob-hot": ("repeated blob, hot", "/v2/library/hot/blobs/{hot_blob}", 200, (MIRROR, PROXY, CACHE)),
-    "blob-cold": ("repeated blob, cold only", "/v2/library/cold/blobs/{cold_blob}", 200, (MIRROR, PROXY, CACHE)),
-    "missing": ("missing image", "/v2/library/none/manifests/1", 404, (MIRROR, PROXY, CACHE)),
-    "distinct": (f"different tags of {made.MANY:,} images, each once", None, 200, (MIRROR, PROXY, CACHE)),
-}
-ALL = [*LOADS, "one-core", "crowd", "stream", "start"]
+
+class Load(NamedTuple):
+    title: str
+    peers: tuple
+    # What is asked for: one path, in which names in braces are the content's, or what a script of wrk's makes.
+    path: Optional[str] = None
+    script: Optional[str] = None
+    status: int = 200
+
 
 DISTINCT = """
 local n = 0
 request = function()
   n = n + 1
-  return wrk.format("GET", "/v2/library/many-" .. (n %% %d) .. "/manifests/r%s-" .. n)
+  return wrk.format("GET", "/v2/library/many-" .. (n %% %(many)d) .. "/manifests/r%(tag)s-" .. n)
 end
 """
+LOADS = {
+    "tag-hot": Load("repeated tag, hot image", (MIRROR, PROXY, CACHE, REGISTRY, DISTRIBUTION, DIRECT), "/v2/library/hot/manifests/1"),
+    "tag-cold": Load("repeated tag, cold-only image", (MIRROR, PROXY, CACHE), "/v2/library/cold/manifests/1"),
+    "digest": Load("repeated digest, hot image", (MIRROR, PROXY, CACHE, REGISTRY, DISTRIBUTION), "/v2/library/hot/manifests/{hot_digest}"),
+    "blob-hot": Load("repeated blob, hot", (MIRROR, PROXY, CACHE), "/v2/library/hot/blobs/{hot_blob}"),
+    "blob-cold": Load("repeated blob, cold only", (MIRROR, PROXY, CACHE), "/v2/library/cold/blobs/{cold_blob}"),
+    "missing": Load("missing image", (MIRROR, PROXY, CACHE), "/v2/library/none/manifests/1", status=404),
+    "distinct": Load(f"different tags of {made.MANY:,} images, each once", (MIRROR, PROXY, CACHE), script=DISTINCT),
+}
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -41,14 +49,15 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 OPENER = urllib.request.build_opener(NoRedirect)
 
 
-def check(url, status, body=None):
+def check(server, path, status, digest):
     """Sees to it that what is measured is the right answer."""
+    url = server.url + path
     try:
         answer = OPENER.open(urllib.request.Request(url, headers={"Accept": made.MANIFEST}), timeout=20)
     except urllib.error.HTTPError as error:
         answer = error
     got = answer.read()
-    if answer.status not in ((status, 307) if status == 200 else (status,)) or (answer.status == 200 and body and got != body):
+    if answer.status not in ((status, 307) if status == 200 else (status,)) or (answer.status == 200 and made.sha256(got) != digest):
         raise SystemExit(f"{url} answered {answer.status} with {len(got)} bytes")
 
 
@@ -57,43 +66,42 @@ def seconds(text):
     return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[unit]
 
 
-def wrk(server, path, duration, connections=32, script=None, core=None):
-    """Returns requests per second, p50 and p99 in seconds, CPU seconds per request, and answers that are errors."""
+def wrk(server, path, duration, status=200, connections=32, script=None, core=None):
+    """Returns requests per second, p50 and p99 in seconds, CPU seconds per request, those that its garbage collection takes of them, its longest
+    pause, the resident memory in bytes, and how many answers were wrong."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(duration))}s", "--latency", "-H", ACCEPT]
     if script:
         command += ["-s", script]
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
-    before = server.cpu()
-    out = subprocess.run([*command, server.url + (path or "")], check=True, capture_output=True, text=True).stdout
-    used = server.cpu() - before
+    before, paused = server.cpu(), len(server.pauses())
+    out = subprocess.run([*command, server.url + path], check=True, capture_output=True, text=True).stdout
+    used, pauses = server.cpu() - before, server.pauses()[paused:]
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    errors = int(errors.group(1)) if errors else 0
     broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
-    return {"rate": float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
-            "p50": seconds(re.search(r"(?m)^ +50%\s+(\S+)", out).group(1)), "p99": seconds(re.search(r"(?m)^ +99%\s+(\S+)", out).group(1)),
-            "cpu": used / max(1, requests), "requests": requests,
-            "errors": (int(errors.group(1)) if errors else 0), "broken": sum(map(int, broken.groups())) if broken else 0}
+    wrong = (sum(map(int, broken.groups())) if broken else 0) + (errors if status == 200 else requests - errors)
+    # A peer's wrong answers now and then are reported beside its figures; more of them, or any of the mirror's, and nothing was measured.
+    if wrong > (0 if server.name == MIRROR else requests / 1000):
+        raise SystemExit(f"{wrong} of {requests} answers by {server.name} were wrong: {out}")
+    # Without any answer wrk prints times of 0.
+    p50, p99 = (seconds(re.search(rf"(?m)^ +{share}%\s+(\S+)", out).group(1)) if requests else float("inf") for share in (50, 99))
+    return {"rate": float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)), "p50": p50, "p99": p99,
+            "cpu": used / max(1, requests), "collector": sum(pauses) / max(1, requests), "pause": max(pauses, default=0), "memory": server.memory(),
+            "requests": requests, "wrong": wrong}
 
 
 def load(world, server, case, duration, tag):
-    _, path, status, _ = LOADS[case]
-    content = world.content
-    if path is None:
-        script = world.file("distinct.lua")
-        with open(script, "w") as out:
-            out.write(DISTINCT % (made.MANY, tag))
-        result = wrk(server, None, duration, script=script)
-    else:
-        path = path.format(**{name: value for name, value in vars(content).items() if isinstance(value, str)})
-        check(server.url + path, status, {"tag-hot": content.hot, "digest": content.hot, "tag-cold": content.cold}.get(case))
-        result = wrk(server, path, duration)
-    wrong = result["broken"] + (result["errors"] if status == 200 else result["requests"] - result["errors"])
-    # What a peer gets wrong now and then is told beside its figures; more of it, or any of the mirror's, and nothing was measured.
-    if wrong > (0 if server.name == MIRROR else result["requests"] / 1000):
-        raise SystemExit(f"{case} at {server.name}: {result}")
-    result["wrong"] = wrong
-    return result
+    asked, content = LOADS[case], world.content
+    path = (asked.path or "/v2/library/many-0/manifests/1").format(**{name: value for name, value in vars(content).items() if isinstance(value, str)})
+    check(server, path, asked.status, content.digests.get(path, path.rsplit("/", 1)[1]))
+    if not asked.script:
+        return wrk(server, path, duration, asked.status)
+    script = world.file(f"{case}.lua")
+    with open(script, "w") as out:
+        out.write(asked.script % {"many": made.MANY, "tag": tag})
+    return wrk(server, "", duration, script=script)
 
 
 def warm_up(world, server, case, duration):
@@ -106,62 +114,81 @@ def warm_up(world, server, case, duration):
         before = now
 
 
+def in_turn(names, number):
+    """Each is first in its turn."""
+    number %= len(names)
+    return names[number:] + names[:number]
+
+
 def measure(world, asked, duration, rounds):
     results = {"loads": {}, "memory": {}}
-    peers = {MIRROR: world.mirror(), PROXY: world.nginx_proxy(PROXY), CACHE: world.nginx_proxy(CACHE, cache=True),
-             REGISTRY: world.pull_through()}
-    for server in peers.values():
-        server.wait()
-    loads = [name for name in LOADS if name in asked]
-    for name in loads:
-        print(f"warming up: {LOADS[name][0]}", flush=True)
-        for peer in LOADS[name][3]:
-            warm_up(world, peers[peer], name, duration)
-    for number in range(rounds):
-        for name in loads:
-            # Each peer is first in its turn.
-            order = list(LOADS[name][3])
-            order = order[number % len(order):] + order[:number % len(order)]
-            for peer in order:
-                result = load(world, peers[peer], name, duration, f"{number}{peer[-5:]}")
-                results["loads"].setdefault(name, {}).setdefault(peer, []).append(result)
-                print(f"round {number + 1}, {LOADS[name][0]}, {peer}: {result['rate']:,.0f} requests/s", flush=True)
-    results["memory"] = {name: server.memory() for name, server in peers.items()}
-    for server in peers.values():
-        server.stop()
-    for name, one in (("one-core", one_core), ("crowd", crowd), ("stream", stream), ("start", start)):
+    names = [name for name in LOADS if name in asked]
+    if names:
+        results["loads"], results["memory"] = loads(world, names, duration, rounds)
+    for name, one in OTHERS.items():
         if name in asked:
             print(f"measuring: {name}", flush=True)
             results[name] = one(world, duration, rounds)
     return results
 
 
+def loads(world, names, duration, rounds):
+    """Returns the results by load and server, and each server's resident memory after all loads."""
+    servers = world.ready({peer: None for name in names for peer in LOADS[name].peers})
+    peers = {name: [peer for peer in LOADS[name].peers if peer in servers] for name in names}
+    for name in names:
+        print(f"warming up: {LOADS[name].title}", flush=True)
+        for peer in peers[name]:
+            warm_up(world, servers[peer], name, duration)
+    found = {name: {peer: [] for peer in peers[name]} for name in names}
+    for number in range(rounds):
+        for name in names:
+            for peer in in_turn(peers[name], number):
+                result = load(world, servers[peer], name, duration, f"{number}{peer[-5:]}")
+                found[name][peer].append(result)
+                print(f"round {number + 1}, {LOADS[name].title}, {peer}: {result['rate']:,.0f} requests/s", flush=True)
+    memory = {name: server.memory() for name, server in servers.items()}
+    world.end(servers)
+    return found, memory
+
+
 def one_core(world, duration, rounds):
     """256 connections; the server on one core, wrk on the other."""
     found = {}
-    for peer, server in ((MIRROR, world.mirror(core=0)), (PROXY, world.nginx_proxy(PROXY, core=0))):
+    path = LOADS["tag-hot"].path
+    for peer in (MIRROR, PROXY):
+        server = world.launch(peer, core=0)
         server.wait()
-        path = LOADS["tag-hot"][1]
-        wrk(server, path, duration * 2, 256, core=1)
-        found[peer] = []
-        for _ in range(rounds):
-            found[peer].append({**wrk(server, path, duration, 256, core=1), "memory": server.memory()})
+        wrk(server, path, duration * 2, connections=256, core=1)
+        found[peer] = [wrk(server, path, duration, connections=256, core=1) for _ in range(rounds)]
         server.stop()
     return found
 
 
-async def ask(port, path, count):
-    """Asks for the same many times at once. Returns the statuses."""
-    async def connect():
-        return await asyncio.open_connection("127.0.0.1", port)
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    seconds: float
 
-    async def one(reader, writer):
+
+async def ask(port, paths):
+    """Asks for all paths at once, each on a connection of its own. A connection that closes without an answer has status 0."""
+    async def one(path, reader, writer):
         writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n{ACCEPT}\r\nConnection: close\r\n\r\n".encode())
-        answer = await reader.read()
+        head, _, body = (await asyncio.wait_for(reader.read(), 60)).partition(b"\r\n\r\n")
         writer.close()
-        return int(answer.split(b" ", 2)[1])
-    connections = [await connect() for _ in range(count)]
-    return await asyncio.gather(*(one(*connection) for connection in connections))
+        return Answer(int(head[9:12] or 0), body, time.monotonic() - began)
+    connections = [await asyncio.open_connection("127.0.0.1", port) for _ in paths]
+    began = time.monotonic()
+    return await asyncio.gather(*(one(path, *connection) for path, connection in zip(paths, connections)))
+
+
+def served(content, paths, answers):
+    """Returns how many of the answers are the manifests. Any other bytes with status 200, and nothing was measured."""
+    for path, answer in zip(paths, answers):
+        if answer.status == 200 and made.sha256(answer.body) != content.digests[path]:
+            raise SystemExit(f"{path} was answered with {len(answer.body)} other bytes")
+    return sum(answer.status == 200 for answer in answers)
 
 
 def crowd(world, _, rounds):
@@ -169,25 +196,25 @@ def crowd(world, _, rounds):
     server = world.mirror(hot=world.guarded)
     server.wait()
     found = []
-    for number in range(max(1, min(rounds, 3))):
+    for number in range(min(rounds, 3)):
         path = f"/v2/library/many-{number}/manifests/rcrowd"
         open(world.calls, "w").close()
         began = time.monotonic()
-        statuses = asyncio.run(ask(server.port, path, CROWD))
+        answers = asyncio.run(ask(server.port, [path] * CROWD))
         took = time.monotonic() - began
         time.sleep(0.5)
         with open(world.calls) as lines:
             calls = [line.split()[1] for line in lines]
-        found.append({"served": statuses.count(200), "challenge": calls.count(path), "manifest": calls.count(path.replace("rcrowd", "1")), "token": calls.count("/token"),
-                      "seconds": took})
+        found.append({"served": served(world.content, [path.replace("rcrowd", "1")] * CROWD, answers), "challenge": calls.count(path),
+                      "manifest": calls.count(path.replace("rcrowd", "1")), "token": calls.count("/token"), "seconds": took, "memory": server.memory()})
     server.stop()
     return found
 
 
 def stream(world, _, rounds):
     """A large blob through the server."""
-    found = {MIRROR: [], PROXY: []}
-    servers = {MIRROR: world.mirror(MIRROR_REGISTRY_HOT_BLOBS="proxy"), PROXY: world.nginx_proxy(PROXY)}
+    servers = {MIRROR: world.mirror(MIRROR_REGISTRY_HOT_BLOBS="proxy"), PROXY: world.nginx_proxy()}
+    found = {peer: [] for peer in servers}
     for server in servers.values():
         server.wait()
     for _ in range(rounds):
@@ -199,18 +226,21 @@ def stream(world, _, rounds):
             if int(out.stdout) != made.BIG:
                 raise SystemExit(f"{peer} streamed {out.stdout} bytes")
             found[peer].append({"rate": made.BIG / took / 1e6, "cpu": (server.cpu() - before) / made.BIG * 1e9, "memory": server.memory()})
-    for server in servers.values():
-        server.stop()
+    world.end(servers)
     return found
 
 
 def start(world, _, rounds):
     """From the start of the process to the first manifest."""
-    path = LOADS["tag-hot"][1]
-    found = {MIRROR: [], REGISTRY: []}
+    path = LOADS["tag-hot"].path
+    found = {}
     for _ in range(rounds):
-        for peer, begin in ((MIRROR, world.mirror), (REGISTRY, world.pull_through)):
-            server = begin()
-            found[peer].append(server.wait(path))
+        for peer in world.here((MIRROR, REGISTRY, DISTRIBUTION, ZOT)):
+            server = world.launch(peer)
+            found.setdefault(peer, []).append(server.wait(path))
             server.stop()
     return found
+
+
+OTHERS = {"one-core": one_core, "crowd": crowd, "stream": stream, "start": start}
+ALL = [*LOADS, *OTHERS]

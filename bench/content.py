@@ -4,6 +4,7 @@ import json
 import os
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG, LAYER = "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar+gzip"
 MANY = 10_000
 BIG = 1536 * 1024 * 1024
 
@@ -16,13 +17,15 @@ class Content:
         self.digests = {}
 
 
+def blobs(name):
+    """The config and the five layers of a small image."""
+    return [json.dumps({"architecture": "amd64", "os": "linux", "config": {"Labels": {"name": name.ljust(900)}},
+                        "rootfs": {"type": "layers", "diff_ids": []}}).encode(), *(f"{name}{i}".encode().ljust(1000 + i) for i in range(5))]
+
+
 def manifest(name):
-    """About as large as the manifest of an image of five layers."""
-    layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 1000 + i,
-               "digest": "sha256:" + hashlib.sha256(f"{name}{i}".encode()).hexdigest()} for i in range(5)]
-    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": layers, "config": {
-        "mediaType": "application/vnd.oci.image.config.v1+json", "size": 1000,
-        "digest": "sha256:" + hashlib.sha256(name.encode()).hexdigest()}}, indent=1).encode()
+    config, *layers = [{"mediaType": LAYER, "size": len(blob), "digest": sha256(blob)} for blob in blobs(name)]
+    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": layers, "config": {**config, "mediaType": CONFIG}}, indent=1).encode()
 
 
 def sha256(data):
@@ -34,21 +37,23 @@ def write(directory, registry, path, data):
     os.makedirs(os.path.dirname(file), exist_ok=True)
     with open(file, "wb") as out:
         out.write(data)
+    return file
 
 
 def image(content, registry, name):
+    """Writes a manifest under its tag and its digest."""
     data = manifest(name)
     digest = sha256(data)
-    write(content.directory, registry, f"{name}/manifests/1", data)
+    file = write(content.directory, registry, f"{name}/manifests/1", data)
+    os.link(file, os.path.join(os.path.dirname(file), digest))
     content.digests[f"/v2/{name}/manifests/1"] = digest
-    return data, digest
+    return digest
 
 
 def make(work):
     content = Content(os.path.join(work, "content"))
-    content.hot, content.hot_digest = image(content, "hot", "library/hot")
-    write(content.directory, "hot", f"library/hot/manifests/{content.hot_digest}", content.hot)
-    content.cold, content.cold_digest = image(content, "cold", "library/cold")
+    content.hot_digest = image(content, "hot", "library/hot")
+    image(content, "cold", "library/cold")
     for i in range(MANY):
         image(content, "hot", f"library/many-{i}")
     for registry in ("hot", "cold"):

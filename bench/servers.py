@@ -1,5 +1,8 @@
 """The upstream registries, the mirror, and what it is compared with: started, watched and stopped."""
+import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,6 +11,10 @@ import urllib.request
 
 import content as made
 
+MIRROR, PROXY, CACHE = "mirror", "nginx proxy_pass", "nginx proxy_cache"
+REGISTRY, DISTRIBUTION, ZOT, DIRECT = "docker-registry cache", "distribution v3 cache", "zot cache", "the registry itself"
+# Pinned, so that two runs measure the same program.
+DISTRIBUTION_MODULE = "github.com/distribution/distribution/v3/cmd/registry@v3.1.2"
 JAVA = ["java", *os.environ.get("BENCH_JAVA_OPTIONS", "-Xmx100m -XX:+UseSerialGC").split()]
 
 
@@ -17,11 +24,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def build_distribution(folder):
+    """Returns the program, or None and why there is none."""
+    if not shutil.which("go"):
+        return None, "there is no Go to build it"
+    built = subprocess.run(["go", "install", DISTRIBUTION_MODULE], env={**os.environ, "GOBIN": folder}, capture_output=True, text=True)
+    if built.returncode:
+        return None, (built.stderr.strip().splitlines() or ["go install failed"])[-1]
+    return os.path.join(folder, "registry"), None
+
+
 class Server:
     """One program, with all its processes."""
 
-    def __init__(self, name, command, port, log, environment=None, core=None, cwd=None):
-        self.name, self.port, self.log = name, port, log
+    def __init__(self, name, command, port, log, environment=None, core=None, cwd=None, collector_log=None):
+        self.name, self.port, self.log, self.collector_log = name, port, log, collector_log
         self.url = f"http://127.0.0.1:{port}"
         self.began = time.monotonic()
         if core is not None:
@@ -69,6 +86,13 @@ class Server:
                 total += sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
         return total
 
+    def pauses(self):
+        """Returns how many seconds each pause for garbage collection took so far; none if the server is not in Java."""
+        if not self.collector_log:
+            return []
+        with open(self.collector_log) as log:
+            return [float(pause) / 1000 for pause in re.findall(r"Pause .* ([\d.]+)ms$", log.read(), re.MULTILINE)]
+
     def stop(self):
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
@@ -82,13 +106,37 @@ class Server:
 class World:
     """All servers of a run."""
 
-    def __init__(self, root, work, content):
+    def __init__(self, root, work, content, programs=None):
+        """The programs are those of the pull-through caches by name, None where there is none."""
         self.root, self.work, self.content = root, work, content
+        self.programs = programs or {}
         self.servers = []
         self.number = 0
         self.hot, self.cold, self.guarded = free_port(), free_port(), free_port()
-        upstream = self.nginx("upstream", self.hot, self.upstream())
-        upstream.wait()
+        self.registry = self.nginx(DIRECT, self.hot, self.upstream())
+        self.registry.wait()
+
+    def here(self, names):
+        """Returns those of the servers that this machine can start."""
+        return [name for name in names if self.programs.get(name, True)]
+
+    def launch(self, name, **options):
+        if name == DIRECT:
+            return self.registry
+        ways = {MIRROR: self.mirror, PROXY: self.nginx_proxy, CACHE: self.nginx_cache, ZOT: self.zot}
+        return ways[name](**options) if name in ways else self.pull_through(name)
+
+    def ready(self, names):
+        """Starts servers, and waits until they respond."""
+        servers = {name: self.launch(name) for name in self.here(names)}
+        for server in servers.values():
+            server.wait()
+        return servers
+
+    def end(self, servers):
+        for server in servers.values():
+            if server is not self.registry:
+                server.stop()
 
     def add(self, server):
         self.servers.append(server)
@@ -147,30 +195,36 @@ http {{
     if ($challenge) {{ return 401; }}
     {locations} }}"""
 
-    def mirror(self, name="mirror", hot=None, core=None, **settings):
-        port = free_port()
-        directory = self.file(name)
-        os.makedirs(directory)
-        environment = {"MIRROR_SERVER_PORT": str(port), "MIRROR_MANAGEMENT_PORT": str(free_port()),
-                       "MIRROR_REGISTRY_HOT_URL": f"http://127.0.0.1:{hot or self.hot}",
-                       "MIRROR_REGISTRY_COLD_URL": f"http://127.0.0.1:{self.cold}", **settings}
-        return self.add(Server(name, [*JAVA, "-jar", os.path.join(self.root, "target", "mirror-registry.jar")], port,
-                               f"{directory}/log", environment, core, cwd=directory))
+    def settings(self, port, hot=None):
+        return {"MIRROR_SERVER_PORT": str(port), "MIRROR_MANAGEMENT_PORT": str(free_port()),
+                "MIRROR_REGISTRY_HOT_URL": f"http://127.0.0.1:{hot or self.hot}",
+                "MIRROR_REGISTRY_COLD_URL": f"http://127.0.0.1:{self.cold}"}
 
-    def nginx_proxy(self, name="nginx proxy_pass", cache=False, core=None):
+    def mirror(self, hot=None, core=None, **settings):
         port = free_port()
-        kept = """proxy_cache kept; proxy_cache_valid 200 10s; proxy_cache_valid 404 2s; proxy_cache_lock on;""" if cache else ""
-        zone = "proxy_cache_path @DIRECTORY@/kept keys_zone=kept:10m max_size=1g;" if cache else ""
+        directory = self.file(MIRROR)
+        os.makedirs(directory)
+        collector_log = f"{directory}/collector.log"
+        command = [*JAVA, f"-Xlog:gc:file={collector_log}", "-jar", os.path.join(self.root, "target", "mirror-registry.jar")]
+        return self.add(Server(MIRROR, command, port, f"{directory}/log", {**self.settings(port, hot), **settings}, core, directory, collector_log))
+
+    def nginx_cache(self, **options):
+        kept = "proxy_cache kept; proxy_cache_valid 200 10s; proxy_cache_valid 404 2s; proxy_cache_lock on;"
+        return self.nginx_proxy(CACHE, kept, "proxy_cache_path @DIRECTORY@/kept keys_zone=kept:10m max_size=1g;", **options)
+
+    def nginx_proxy(self, name=PROXY, kept="", zone="", hot=None, core=None):
+        port = free_port()
         return self.nginx(name, port, f"""
   {zone}
-  upstream hot {{ server 127.0.0.1:{self.hot}; keepalive 64; keepalive_requests 100000000; }}
+  upstream hot {{ server 127.0.0.1:{hot or self.hot}; keepalive 64; keepalive_requests 100000000; }}
   upstream cold {{ server 127.0.0.1:{self.cold}; keepalive 64; keepalive_requests 100000000; }}
   server {{ listen 127.0.0.1:{port} backlog=4096; access_log @DIRECTORY@/access.log;
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0; {kept}
     location /v2/ {{ proxy_pass http://hot; proxy_intercept_errors on; error_page 404 = @cold; }}
     location @cold {{ proxy_pass http://cold; }} }}""", core=core)
 
-    def pull_through(self, core=None):
+    def pull_through(self, name):
+        """The CNCF's distribution as a pull-through cache, Debian's docker-registry or version 3."""
         port = free_port()
         config = self.file("registry.yml")
         with open(config, "w") as out:
@@ -180,4 +234,12 @@ storage: {{filesystem: {{rootdirectory: {config}.data}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 proxy: {{remoteurl: "http://127.0.0.1:{self.hot}"}}
 """)
-        return self.add(Server("docker-registry cache", ["docker-registry", "serve", config], port, config + ".log", core=core))
+        return self.add(Server(name, [self.programs[name], "serve", config], port, config + ".log", {"OTEL_TRACES_EXPORTER": "none"}))
+
+    def zot(self):
+        port = free_port()
+        config = self.file("zot.json")
+        with open(config, "w") as out:
+            json.dump({"storage": {"rootDirectory": config + ".data"}, "http": {"address": "127.0.0.1", "port": str(port)}, "log": {"level": "info"},
+                       "extensions": {"sync": {"enable": True, "registries": [{"urls": [self.registry.url], "onDemand": True, "tlsVerify": False}]}}}, out)
+        return self.add(Server(ZOT, [self.programs[ZOT], "serve", config], port, config + ".log"))
