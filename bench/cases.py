@@ -7,11 +7,13 @@ import urllib.error
 import urllib.request
 from typing import NamedTuple, Optional
 
+import client
 import content as made
 from servers import CACHE, DIRECT, DISTRIBUTION, MIRROR, PROXY, REGISTRY, ZOT
 
 ACCEPT = f"Accept: {made.MANIFEST}"
 CROWD = 1000
+TAGS = 2000
 
 
 class Load(NamedTuple):
@@ -21,6 +23,8 @@ class Load(NamedTuple):
     path: Optional[str] = None
     script: Optional[str] = None
     status: int = 200
+    # So many of the images are asked for once before.
+    known: int = 0
 
 
 DISTINCT = """
@@ -30,6 +34,12 @@ request = function()
   return wrk.format("GET", "/v2/library/many-" .. (n %% %(many)d) .. "/manifests/r%(tag)s-" .. n)
 end
 """
+RANDOM = """
+math.randomseed(os.time())
+request = function()
+  return wrk.format("GET", "/v2/library/many-" .. math.random(0, %(tags)d - 1) .. "/manifests/1")
+end
+"""
 LOADS = {
     "tag-hot": Load("repeated tag, hot image", (MIRROR, PROXY, CACHE, REGISTRY, DISTRIBUTION, DIRECT), "/v2/library/hot/manifests/1"),
     "tag-cold": Load("repeated tag, cold-only image", (MIRROR, PROXY, CACHE), "/v2/library/cold/manifests/1"),
@@ -37,6 +47,7 @@ LOADS = {
     "blob-hot": Load("repeated blob, hot", (MIRROR, PROXY, CACHE), "/v2/library/hot/blobs/{hot_blob}"),
     "blob-cold": Load("repeated blob, cold only", (MIRROR, PROXY, CACHE), "/v2/library/cold/blobs/{cold_blob}"),
     "missing": Load("missing image", (MIRROR, PROXY, CACHE), "/v2/library/none/manifests/1", status=404),
+    "tags": Load(f"repeated tags of {TAGS:,} images at random", (MIRROR, CACHE, REGISTRY, DISTRIBUTION, ZOT), script=RANDOM, known=TAGS),
     "distinct": Load(f"different tags of {made.MANY:,} images, each once", (MIRROR, PROXY, CACHE), script=DISTINCT),
 }
 
@@ -100,12 +111,14 @@ def load(world, server, case, duration, tag):
         return wrk(server, path, duration, asked.status)
     script = world.file(f"{case}.lua")
     with open(script, "w") as out:
-        out.write(asked.script % {"many": made.MANY, "tag": tag})
+        out.write(asked.script % {"many": made.MANY, "tags": TAGS, "tag": tag})
     return wrk(server, "", duration, script=script)
 
 
 def warm_up(world, server, case, duration):
     """Loads the server until it takes no less CPU for a request than before. Java compiles while it runs; the others are ready at once."""
+    if LOADS[case].known:
+        client.divide(client.manifests, server.url, [f"library/many-{i}" for i in range(LOADS[case].known)])
     before = load(world, server, case, duration / 2, f"w{server.name[:7].replace(' ', '')}")["cpu"]
     for number in range(10 if server.name == MIRROR else 0):
         now = load(world, server, case, duration, f"w{number}")["cpu"]
@@ -150,6 +163,24 @@ def loads(world, names, duration, rounds):
     memory = {name: server.memory() for name, server in servers.items()}
     world.end(servers)
     return found, memory
+
+
+def pulls(world, _, rounds):
+    """Clients pull whole images that nobody has asked for."""
+    servers = world.ready((MIRROR, REGISTRY, DISTRIBUTION, ZOT, DIRECT))
+    found = {peer: [] for peer in servers}
+    # The first round warms up.
+    for number in range(rounds + 1):
+        for peer in in_turn(list(servers), number):
+            server = servers[peer]
+            before, began = server.cpu(), time.monotonic()
+            client.divide(client.pull, server.url, made.whole(number))
+            took = time.monotonic() - began
+            if number:
+                found[peer].append({"rate": made.WHOLE / took, "cpu": (server.cpu() - before) / made.WHOLE, "memory": server.memory()})
+                print(f"round {number}, whole images, {peer}: {made.WHOLE / took:,.0f} images/s", flush=True)
+    world.end(servers)
+    return found
 
 
 def one_core(world, duration, rounds):
@@ -242,5 +273,5 @@ def start(world, _, rounds):
     return found
 
 
-OTHERS = {"one-core": one_core, "crowd": crowd, "stream": stream, "start": start}
+OTHERS = {"pulls": pulls, "one-core": one_core, "crowd": crowd, "stream": stream, "start": start}
 ALL = [*LOADS, *OTHERS]

@@ -6,6 +6,7 @@ import os
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG, LAYER = "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar+gzip"
 MANY = 10_000
+WHOLE = 600
 BIG = 1536 * 1024 * 1024
 
 
@@ -50,12 +51,22 @@ def image(content, registry, name):
     return digest
 
 
-def make(work):
+def whole(number):
+    """The names of the whole images for one round. Each round has its own, which no cache knows yet."""
+    return [f"library/whole-{number}-{i}" for i in range(WHOLE)]
+
+
+def make(work, rounds_of_whole=0):
     content = Content(os.path.join(work, "content"))
     content.hot_digest = image(content, "hot", "library/hot")
     image(content, "cold", "library/cold")
     for i in range(MANY):
         image(content, "hot", f"library/many-{i}")
+    for number in range(rounds_of_whole):
+        for name in whole(number):
+            image(content, "hot", name)
+            for blob in blobs(name):
+                write(content.directory, "hot", f"{name}/blobs/{sha256(blob)}", blob)
     for registry in ("hot", "cold"):
         blob = registry.encode() * 256
         write(content.directory, registry, f"library/{registry}/blobs/{sha256(blob)}", blob)

@@ -5,6 +5,7 @@ import statistics
 import subprocess
 from xml.sax.saxutils import escape
 
+import content as made
 from cases import CROWD, LOADS
 from servers import CACHE, DIRECT, DISTRIBUTION, DISTRIBUTION_MODULE, MIRROR, PROXY, REGISTRY, ZOT
 
@@ -103,6 +104,9 @@ def others(results):
     """Yields the rows of all else."""
     for name, size in results["memory"].items():
         yield f"| resident memory after all loads of the table above | {name} | {size / 2**20:.0f} MB |"
+    for name, found in results.get("pulls", {}).items():
+        yield (f"| first pulls of {made.WHOLE} whole images | {name} | {spread(column(found, 'rate'), 0)} images/s, {median(column(found, 'cpu', 1e3)):.1f} ms CPU per image, "
+               f"{megabytes(found)} |")
     for name, found in results.get("one-core", {}).items():
         yield (f"| 256 connections, one core | {name} | {spread(column(found, 'rate'), 0)} requests/s, p99 {median(column(found, 'p99', 1e3)):.1f} ms, "
                f"{megabytes(found)} |")
@@ -133,7 +137,7 @@ def markdown(results, root, seconds, rounds, left_out):
 
 def picture(results):
     """Draws the rates as bars, one group for each case; dark and light pages both."""
-    names = [name for name in ("tag-hot", "tag-cold", "digest", "blob-cold", "missing", "distinct") if name in results["loads"]]
+    names = [name for name in ("tag-hot", "tag-cold", "digest", "blob-cold", "missing", "tags", "distinct") if name in results["loads"]]
     colours = {MIRROR: "#2f81f7", PROXY: "#8b949e", CACHE: "#b0b8c1", REGISTRY: "#d29922", DISTRIBUTION: "#bf6a02", ZOT: "#8250df", DIRECT: "#57ab5a"}
     top = max(median([f["rate"] for f in found]) for name in names for found in results["loads"][name].values())
     out, y = ['<text x="8" y="20" class="title">Requests per second: more is better</text>'], 48
