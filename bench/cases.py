@@ -14,6 +14,7 @@ from servers import CACHE, DIRECT, DISTRIBUTION, MIRROR, PROXY, REGISTRY, ZOT
 ACCEPT = f"Accept: {made.MANIFEST}"
 CROWD = 1000
 TAGS = 2000
+SLOW, DELAY = 500, 2
 
 
 class Load(NamedTuple):
@@ -242,6 +243,47 @@ def crowd(world, _, rounds):
     return found
 
 
+async def meanwhile(port, path, running):
+    """Asks again and again while a task is running. Returns how many seconds each answer took."""
+    found = []
+    while not running.done():
+        answer, = await ask(port, [path])
+        if answer.status != 200:
+            raise SystemExit(f"{path} was answered with {answer.status} meanwhile")
+        found.append(answer.seconds)
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def slow_pulls(content, server, number, quick):
+    """Asks for so many images at once, and for the quick paths meanwhile."""
+    paths = [f"/v2/library/many-{number * SLOW + i}/manifests/1" for i in range(SLOW)]
+    running = asyncio.create_task(ask(server.port, paths))
+    times = await asyncio.gather(*(meanwhile(server.port, path, running) for path in quick.values()))
+    answers = await running
+    took = sorted(answer.seconds for answer in answers)
+    return {"served": served(content, paths, answers), "p99": took[len(took) * 99 // 100 - 1], "longest": took[-1], "memory": server.peak(),
+            "quick": dict(zip(quick, times))}
+
+
+def slow(world, _, rounds):
+    """Clients ask at once for as many images that nobody has asked for, of a registry that takes its time; others for what is in memory."""
+    registry = world.slow_registry(DELAY)
+    registry.wait()
+    # By digest: a tag has to be looked up again after some seconds, which takes as long as the registry does.
+    cached = f"/v2/library/hot/manifests/{world.content.hot_digest}"
+    found = {}
+    for peer, quick in ((MIRROR, {"health": "/health", "cached": cached}), (CACHE, {"cached": cached})):
+        server = world.launch(peer, hot=registry.port)
+        found[peer] = []
+        for number in range(min(rounds, 3)):
+            server.wait(cached)
+            found[peer].append(asyncio.run(slow_pulls(world.content, server, number, quick)))
+        server.stop()
+    registry.stop()
+    return found
+
+
 def stream(world, _, rounds):
     """A large blob through the server."""
     servers = {MIRROR: world.mirror(MIRROR_REGISTRY_HOT_BLOBS="proxy"), PROXY: world.nginx_proxy()}
@@ -273,5 +315,5 @@ def start(world, _, rounds):
     return found
 
 
-OTHERS = {"pulls": pulls, "one-core": one_core, "crowd": crowd, "stream": stream, "start": start}
+OTHERS = {"pulls": pulls, "one-core": one_core, "crowd": crowd, "slow": slow, "stream": stream, "start": start}
 ALL = [*LOADS, *OTHERS]

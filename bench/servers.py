@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -84,6 +85,14 @@ class Server:
         for pid in self.processes():
             with open(f"/proc/{pid}/smaps_rollup") as rollup:
                 total += sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+        return total
+
+    def peak(self):
+        """Returns the most resident memory so far, in bytes. Pages that processes share count for each of them."""
+        total = 0
+        for pid in self.processes():
+            with open(f"/proc/{pid}/status") as status:
+                total += sum(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
         return total
 
     def pauses(self):
@@ -207,6 +216,12 @@ http {{
         collector_log = f"{directory}/collector.log"
         command = [*JAVA, f"-Xlog:gc:file={collector_log}", "-jar", os.path.join(self.root, "target", "mirror-registry.jar")]
         return self.add(Server(MIRROR, command, port, f"{directory}/log", {**self.settings(port, hot), **settings}, core, directory, collector_log))
+
+    def slow_registry(self, delay):
+        port = free_port()
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slow_registry.py")
+        return self.add(Server("slow registry", [sys.executable, program, str(port), str(delay), f"{self.content.directory}/hot"], port,
+                               self.file("slow-registry.log")))
 
     def nginx_cache(self, **options):
         kept = "proxy_cache kept; proxy_cache_valid 200 10s; proxy_cache_valid 404 2s; proxy_cache_lock on;"
