@@ -197,6 +197,21 @@ def one_core(world, duration, rounds):
     return found
 
 
+def first_seconds(world, duration, rounds):
+    """The rate in each of the ten seconds after the first manifest, and the rate once Java has compiled what is hot. The server is on one core, wrk on
+    the other."""
+    found = []
+    path = LOADS["tag-hot"].path
+    for _ in range(min(rounds, 3)):
+        server = world.mirror(core=0)
+        server.wait(path)
+        early = [wrk(server, path, 1, core=1)["rate"] for _ in range(10)]
+        wrk(server, path, duration * 3, core=1)
+        found.append({"early": early, **wrk(server, path, duration, core=1)})
+        server.stop()
+    return found
+
+
 class Answer(NamedTuple):
     status: int
     body: bytes
@@ -304,7 +319,7 @@ def stream(world, _, rounds):
 
 
 def start(world, _, rounds):
-    """From the start of the process to the first manifest."""
+    """From the start of the process, or of the container, to the first manifest."""
     path = LOADS["tag-hot"].path
     found = {}
     for _ in range(rounds):
@@ -312,8 +327,13 @@ def start(world, _, rounds):
             server = world.launch(peer)
             found.setdefault(peer, []).append(server.wait(path))
             server.stop()
+        if world.engine:
+            server = world.container()
+            found.setdefault(f"mirror, {world.engine} run", []).append(server.wait(path))
+            found.setdefault("mirror, since its container was started", []).append(time.time() - server.started())
+            server.stop()
     return found
 
 
-OTHERS = {"pulls": pulls, "one-core": one_core, "crowd": crowd, "slow": slow, "stream": stream, "start": start}
+OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start}
 ALL = [*LOADS, *OTHERS]

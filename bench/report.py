@@ -82,6 +82,12 @@ def goals(results):
         memory, p99 = max(column(ours, "memory")) / 2**20, median(column(ours, "p99", 1e3))
         yield "256 connections, one core: at most 256 MB resident", f"{memory:.0f} MB", memory <= 256
         yield "256 connections, one core: p99 under 50 ms", f"{p99:.1f} ms", p99 < 50
+    if "first-seconds" in results:
+        found = [sum(one["early"]) / len(one["early"]) / one["rate"] for one in results["first-seconds"]]
+        yield "the first ten seconds on one core, against later: at least half the rate", spread(found), median(found) >= 0.5
+    for name, found in results.get("start", {}).items():
+        if "since" in name:
+            yield f"{name}: first manifest in under 1 s", f"{spread(found)} s", median(found) < 1
     if "stream" in results:
         found = [a["rate"] / b["rate"] for a, b in zip(results["stream"][MIRROR], results["stream"][PROXY])]
         yield f"a blob of 1.5 GB streamed, against {PROXY}: at least 0.6 times", spread(found), median(found) >= 0.6
@@ -123,6 +129,10 @@ def others(results):
     for name, found in results.get("one-core", {}).items():
         yield (f"| 256 connections, one core | {name} | {spread(column(found, 'rate'), 0)} requests/s, p99 {median(column(found, 'p99', 1e3)):.1f} ms, "
                f"{megabytes(found)} |")
+    found = results.get("first-seconds")
+    if found:
+        early = " · ".join(f"{median(rates):,.0f}" for rates in zip(*column(found, "early")))
+        yield f"| each of the first ten seconds on one core | mirror | {early} requests/s; later {spread(column(found, 'rate'), 0)}; {megabytes(found)} |"
     for name, found in results.get("slow", {}).items():
         quick = "".join(f"; {median(times):.1f} ms, longest {max(times):.1f} ms for {title} meanwhile" for title, times in
                         ((title, [seconds * 1e3 for one in found for seconds in one["quick"][title]]) for title in found[0]["quick"]))

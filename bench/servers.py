@@ -1,4 +1,5 @@
 """The upstream registries, the mirror, and what it is compared with: started, watched and stopped."""
+import datetime
 import json
 import os
 import re
@@ -33,6 +34,14 @@ def build_distribution(folder):
     if built.returncode:
         return None, (built.stderr.strip().splitlines() or ["go install failed"])[-1]
     return os.path.join(folder, "registry"), None
+
+
+def container_engine(image):
+    """Returns the program that has the image, or None."""
+    for engine in ("docker", "podman"):
+        if shutil.which(engine) and not subprocess.run([engine, "image", "inspect", image], capture_output=True).returncode:
+            return engine
+    return None
 
 
 class Server:
@@ -112,13 +121,32 @@ class Server:
                 self.process.wait()
 
 
+class Container(Server):
+    """A program in a container, on the network of this machine."""
+
+    def __init__(self, name, engine, image, port, log, environment):
+        self.engine, self.container = engine, f"mirror-bench-{port}"
+        variables = [part for variable in environment for part in ("-e", variable)]
+        super().__init__(name, [engine, "run", "--rm", "--name", self.container, "--network", "host", *variables, image], port, log, environment)
+
+    def started(self):
+        """Returns the time (Unix, seconds) at which the engine started the program, once it had made the container."""
+        text = subprocess.run([self.engine, "inspect", "-f", "{{json .State.StartedAt}}", self.container], check=True, capture_output=True, text=True).stdout
+        return datetime.datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", json.loads(text)).replace("Z", "+00:00")).timestamp()
+
+    def stop(self):
+        if self.process.poll() is None:
+            subprocess.run([self.engine, "rm", "-f", self.container], capture_output=True)
+        super().stop()
+
+
 class World:
     """All servers of a run."""
 
-    def __init__(self, root, work, content, programs=None):
-        """The programs are those of the pull-through caches by name, None where there is none."""
+    def __init__(self, root, work, content, programs=None, image=None, engine=None):
+        """The programs are those of the pull-through caches by name, None where there is none; the image is the mirror's, if the engine has it."""
         self.root, self.work, self.content = root, work, content
-        self.programs = programs or {}
+        self.programs, self.image, self.engine = programs or {}, image, engine
         self.servers = []
         self.number = 0
         self.hot, self.cold, self.guarded = free_port(), free_port(), free_port()
@@ -216,6 +244,10 @@ http {{
         collector_log = f"{directory}/collector.log"
         command = [*JAVA, f"-Xlog:gc:file={collector_log}", "-jar", os.path.join(self.root, "target", "mirror-registry.jar")]
         return self.add(Server(MIRROR, command, port, f"{directory}/log", {**self.settings(port, hot), **settings}, core, directory, collector_log))
+
+    def container(self):
+        port = free_port()
+        return self.add(Container(MIRROR, self.engine, self.image, port, self.file("container.log"), self.settings(port)))
 
     def slow_registry(self, delay):
         port = free_port()
