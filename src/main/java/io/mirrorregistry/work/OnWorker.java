@@ -16,8 +16,11 @@ public final class OnWorker extends CompletableFuture<Void> {
         this.workers = workers;
     }
 
-    /** Returns a stage that is complete. */
-    public static OnWorker now(Executor workers) {
+    /** Returns a stage that is complete. On any thread but the event loop it is one after which the route goes on at once. */
+    public static CompletableFuture<Void> now(Executor workers) {
+        if (!Context.isOnEventLoopThread()) {
+            return CompletableFuture.completedFuture(null);
+        }
         OnWorker now = new OnWorker(workers);
         now.complete(null);
         return now;
