@@ -214,12 +214,23 @@ final class ManifestMemory {
             return;
         }
         if (manifest.bytes() != null) {
-            manifests.put(new ByDigest(key.plan(), manifest.digest()), manifest);
+            keep(new ByDigest(key.plan(), manifest.digest()), manifest);
         }
         if (!(key.reference() instanceof Digest)) {
             KeptManifest withoutBytes = new KeptManifest(manifest.digest(), manifest.type(), manifest.length(), null, manifest.registry(), manifest.etag());
             tags.put(ByTag.of(key), new Tagged(withoutBytes, ticker.read()));
             believed.invalidate(ByTag.of(key));
+        }
+    }
+
+    /**
+     * Leaves an entry that has the same content as it is. A new copy would live long where the old one has just become garbage, so that each such
+     * answer makes work for the collector of old objects, which stops the mirror.
+     */
+    private void keep(ByDigest key, KeptManifest manifest) {
+        KeptManifest kept = manifests.getIfPresent(key);
+        if (kept == null || !kept.hasContentOf(manifest)) {
+            manifests.put(key, manifest);
         }
     }
 

@@ -2,6 +2,8 @@ package io.mirrorregistry.pull;
 
 import io.mirrorregistry.protocol.Digest;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Objects;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 
@@ -39,6 +41,11 @@ public record KeptManifest(Digest digest, String type, long length, byte[] bytes
             return new KeptManifest(digest, type, body.remaining(), body.array(), registry);
         }
         return new KeptManifest(digest, type, message.getHeader(Exchange.CONTENT_LENGTH, 0L, Long.class), null, registry);
+    }
+
+    /** Returns whether an answer from this one is the same as from the other: type, bytes and registry. */
+    public boolean hasContentOf(KeptManifest other) {
+        return Objects.equals(type, other.type) && registry.equals(other.registry) && Arrays.equals(bytes, other.bytes);
     }
 
     /** Makes this the exchange's answer; without bytes it can answer a HEAD only. */

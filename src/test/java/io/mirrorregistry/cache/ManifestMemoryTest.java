@@ -3,6 +3,7 @@ package io.mirrorregistry.cache;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.config.Settings.CacheSettings;
@@ -110,5 +111,30 @@ class ManifestMemoryTest {
         assertEquals(List.of(), memory.remembered(tag.plan(), key("app", "2.0").reference()));
         nanos.addAndGet(Duration.ofSeconds(60).toNanos());
         assertEquals(List.of(), memory.remembered(tag.plan(), tag.reference()));
+    }
+
+    /** A copy of what has long been kept would be garbage for the collector of old objects. */
+    @Test
+    void whatIsKeptAlreadyStaysTheSameObject() throws Exception {
+        KeptManifest first = manifest("one");
+        CacheKey digest = key("app", first.digest().value());
+        memory.keep(key("app", "1"), first);
+        memory.keep(key("app", "2"), manifest("one"));
+        memory.keep(digest, manifest("one"));
+        assertSame(first, memory.fresh(digest));
+        assertSame(first, memory.fresh(key("app", "2")));
+    }
+
+    @Test
+    void anotherTypeOrRegistryOfTheSameDigestReplacesWhatIsKept() throws Exception {
+        KeptManifest first = manifest("one");
+        CacheKey digest = key("app", first.digest().value());
+        memory.keep(digest, first);
+        KeptManifest typed = new KeptManifest(first.digest(), "application/other", first.length(), first.bytes(), "hot");
+        memory.keep(digest, typed);
+        assertSame(typed, memory.fresh(digest));
+        KeptManifest ofCold = new KeptManifest(first.digest(), "application/other", first.length(), first.bytes(), "cold");
+        memory.keep(digest, ofCold);
+        assertSame(ofCold, memory.fresh(digest));
     }
 }
