@@ -5,6 +5,7 @@ import io.mirrorregistry.registry.MirrorIdentity;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.config.RequestConfig;
+import org.apache.hc.client5.http.impl.ChainElement;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.HttpClientBuilder;
 import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
@@ -62,11 +63,14 @@ public final class HttpClients {
                     Header passed = request.getFirstHeader(HttpHeaders.VIA);
                     request.setHeader(HttpHeaders.VIA, self.via(passed == null ? null : passed.getValue()));
                 })
+                .addExecInterceptorAfter(ChainElement.PROTOCOL.name(), "target", TargetRequest::set)
                 .setRequestExecutor(new DesyncGuard.Executor())
                 .setDefaultRequestConfig(RequestConfig.custom()
                         .setConnectionRequestTimeout(connectTimeout)
                         .setResponseTimeout(responseTimeout)
                         .setProtocolUpgradeEnabled(false)
+                        // Challenges are the mirror's to answer; those of a proxy are the client's.
+                        .setAuthenticationEnabled(registry.proxy() != null)
                         .build())
                 .evictIdleConnections(TimeValue.ofSeconds(30))
                 .disableAutomaticRetries()
@@ -74,6 +78,8 @@ public final class HttpClients {
                 .disableContentCompression()
                 .disableCookieManagement()
                 .disableDefaultUserAgent()
+                // No connection belongs to a user, so that each call may take any.
+                .disableConnectionState()
                 .build();
     }
 }

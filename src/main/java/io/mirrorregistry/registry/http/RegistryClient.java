@@ -309,10 +309,9 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
 
     private ClassicHttpResponse send(ClassicHttpRequest template, Location place, ApiPath.Kind kind, String authorization,
             HttpClientContext context, CallTime time) throws IOException {
-        HttpUriRequestBase request = new HttpUriRequestBase(template.getMethod(), base);
+        HttpUriRequestBase request = new TargetRequest(template.getMethod(), base, place.requestTarget());
         request.setScheme(place.scheme());
         request.setAuthority(new URIAuthority(place.host(), place.port()));
-        request.setPath(place.requestTarget());
         boolean own = isOwn(place);
         if (own) {
             registry.headers().forEach(request::setHeader);
