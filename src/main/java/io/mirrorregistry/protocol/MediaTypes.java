@@ -1,6 +1,7 @@
 package io.mirrorregistry.protocol;
 
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /** The media types of what registries serve. */
@@ -21,6 +22,8 @@ public final class MediaTypes {
     public static final String ANY_MANIFEST =
             String.join(", ", List.of(OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST));
 
+    /** The types of nearly all manifests, which need no matching. */
+    private static final Set<String> COMMON = Set.of(OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST);
     private static final int LONGEST = 255;
     /** Also types that few registries serve, such as artifact manifests, and later versions. */
     private static final Pattern MANIFEST = Pattern.compile("application/vnd\\.[a-z0-9.-]*\\b(manifest|index)\\b[a-z0-9.-]*\\+(json|prettyjws)");
@@ -30,7 +33,7 @@ public final class MediaTypes {
 
     /** Returns whether a text is the media type of a manifest or of an index, without parameters. */
     public static boolean isManifest(String type) {
-        return type.length() <= LONGEST && MANIFEST.matcher(type).matches();
+        return COMMON.contains(type) || type.length() <= LONGEST && MANIFEST.matcher(type).matches();
     }
 
     /** Returns whether a text is the media type of a list of manifests. */

@@ -68,7 +68,14 @@ public final class RegistryAnswers {
 
     /** Returns whether a Content-Type, which may be null, is that of a web page. No registry sends one; firewalls, portals and proxies do. */
     public static boolean isWebPage(String contentType) {
-        String type = contentType == null ? "" : contentType.split("[;,]", 2)[0].strip();
+        if (contentType == null) {
+            return false;
+        }
+        int end = 0;
+        while (end < contentType.length() && contentType.charAt(end) != ';' && contentType.charAt(end) != ',') {
+            end++;
+        }
+        String type = contentType.substring(0, end).strip();
         return type.equalsIgnoreCase("text/html") || type.equalsIgnoreCase("application/xhtml+xml");
     }
 

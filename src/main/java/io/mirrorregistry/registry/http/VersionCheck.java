@@ -116,6 +116,9 @@ final class VersionCheck {
 
     /** Returns the challenges of a response. */
     static List<Challenge> challenges(ClassicHttpResponse response) {
+        if (!response.containsHeader(HttpHeaders.WWW_AUTHENTICATE)) {
+            return List.of();
+        }
         return Challenge.parse(Arrays.stream(response.getHeaders(HttpHeaders.WWW_AUTHENTICATE)).map(Header::getValue).toList());
     }
 }
