@@ -35,6 +35,7 @@ public record RouteEnvironment(Map<String, String> placeholders, MainConfigurati
         component.setEnvironmentVariableMode(PropertiesComponent.ENVIRONMENT_VARIABLES_MODE_NEVER);
         camel.setClassResolver(new ExceptionWords(words));
         StepProcessorFactory.install(camel);
+        BreakerProcessorFactory.install(camel);
     }
 
     /** Returns the same names for routes that a precondition leaves out because a registry has no url: here it has one. */
