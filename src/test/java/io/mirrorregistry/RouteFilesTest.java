@@ -50,6 +50,6 @@ class RouteFilesTest {
                 });
             }
         }
-        assertEquals(19, ids.size(), ids.toString());
+        assertEquals(20, ids.size(), ids.toString());
     }
 }

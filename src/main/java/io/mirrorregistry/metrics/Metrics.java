@@ -298,6 +298,16 @@ public final class Metrics implements AutoCloseable {
                 .description("Bytes of blobs written to clients").tag("registry", some).register(meters)).increment(bytes);
     }
 
+    /**
+     * Counts that a registry sent the rest of a blob which another one, or the same in an earlier response, did not send to its end.
+     *
+     * @param reason why that one did not, in a word
+     */
+    public void streamResumed(String registry, String reason, String by) {
+        Counter.builder("mirror.streams.resumed").description("Blobs whose rest another response had, after one had broken off")
+                .tag("registry", registry).tag("reason", reason).tag("by", by).register(meters).increment();
+    }
+
     /** Tells how many faults keep the routes in the folder from serving. */
     public void routeFaults(IntSupplier faults) {
         Gauge.builder("mirror.route.faults", faults::getAsInt)

@@ -80,9 +80,13 @@ public record Digest(String value) implements Reference {
             hash.update(buffer, 0, count);
         }
 
-        /** Returns whether all that was added has the digest; to be called once, at the end. */
+        /** Returns whether all that was added so far has the digest. More may be added afterwards. */
         public boolean passes() {
-            return hex().equals(HexFormat.of().formatHex(hash.digest()));
+            try {
+                return hex().equals(HexFormat.of().formatHex(((MessageDigest) hash.clone()).digest()));
+            } catch (CloneNotSupportedException e) {
+                throw new IllegalStateException("the hash functions of every Java runtime can be cloned", e);
+            }
         }
     }
 

@@ -48,6 +48,10 @@ public final class Pull extends CallContext {
     private Planning planning;
     private int next;
     private Plan.Target target;
+    /** The registry whose response broke off first. */
+    private Plan.Target broken;
+    /** Whether that one is still to be asked once more, after all others. */
+    private boolean again;
 
     private KeptManifest toBeConfirmed;
     private BlobStep.Found found;
@@ -252,13 +256,35 @@ public final class Pull extends CallContext {
     }
 
     /** Returns whether another registry of the plan is left. */
-    boolean isNext() {
-        return peek() < plan().targets().size();
+    public boolean isNext() {
+        return peek() < plan().targets().size() || isAgain();
     }
 
     /** Returns the name of the registry that is asked next; null where none is left, and where no plan was made. */
     String nextRegistry() {
-        return planning != null && planning.isMade() && isNext() ? plan().targets().get(peek()).registry() : null;
+        if (planning == null || !planning.isMade() || !isNext()) {
+            return null;
+        }
+        return (peek() < plan().targets().size() ? plan().targets().get(peek()) : broken).registry();
+    }
+
+    /** Returns whether the registry that broke off first is left to be asked once more. */
+    private boolean isAgain() {
+        return again && plan().targets().contains(broken);
+    }
+
+    /**
+     * Begins to fetch the rest of a response that has broken off. The registry that broke off first is asked once more, after all others. There is
+     * as much time for the rest to begin as there was for the response.
+     */
+    public void resumes() {
+        if (broken == null) {
+            broken = target;
+            again = true;
+        }
+        if (answerTime() != null) {
+            answerTime(answerTime().anew());
+        }
     }
 
     /** Returns the index of the next target that has not failed for this request. */
@@ -272,8 +298,13 @@ public final class Pull extends CallContext {
 
     /** Begins the next attempt. */
     Plan.Target nextTarget() {
-        target(plan().targets().get(peek()));
-        next++;
+        if (peek() < plan().targets().size()) {
+            target(plan().targets().get(next));
+            next++;
+        } else {
+            again = false;
+            target(broken);
+        }
         return target;
     }
 
@@ -294,7 +325,7 @@ public final class Pull extends CallContext {
         return target == null || target.name() == path.repository() ? path : new ApiPath(path.kind(), target.name(), path.reference());
     }
 
-    /** Returns the name of the registry whose answer the client gets; null while there is none. */
+    /** Returns the name of the registry whose answer the client gets, with commas between several; null while there is none. */
     public String servedBy() {
         return servedBy;
     }
@@ -305,6 +336,13 @@ public final class Pull extends CallContext {
         Registry asked = registry();
         if (asked != null && asked.name().equals(name)) {
             asked.troubles().responded();
+        }
+    }
+
+    /** Adds the name of a registry that has served the rest of the answer, after others had broken off. */
+    public void servedAlsoBy(String name) {
+        if (!List.of(servedBy.split(",")).contains(name)) {
+            servedBy += "," + name;
         }
     }
 

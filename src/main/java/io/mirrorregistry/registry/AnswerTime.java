@@ -19,6 +19,11 @@ public record AnswerTime(long began, long end) {
         return new AnswerTime(began, began + longest.toNanos());
     }
 
+    /** Returns a time of the same length that begins now. */
+    public AnswerTime anew() {
+        return of(System.nanoTime(), Duration.ofNanos(end - began));
+    }
+
     /** Returns what {@link #text} has written; null for null. */
     public static AnswerTime parse(String text) {
         if (text == null) {

@@ -2,7 +2,7 @@ package io.mirrorregistry.server;
 
 import io.mirrorregistry.protocol.Digest;
 
-/** Tells whether the bytes that have come are what was asked for. Used by one thread. */
+/** Tells whether the bytes that have arrived are what was asked for. Used by one thread. */
 final class ContentVerifier {
 
     private static final long UNKNOWN = -1;
@@ -46,7 +46,12 @@ final class ContentVerifier {
         return length == UNKNOWN || count <= length;
     }
 
-    /** Returns whether all that has come is right; call it once, at the end. */
+    /** Returns how many bytes have arrived. */
+    long count() {
+        return count;
+    }
+
+    /** Returns whether all bytes are there and right. More bytes may follow if not. */
     boolean passes() {
         return (length == UNKNOWN || count == length) && (check == null || check.passes());
     }

@@ -1,6 +1,5 @@
 package io.mirrorregistry.server;
 
-import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ByteRange;
 import io.mirrorregistry.protocol.Digest;
@@ -9,18 +8,19 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.OpenBodies;
+import io.mirrorregistry.registry.Redirects;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.registry.StoredBlob;
 import java.io.InputStream;
+import java.util.concurrent.CancellationException;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.spi.InflightRepository;
-import org.slf4j.LoggerFactory;
-import org.slf4j.event.Level;
 
 /**
  * The step {@code stream} of routes: makes the bytes that a registry sends the answer, without keeping them. Headers that the route sets after
@@ -31,9 +31,9 @@ import org.slf4j.event.Level;
  */
 public final class StreamStep {
 
-    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(StreamStep.class), Level.WARN);
     private final Metrics metrics;
     private final Streams streams;
+    private final StreamReports reports;
 
     /**
      * @param streamsPerRegistry how many of one registry may run at a time, so that a slow one, or slow clients of it, leave
@@ -44,6 +44,7 @@ public final class StreamStep {
     public StreamStep(int streamsPerRegistry, int workers, Metrics metrics) {
         this.streams = new Streams(streamsPerRegistry, Math.max(streamsPerRegistry, workers - workers / 4));
         this.metrics = metrics;
+        this.reports = new StreamReports(metrics);
     }
 
     /**
@@ -62,8 +63,7 @@ public final class StreamStep {
         try {
             running = streams.begin(pull.registry().name(), pull);
             if (running == null) {
-                throw new RegistryTroubleException(pull.registry().name(), pull.call() + " was not streamed: too many streams are under way",
-                        RegistryTroubleException.Kind.NOT_ASKED, null);
+                throw tooMany(pull);
             }
             running.whenClosed(begins(exchange));
             StreamedBody streamed = body instanceof StoredBlob blob ? file(exchange, blob, running) : stream(exchange, running);
@@ -79,6 +79,54 @@ public final class StreamStep {
                 if (body instanceof InputStream stream) {
                     OpenBodies.close(stream);
                 }
+            }
+        }
+    }
+
+    /**
+     * Has a route fetch the rest if the registry breaks off, or sends nothing for its response-timeout, while the blob is sent. That route begins
+     * with the failure that the stream ended with. It asks another registry with {@link #prepareRest} and {@link #resume}; if it ends without
+     * {@link #resume}, the client's response is cut. No effect on an answer that is not copied from a registry, such as a file of a folder.
+     *
+     * @param address what the route begins with, such as {@code direct:blob-rest}
+     */
+    @Step(needs = "answer")
+    public void resumeBy(String address, Exchange exchange) {
+        if (exchange.getMessage().getBody() instanceof StreamedBlob blob) {
+            blob.resumeBy(new RestRoute(exchange, address));
+        }
+    }
+
+    /**
+     * Prepares the call for the bytes that are missing after a stream has broken off, wherever they are.
+     *
+     * @throws CancellationException if the client has left
+     */
+    @Step(needs = {"target", "failure"}, sets = "call")
+    public void prepareRest(Exchange exchange) {
+        Pull pull = Pull.of(exchange);
+        StreamedBlob blob = StreamedBlob.brokenOff(exchange);
+        if (pull.abandoned()) {
+            throw new CancellationException("the client has left");
+        }
+        pull.call(new Call(false, pull.pathThere(), null, null, blob.missing(), Redirects.ALL));
+    }
+
+    /**
+     * Continues the stream that has broken off with the registry's response.
+     *
+     * @throws RegistryTroubleException if that does not have exactly the missing bytes, or too many streams are under way
+     */
+    @Step(needs = {"call", "response"}, sets = "rest")
+    public void resume(Exchange exchange) throws RegistryTroubleException, InterruptedException {
+        Object body = exchange.getMessage().getBody();
+        boolean resumed = false;
+        try {
+            StreamedBlob.brokenOff(exchange).resume(exchange);
+            resumed = true;
+        } finally {
+            if (!resumed && body instanceof InputStream unread) {
+                OpenBodies.close(unread);
             }
         }
     }
@@ -120,13 +168,16 @@ public final class StreamStep {
             throw trouble(pull, "was answered with a part of a blob of another size");
         }
         InputStream body = message.getBody() instanceof InputStream stream ? stream : InputStream.nullInputStream();
-        long length = answered == null ? RegistryAnswers.contentLength(message) : answered.part().length();
-        ContentVerifier proof = answered == null || answered.whole()
-                ? ContentVerifier.ofWhole((Digest) pull.call().path().reference(), length) : ContentVerifier.ofPart(length);
-        StreamedBlob blob = new StreamedBlob(pull, body, length, proof, running, metrics, faults);
+        StreamedBytes bytes = StreamedBytes.of(message, (Digest) pull.call().path().reference(), answered, found == null ? -1 : found.length());
+        StreamedBlob blob = new StreamedBlob(pull, body, bytes, running, reports);
         blob.begin();
         answer(exchange, status, answered == null ? null : contentRange);
         return blob;
+    }
+
+    static RegistryTroubleException tooMany(Pull pull) {
+        return new RegistryTroubleException(pull.registry().name(), pull.call() + " was not streamed: too many streams are under way",
+                RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
     private static RegistryTroubleException trouble(Pull pull, String what) {
@@ -140,7 +191,7 @@ public final class StreamStep {
         }
         boolean all = range.isAllOf(blob.size());
         answer(exchange, all ? 200 : 206, all ? null : range.contentRange(blob.size()));
-        return new StreamedFile(Pull.of(exchange), blob, range, running, metrics, faults);
+        return new StreamedFile(Pull.of(exchange), blob, range, running, reports);
     }
 
     private static void answer(Exchange exchange, int status, String contentRange) {

@@ -1,7 +1,5 @@
 package io.mirrorregistry.server;
 
-import io.mirrorregistry.logging.RepeatedFault;
-import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ByteRange;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.StoredBlob;
@@ -15,17 +13,15 @@ final class StreamedFile implements StreamedBody {
     private final StoredBlob blob;
     private final ByteRange range;
     private final Streams.Running running;
-    private final Metrics metrics;
-    private final RepeatedFault faults;
+    private final StreamReports reports;
 
-    StreamedFile(Pull pull, StoredBlob blob, ByteRange range, Streams.Running running, Metrics metrics, RepeatedFault faults) {
+    StreamedFile(Pull pull, StoredBlob blob, ByteRange range, Streams.Running running, StreamReports reports) {
         this.pull = pull;
         this.registry = pull.registry().name();
         this.blob = blob;
         this.range = range;
         this.running = running;
-        this.metrics = metrics;
-        this.faults = faults;
+        this.reports = reports;
     }
 
     @Override
@@ -38,11 +34,10 @@ final class StreamedFile implements StreamedBody {
         running.waits();
         try {
             pull.response().sendFile(blob.file().toString(), range.start(), range.length()).toCompletionStage().toCompletableFuture().join();
-            metrics.streamed(registry, range.length());
+            reports.streamed(registry, range.length());
         } catch (CompletionException e) {
             if (!pull.abandoned()) {
-                faults.log("file " + registry, registry, pull.requestId(), null,
-                        "Registry " + registry + " has a file that cannot be sent: " + blob.file() + ": " + e.getCause().getMessage());
+                reports.unreadable(pull, registry, blob.file().toString(), e.getCause().getMessage());
             }
             StreamedBlob.cut(pull);
         }

@@ -8,6 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -94,11 +95,12 @@ final class Streams {
         return true;
     }
 
-    /** One stream; closing it is the end of it. The second close has no effect. */
+    /** One stream; closing it is the end of it. The second close has no effect. One thread moves it from registry to registry. */
     final class Running implements AutoCloseable {
 
-        private final String registry;
-        private final Semaphore ofRegistry;
+        private volatile String registry;
+        /** The permits of which it holds one; null while it is between two registries, and after its end. */
+        private final AtomicReference<Semaphore> ofRegistry;
         private final Pull pull;
         private final AtomicBoolean closed = new AtomicBoolean();
         private final long began = System.nanoTime();
@@ -109,7 +111,7 @@ final class Streams {
 
         private Running(String registry, Semaphore ofRegistry, Pull pull) {
             this.registry = registry;
-            this.ofRegistry = ofRegistry;
+            this.ofRegistry = new AtomicReference<>(ofRegistry);
             this.pull = pull;
         }
 
@@ -127,6 +129,29 @@ final class Streams {
         void goesOn() {
             waited += System.nanoTime() - waitsSince;
             waitsSince = 0;
+        }
+
+        /** Gives back its place among the streams of its registry, which has broken off. */
+        void leaveRegistry() {
+            Semaphore held = ofRegistry.getAndSet(null);
+            if (held != null) {
+                held.release();
+            }
+        }
+
+        /** Takes a place among the streams of another registry instead. Returns false where there are too many. */
+        boolean enterRegistry(String next) throws InterruptedException {
+            leaveRegistry();
+            Semaphore there = ofRegistries.computeIfAbsent(next, name -> new Semaphore(perRegistry));
+            if (!take(there, next, pull)) {
+                return false;
+            }
+            registry = next;
+            ofRegistry.set(there);
+            if (closed.get()) {
+                leaveRegistry();
+            }
+            return true;
         }
 
         private boolean isSlow() {
@@ -148,7 +173,7 @@ final class Streams {
         public void close() {
             if (closed.compareAndSet(false, true)) {
                 running.remove(this);
-                ofRegistry.release();
+                leaveRegistry();
                 all.release();
                 whenClosed.run();
             }

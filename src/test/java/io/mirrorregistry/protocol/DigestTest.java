@@ -94,6 +94,17 @@ class DigestTest {
         }
     }
 
+    @Test
+    void aCheckMayGoOnAfterItsResult() {
+        byte[] content = "content".getBytes();
+        Digest.Check check = Digest.ofSha256(content).check();
+        check.update(content, 3);
+        assertFalse(check.passes());
+        check.update("tent".getBytes(), 4);
+        assertTrue(check.passes());
+        assertTrue(check.passes());
+    }
+
     @Property(tries = 3000)
     @StatisticsReport(StatisticsReport.StatisticsReportMode.OFF)
     void agreesWithTheSpecOnNearMisses(@ForAll("nearMisses") String value) {

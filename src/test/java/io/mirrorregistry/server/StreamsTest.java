@@ -158,4 +158,24 @@ class StreamsTest {
         }
         assertEquals(1, limits.connections());
     }
+
+    @Test
+    void aStreamThatMovesToAnotherRegistryGivesItsPlaceBack() throws Exception {
+        Streams streams = new Streams(1, 3);
+        connect();
+        Pull pull = pull();
+        Streams.Running stream = streams.begin("hot", pull);
+        stream.leaveRegistry();
+        try (Streams.Running other = streams.begin("hot", pull)) {
+            assertNotNull(other);
+            assertFalse(stream.enterRegistry("hot"));
+            assertTrue(stream.enterRegistry("cold"));
+            assertNull(streams.begin("cold", pull));
+            stream.close();
+            stream.close();
+            streams.begin("cold", pull).close();
+        }
+        assertTrue(stream.enterRegistry("hot"));
+        streams.begin("hot", pull).close();
+    }
 }

@@ -212,11 +212,26 @@ public final class Fault {
         return spoil(answer -> answer.with(Manner.pauseAfter(bytes, pause)));
     }
 
+    /** Spoils the answer: after so many bytes of the body, the rest waits until the latch opens. */
+    public static Fault heldAfter(long bytes, CountDownLatch latch) {
+        return spoil(answer -> answer.with(Manner.heldAfter(bytes, latch)));
+    }
+
     // In length
 
     /** Spoils the answer: after so many bytes of the body the connection ends, although Content-Length says more. */
     public static Fault cut(long bytes) {
         return spoil(answer -> answer.with(Manner.cut(bytes)));
+    }
+
+    /** Spoils the answer: after so many bytes of the body the connection is reset. */
+    public static Fault resetAfter(long bytes) {
+        return spoil(answer -> answer.with(Manner.resetAfter(bytes)));
+    }
+
+    /** Spoils the answer: chunked, and after so many bytes of the body the connection ends without the last chunk. */
+    public static Fault cutChunks(long bytes) {
+        return spoil(answer -> answer.with(Manner.cutChunks(bytes)));
     }
 
     /** Spoils the answer: chunked, without Content-Length; the bytes are right. */
@@ -274,6 +289,11 @@ public final class Fault {
     /** Spoils the answer: Docker-Content-Digest is that of something else. */
     public static Fault wrongDigest() {
         return header("Docker-Content-Digest", Digest.ofSha256(new byte[] {6, 6, 6}).value());
+    }
+
+    /** Returns what becomes of an answer, wherever and however often this fault happens. */
+    public Answer change(Call call, Answer answer) {
+        return successOnly && answer.status() >= 400 ? answer : change.apply(call, answer);
     }
 
     // What servers ask

@@ -7,6 +7,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 
 /** How the bytes of an {@link Answer} go out on a connection. */
 @FunctionalInterface
@@ -140,6 +141,44 @@ public interface Manner {
             if (!call.isHead()) {
                 answer.body().part(0, Math.min(bytes, answer.body().length())).writeTo(connection.out());
             }
+            connection.end();
+        };
+    }
+
+    /** Sends the head, so many bytes of the body, and resets the connection as soon as the client has had time to read them. */
+    static Manner resetAfter(long bytes) {
+        return (answer, call, connection) -> {
+            connection.out().write(answer.head());
+            if (!call.isHead()) {
+                answer.body().part(0, Math.min(bytes, answer.body().length())).writeTo(connection.out());
+            }
+            Thread.sleep(50);
+            connection.reset();
+        };
+    }
+
+    /** Sends the head and so many bytes of the body, and the rest once the latch opens. */
+    static Manner heldAfter(long bytes, CountDownLatch latch) {
+        return (answer, call, connection) -> {
+            connection.out().write(answer.head());
+            if (!call.isHead()) {
+                long first = Math.min(bytes, answer.body().length());
+                answer.body().part(0, first).writeTo(connection.out());
+                latch.await();
+                answer.body().part(first, answer.body().length()).writeTo(connection.out());
+            }
+        };
+    }
+
+    /** Sends so many bytes of the body in chunks and ends the connection without the last chunk. */
+    static Manner cutChunks(long bytes) {
+        return (answer, call, connection) -> {
+            OutputStream out = new BufferedOutputStream(connection.out(), 65_536);
+            out.write(chunkedHead(answer));
+            if (!call.isHead()) {
+                answer.body().part(0, Math.min(bytes, answer.body().length())).writeTo(new Chunks(out));
+            }
+            out.flush();
             connection.end();
         };
     }

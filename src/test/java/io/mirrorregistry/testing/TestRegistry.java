@@ -34,6 +34,7 @@ public final class TestRegistry extends RegistryContent {
     private volatile boolean heedsLast = true;
     private volatile BlobRedirect redirect;
     private volatile boolean redirectsHeads = true;
+    private volatile boolean heedsRange = true;
 
     private TestRegistry(String salt, boolean tls) {
         super(salt, tls);
@@ -204,6 +205,18 @@ public final class TestRegistry extends RegistryContent {
         return this;
     }
 
+    /** Answers with the whole blob, whatever Range is asked for. */
+    public TestRegistry ignoreRange() {
+        heedsRange = false;
+        return this;
+    }
+
+    /** Answers with the part of a blob that is asked for, as at the start. */
+    public TestRegistry heedRange() {
+        heedsRange = true;
+        return this;
+    }
+
     /** Serves blobs itself, as at the start. */
     public TestRegistry serveBlobs() {
         redirect = null;
@@ -308,6 +321,6 @@ public final class TestRegistry extends RegistryContent {
         if (redirect != null && (redirectsHeads || !call.isHead())) {
             return redirect.answer(call, body);
         }
-        return Answer.ofRange(call, "application/octet-stream", body).with("Docker-Content-Digest", call.reference());
+        return (heedsRange ? Answer.ofRange(call, "application/octet-stream", body) : Answer.of(200, "application/octet-stream", body)).with("Docker-Content-Digest", call.reference());
     }
 }

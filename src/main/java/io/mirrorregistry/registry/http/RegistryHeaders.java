@@ -13,7 +13,7 @@ public final class RegistryHeaders implements HeaderFilterStrategy {
     static final String REQUEST_ID = "X-Request-ID";
 
     private static final Set<String> OUT = caseless("Accept", "Range", REQUEST_ID, "Via", RegistryAnswers.REDIRECTS, AnswerTime.HEADER);
-    private static final Set<String> IN = caseless("Content-Type", "Content-Length", "Content-Range", "Docker-Content-Digest",
+    private static final Set<String> IN = caseless("Content-Type", "Content-Length", "Content-Range", "Docker-Content-Digest", "ETag",
             "Link", "Location", "Retry-After", RegistryAnswers.AUTHORIZED, RegistryAnswers.RECOGNIZED, RegistryAnswers.ACCEPTED,
             RegistryAnswers.REDIRECTED);
 
