@@ -86,6 +86,8 @@ class RehearsalTest {
                 Arguments.of("blob", "method: prepareHead", "method: prepare", ": the step blob.prepare fails: it needs target, and not all of that was set before"),
                 Arguments.of("ask", "${variable.next} != false", "${variable.next} == true", ": the step cache.keep fails: there is no manifest to keep"),
                 Arguments.of("ask", "${variable.next} != false", "true", ": GET /v2/library/app/manifests/1.0 while each registry has it is answered 404, for a step took this for missing: "),
+                Arguments.of("blob", "method: resumeBy('direct:blob-rest')", "method: resumeBy('direct:blob-rset')", ": no route begins with direct:blob-rset"),
+                Arguments.of("blob-rest", "${variable.next} != false", "${variable.next} != false && ${variable.registry} regex '('", ": the step loop"),
                 Arguments.of("errors", "ref: failures\n                method: judge", "ref: failures\n                method: passOver", ": no step sets the variable outcome: failures.judge would"),
                 Arguments.of("errors", "method: unavailable", "method: refuse", ": the step answer.refuse fails: it needs failure"),
                 Arguments.of("tags", "method: answer", "method: torn", "14:21: GET /v2/library/app/tags/list while each registry has it is answered 503, for a step took this for trouble: "),
@@ -114,7 +116,11 @@ class RehearsalTest {
                 plan("- to:\n    uri: file:written-by-a-rehearsal\n- delay:\n    expression:\n      constant:\n        expression: 20\n", null),
                 plan("- bean:\n    ref: plan\n    method: named('${variable.reference}/UPPER')\n", null),
                 Arguments.of("errors", "method: missing", "method: unavailable", null),
-                Arguments.of("blob", "direct:blob-from-registry", "direct:blob-from-registry", null));
+                Arguments.of("blob", "direct:blob-from-registry", "direct:blob-from-registry", null),
+                Arguments.of("blob", "                            ref: stream\n                            method: resumeBy('direct:blob-rest')",
+                        "                            ref: failures\n                            method: judge", null),
+                Arguments.of("blob-rest", "ref: stream\n                        method: resume\n", "ref: failures\n                        method: judge\n", null),
+                Arguments.of("blob-rest", "method: passOver\n        - loop", "method: remember\n        - loop", null));
     }
 
     @ParameterizedTest(name = "{0}: {2}")

@@ -82,7 +82,8 @@ final class Judge {
             return "ends without an answer";
         }
         if (client.isCut()) {
-            return "ends in the middle of a response";
+            // That nobody fetches the rest is a decision of the operator.
+            return request.manners().containsValue(Manner.BREAKS_OFF) ? null : "ends in the middle of a response";
         }
         if (status >= 400) {
             Exception misjudged = misjudged();

@@ -7,6 +7,8 @@ enum Manner {
     HAS("has it"),
     /** 200, after authorization, so that blobs are streamed. */
     HAS_FOR_TOKENS("has it for those with a token"),
+    /** As {@link #HAS_FOR_TOKENS}, but a blob breaks off after its head, unless a part of it is asked for. */
+    BREAKS_OFF("breaks off in the middle of blobs"),
     /** 307 for a blob, otherwise as {@link #HAS}. */
     REDIRECTS("redirects to a storage"),
     /** 404. */

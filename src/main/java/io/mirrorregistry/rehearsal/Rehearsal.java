@@ -101,6 +101,8 @@ public final class Rehearsal implements RouteRehearsal {
             bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
             bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, entrances);
             bind(MicrometerConstants.METRICS_REGISTRY_NAME, new CompositeMeterRegistry());
+            // As in the mirror, where a stream is read by the step that sends it.
+            camel.setStreamCaching(false);
             camel.getCamelContextExtension().registerEndpointCallback(new OutsideEndpoints());
             camel.getCamelContextExtension().addInterceptStrategy(Trace.interceptor());
             camel.getShutdownStrategy().setTimeUnit(TimeUnit.MILLISECONDS);
@@ -160,7 +162,7 @@ public final class Rehearsal implements RouteRehearsal {
                 return await(request, ended, running, trace, exchange, client, entrance);
             } catch (Exception e) {
                 FatalErrors.check(e);
-                return Optional.of(new Mishap(trace.last(), e, null, request.toString(), exchange));
+                return Optional.of(new Mishap(trace.stepOf(e) != null ? trace.stepOf(e) : trace.last(), e, null, request.toString(), exchange));
             } finally {
                 trace.end();
                 if (ended.isDone() && trace.endless() == null) {

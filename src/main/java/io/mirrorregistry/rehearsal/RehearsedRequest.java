@@ -25,7 +25,7 @@ record RehearsedRequest(ApiPath.Kind kind, boolean head, String uri, Map<String,
     private static final List<String> TAGS = List.of("latest", "1.0_x", "v".repeat(128));
     private static final int MOST_WORDS = 40;
     private static final List<Manner> TOGETHER = List.of(Manner.HAS, Manner.LACKS, Manner.FAILS, Manner.BREAKS, Manner.REFUSES, Manner.FORBIDS, Manner.REDIRECTS,
-            Manner.HAS_FOR_TOKENS, Manner.THROTTLES, Manner.IS_OPEN);
+            Manner.HAS_FOR_TOKENS, Manner.BREAKS_OFF, Manner.THROTTLES, Manner.IS_OPEN);
 
     /** The sort of path: a manifest is asked for by its tag and by its digest. */
     private enum Path {

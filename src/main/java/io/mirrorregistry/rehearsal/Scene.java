@@ -63,7 +63,7 @@ final class Scene {
         }
         return switch (manner) {
             case HAS, IS_OPEN -> found(path, Map.of());
-            case HAS_FOR_TOKENS -> found(path, Map.of(RegistryAnswers.AUTHORIZED, RegistryAnswers.BEARER));
+            case HAS_FOR_TOKENS, BREAKS_OFF -> found(path, Map.of(RegistryAnswers.AUTHORIZED, RegistryAnswers.BEARER));
             case REDIRECTS -> path.kind() == ApiPath.Kind.BLOB
                     ? new Response(307, Map.of("Location", "https://storage.invalid/blob?signature=rehearsal"), new byte[0]) : found(path, Map.of());
             case LACKS -> error(404, "MANIFEST_UNKNOWN", Map.of());

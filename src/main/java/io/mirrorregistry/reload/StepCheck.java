@@ -25,6 +25,8 @@ final class StepCheck {
     private static final String PLAN = "plan";
     /** The beginning of an expression within an address. */
     private static final Pattern EXPRESSION = Pattern.compile("\\$\\{|\\$simple\\{");
+    /** An argument of a method that is the address of a route. */
+    private static final Pattern ADDRESS = Pattern.compile("['\"](direct:[^'\"]*)['\"]");
 
     private final CamelContext camel;
     private final RouteDefinition route;
@@ -59,6 +61,8 @@ final class StepCheck {
         }
         steps(BeanDefinition.class).stream().filter(step -> PLAN.equals(step.getRef()) && step.getMethod() != null)
                 .forEach(step -> checkPlan(step.getMethod()));
+        steps(BeanDefinition.class).stream().filter(step -> step.getMethod() != null)
+                .forEach(step -> ADDRESS.matcher(step.getMethod()).results().forEach(address -> requireBeginning(address.group(1), step.getMethod())));
     }
 
     private <T extends ProcessorDefinition<?>> Collection<T> steps(Class<T> type) {
@@ -80,6 +84,11 @@ final class StepCheck {
 
     /** Requires a route that begins with an address; with the part of it before an expression, where the rest depends on the request. */
     private void requireBeginning(String uri) {
+        requireBeginning(uri, Beginnings.address(camel, route, uri));
+    }
+
+    /** @param word the word of the file that a fault is about */
+    private void requireBeginning(String uri, String word) {
         String to = Beginnings.address(camel, route, uri);
         if (!to.startsWith(DIRECT)) {
             return;
@@ -87,7 +96,7 @@ final class StepCheck {
         Matcher expression = EXPRESSION.matcher(to);
         boolean found = expression.find() ? isBeginning(to.substring(0, expression.start())) : beginnings.contains(to);
         if (!found) {
-            faults.accept(List.of(to), "no route begins with " + to + leftOut.clause(to.startsWith(REGISTRY) ? to.substring(REGISTRY.length()) : ""));
+            faults.accept(List.of(word), "no route begins with " + to + leftOut.clause(to.startsWith(REGISTRY) ? to.substring(REGISTRY.length()) : ""));
         }
     }
 
