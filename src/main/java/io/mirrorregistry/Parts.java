@@ -15,6 +15,7 @@ import io.mirrorregistry.health.RegistryProbes;
 import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.logging.RouteLines;
+import io.mirrorregistry.lookahead.LookaheadStep;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.plan.Namespaces;
 import io.mirrorregistry.protocol.ProtocolException;
@@ -145,6 +146,7 @@ final class Parts implements AutoCloseable {
         beans.bind("plan", plan);
         beans.bind("request", new RequestStep(self, plan));
         beans.bind("cache", cache);
+        beans.bind("lookahead", new LookaheadStep(settings.lookahead(), cache, workers, live));
         beans.bind("manifest", new ManifestStep());
         beans.bind("blob", new BlobStep());
         beans.bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));

@@ -43,7 +43,7 @@ final class TestMirror implements AutoCloseable {
                 "MIRROR_BREAKER_CALLS", "100000",
                 "MIRROR_BREAKER_MINIMUM_CALLS", "100000"));
         // Tests of single answers ask the registries each time.
-        environment.putAll(Map.of("MIRROR_CACHE_SIZE", "0", "MIRROR_CACHE_MISS_TTL", "0", "MIRROR_CACHE_BLOB_TTL", "0"));
+        environment.putAll(Map.of("MIRROR_CACHE_SIZE", "0", "MIRROR_CACHE_MISS_TTL", "0", "MIRROR_CACHE_BLOB_TTL", "0", "MIRROR_LOOKAHEAD_CALLS", "0"));
         environment.putAll(settings);
         try {
             mirror = new Mirror(directory, environment);

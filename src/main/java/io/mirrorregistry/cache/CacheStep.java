@@ -91,6 +91,7 @@ public final class CacheStep {
     private final Cache<CacheKey, List<Exception>> misses;
     private final PlanHints hints = new PlanHints();
     private final SingleFlight<Object> inFlight = new SingleFlight<>();
+    private final boolean keepsBlobs;
     private final Executor workers;
     private final Metrics metrics;
 
@@ -105,6 +106,7 @@ public final class CacheStep {
     CacheStep(CacheSettings settings, Executor workers, Metrics metrics, Ticker ticker) {
         this.metrics = metrics;
         this.workers = workers;
+        this.keepsBlobs = !settings.blobTtl().isZero();
         this.manifests = new ManifestMemory(settings, ticker);
         this.blobs = names(settings.blobTtl(), ticker).weigher((CacheKey key, KnownBlob blob) -> key.weight()).build();
         this.misses = names(settings.missTtl(), ticker).weigher((CacheKey key, List<Exception> failures) -> key.weight() + weight(failures)).build();
@@ -191,6 +193,45 @@ public final class CacheStep {
         CacheKey key = plan == null ? null : CacheKey.of(plan, path, accept, head);
         Object found = key == null || !key.isCached() ? null : find(key);
         return found == null || found instanceof KnownBlob blob && !blob.isAtHand(head) ? null : new Guess(key, found);
+    }
+
+    /** Returns whether it is remembered which registry has a blob. */
+    public boolean keepsBlobs() {
+        return keepsBlobs;
+    }
+
+    /**
+     * Begins to look for a blob that no client has asked for: leads a flight that clients join. {@link #land} has to end it.
+     *
+     * @param pull that of the look; {@link #keep} ends the flight with what it has found
+     * @return false if there is no need to look: memory knows about the blob, or a client or another look asks for it
+     */
+    public boolean lookAhead(Pull pull) {
+        CacheKey key = CacheKey.of(pull.plan(), pull.request());
+        if (isKnown(key)) {
+            return false;
+        }
+        Lookup lookup = new Lookup(key);
+        lookup.flight = inFlight.flight(key);
+        if (inFlight.join(lookup.flight) != null) {
+            return false;
+        }
+        pull.lookup(lookup);
+        // Another flight may have ended since the first look.
+        if (isKnown(key)) {
+            land(pull);
+            return false;
+        }
+        return true;
+    }
+
+    private boolean isKnown(CacheKey blob) {
+        return blobs.policy().getIfPresentQuietly(blob) != null || misses.policy().getIfPresentQuietly(blob) != null;
+    }
+
+    /** Ends the flight that {@link #lookAhead} began. The clients that have joined it ask for themselves, unless the blob was found. */
+    public void land(Pull pull) {
+        Lookup.of(pull).flight.end(new SingleFlight.Outcome<>(null, List.of(), false));
     }
 
     private static Metrics.Lookup lookup(Object found) {
@@ -344,11 +385,13 @@ public final class CacheStep {
         }
     }
 
-    /** Remembers that no registry has what was asked for, if they were asked for this exchange: what is remembered stays no longer. */
+    /**
+     * Remembers that no registry has what was asked for, if a client had them asked for this exchange: what is remembered stays no longer.
+     */
     @Step(needs = "failures")
     public void keepMissing(Exchange exchange) {
         Lookup lookup = Lookup.of(Pull.of(exchange));
-        if (lookup != null) {
+        if (lookup != null && !Pull.of(exchange).isLookahead()) {
             misses.put(lookup.key.miss(), List.copyOf(Pull.of(exchange).failures()));
         }
     }

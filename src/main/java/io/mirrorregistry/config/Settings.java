@@ -24,6 +24,7 @@ import java.util.Set;
  * @param routes whether changes of route files are noticed
  * @param imagesDirectory the OCI image layout that is the registry cold while that has no url
  * @param cache what is remembered of registries' answers
+ * @param lookahead how blobs are asked for before clients do
  * @param logging how logs are written
  * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
  * @param warnings what was found in files and has no meaning, a sentence each
@@ -43,6 +44,7 @@ public record Settings(
         RouteSettings routes,
         Path imagesDirectory,
         CacheSettings cache,
+        LookaheadSettings lookahead,
         LoggingSettings logging,
         Map<String, String> placeholders,
         List<String> warnings,
@@ -103,6 +105,13 @@ public record Settings(
      * @param staleIfError how long past its time a tag may be served when a registry is in trouble
      */
     public record CacheSettings(long size, Duration tagTtl, Duration missTtl, Duration blobTtl, Duration staleIfError) {
+    }
+
+    /**
+     * @param calls how many blobs of one manifest are asked for at a time; 0 for none
+     * @param minLatency the least average time to a registry's first byte at which its blobs are asked for ahead
+     */
+    public record LookaheadSettings(int calls, Duration minLatency) {
     }
 
     /**

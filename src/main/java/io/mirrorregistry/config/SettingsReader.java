@@ -14,6 +14,7 @@ public final class SettingsReader {
 
     /** The setting with the folder of images. */
     static final String IMAGES = "mirror.images.directory";
+    private static final int MOST_LOOKAHEAD_CALLS = 50;
     private static final Set<String> LEVELS = Set.of("error", "warn", "info", "debug", "trace");
     private static final Set<String> FORMATS = Set.of("json", "console");
 
@@ -120,6 +121,8 @@ public final class SettingsReader {
                         values.duration("mirror.routes.reload-interval")),
                 images,
                 cache(),
+                new Settings.LookaheadSettings(values.number("mirror.lookahead.calls", 0, MOST_LOOKAHEAD_CALLS),
+                        values.durationOrZero("mirror.lookahead.min-latency")),
                 new Settings.LoggingSettings(values.oneOf("mirror.logging.level", LEVELS), values.oneOf("mirror.logging.format", FORMATS)),
                 placeholders(server, registries),
                 warnings.stream().map(places::locate).toList(),

@@ -35,7 +35,7 @@ public final class FailuresStep {
         }
         if (failure instanceof RegistryTroubleException trouble) {
             pull.attemptFailed(failure, new Pull.Fallback(trouble.registry(), trouble.kind().label(), trouble.getMessage()));
-            if (registries.containsKey(trouble.registry())) {
+            if (registries.containsKey(trouble.registry()) && !pull.isLookahead()) {
                 log(pull, trouble);
             }
         } else if (failure instanceof NotHereException missing) {

@@ -19,6 +19,14 @@ final class Planning {
         this.by = by;
     }
 
+    /** Makes one that has come as far as another, and that later steps of that one do not change. */
+    Planning(Planning other) {
+        this.by = other.by;
+        this.name = other.name;
+        this.registries = other.registries;
+        this.plan = other.plan;
+    }
+
     RepositoryName name() {
         return name;
     }

@@ -3,6 +3,7 @@ package io.mirrorregistry.pull;
 import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
+import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.NotHereException;
@@ -95,6 +96,28 @@ public final class Pull extends CallContext {
         this.client = null;
         this.response = null;
         this.request = request;
+    }
+
+    private Pull(Pull manifest, Digest blob) {
+        super(manifest.requestId(), false, null);
+        this.head = false;
+        this.client = null;
+        this.response = null;
+        this.request = new ApiRequest(false, new ApiPath(ApiPath.Kind.BLOB, manifest.request.path().repository(), blob), null, null, ApiRequest.Page.ALL, null);
+        this.namespace = manifest.namespace;
+        this.givenNamespace = manifest.givenNamespace;
+        this.clientAddress = manifest.clientAddress;
+        this.planning = new Planning(manifest.planning);
+        passed(manifest.passed());
+        target(manifest.target);
+    }
+
+    /**
+     * Makes the context of a call that no client has sent: whether the registry that served the manifest of this pull has one of its blobs. The plan
+     * is the same, and so is the request id at the registry.
+     */
+    public Pull lookahead(Digest blob) {
+        return new Pull(this, blob);
     }
 
     /** Returns the pull that the exchange carries; null where the exchange does not come from a client. */

@@ -75,6 +75,11 @@ public class CallContext implements AutoCloseable {
         return answerTime;
     }
 
+    /** Returns whether no client waits for the response. */
+    public final boolean isLookahead() {
+        return answerTime != null && answerTime.lookahead();
+    }
+
     public final void answerTime(AnswerTime time) {
         this.answerTime = time;
         if (share != null) {

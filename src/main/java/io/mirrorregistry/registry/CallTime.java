@@ -77,9 +77,13 @@ public final class CallTime {
 
     /**
      * Returns how an outage counts that has just been found. If the request's time ended the call before the registry had half of what its
-     * timeouts allow, or half of the request's whole time, others took that time, and nothing is known of the registry.
+     * timeouts allow, or half of the request's whole time, others took that time, and nothing is known of the registry. A call for which no client
+     * waits never counts.
      */
     public RegistryTroubleException.Kind outage() {
+        if (answer != null && answer.lookahead()) {
+            return RegistryTroubleException.Kind.CUT_SHORT;
+        }
         if (answer == null || !answer.isOver()) {
             return RegistryTroubleException.Kind.OUTAGE;
         }

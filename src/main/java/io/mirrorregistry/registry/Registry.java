@@ -230,6 +230,9 @@ public final class Registry {
         } else if (!isTrue(exchange, RegistryAnswers.ACCEPTED)) {
             how = " and does not accept us";
         }
+        if (kind == RegistryTroubleException.Kind.OUTAGE && CallContext.of(exchange).isLookahead()) {
+            kind = RegistryTroubleException.Kind.CUT_SHORT;
+        }
         throw new RegistryTroubleException(name(), answered(exchange, status) + how, kind,
                 RegistryAnswers.retryAfter(exchange.getMessage().getHeader("Retry-After", String.class)), status);
     }

@@ -16,7 +16,7 @@ public final class RegistryTroubleException extends IOException {
         REFUSED,
         /** It was not asked: it failed too often, too many calls were under way, or the time for the answer was over. */
         NOT_ASKED,
-        /** The time for the answer ended before it had a fair part of its own. */
+        /** The time for the answer ended before it had a fair part of its own, or no client waits for the answer. */
         CUT_SHORT;
 
         /** Returns its name in metrics. */

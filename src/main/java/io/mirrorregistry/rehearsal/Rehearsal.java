@@ -5,6 +5,7 @@ import io.mirrorregistry.cache.CacheStep;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.lookahead.LookaheadStep;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.FailuresStep;
 import io.mirrorregistry.pull.Pull;
@@ -97,7 +98,9 @@ public final class Rehearsal implements RouteRehearsal {
                 }
             }
             bind("failures", new FailuresStep(registries));
-            bind("cache", new CacheStep(settings.cache(), threads, metrics));
+            CacheStep cache = new CacheStep(settings.cache(), threads, metrics);
+            bind("cache", cache);
+            bind("lookahead", LookaheadStep.off(cache));
             bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
             bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, entrances);
             bind(MicrometerConstants.METRICS_REGISTRY_NAME, new CompositeMeterRegistry());

@@ -43,7 +43,12 @@ public final class Generation {
 
     /** Returns the generation that a route's context belongs to. */
     public static Generation of(Consumer entrance) {
-        return entrance.getEndpoint().getCamelContext().getCamelContextExtension().getContextPlugin(Generation.class);
+        return of(entrance.getEndpoint().getCamelContext());
+    }
+
+    /** Returns the generation that a context belongs to; null for one that serves no clients, such as that of a check. */
+    public static Generation of(CamelContext camel) {
+        return camel.getCamelContextExtension().getContextPlugin(Generation.class);
     }
 
     /**
@@ -90,11 +95,12 @@ public final class Generation {
         files = new TreeMap<>(loaded);
     }
 
-    void enter() {
+    /** Counts in what goes on beside a request that is counted in already: otherwise the generation may have been closed. It has to {@link #leave()}. */
+    public void enter() {
         requests.incrementAndGet();
     }
 
-    /** Counts out a request that {@link LiveRoutes#enter()} has counted in. */
+    /** Counts out what {@link LiveRoutes#enter()} or {@link #enter()} has counted in. */
     public void leave() {
         requests.decrementAndGet();
     }

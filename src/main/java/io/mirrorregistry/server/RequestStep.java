@@ -100,15 +100,20 @@ public final class RequestStep {
      * @param repository the repository in its namespace; null where none is asked for
      */
     public static void setVariables(Exchange exchange, Pull pull, RepositoryName repository) {
-        ApiPath path = pull.request().path();
-        exchange.setVariable(ASKED, path.kind().asked());
-        exchange.setVariable(METHOD, pull.head() ? "HEAD" : "GET");
+        setAsked(exchange, pull);
         exchange.setVariable(REPOSITORY, repository == null ? "" : repository.value());
-        exchange.setVariable(REFERENCE, path.reference() == null ? "" : path.reference().value());
         exchange.setVariable(NAMESPACE, pull.namespace());
         exchange.setVariable(CLIENT, pull.clientAddress());
         exchange.setVariable(USER_AGENT, pull.userAgent());
         exchange.setVariable(REQUEST_ID, pull.requestId() == null ? "" : pull.requestId());
+    }
+
+    /** Sets the variables that tell what is asked for in a repository: {@code asked}, {@code method} and {@code reference}. */
+    public static void setAsked(Exchange exchange, Pull pull) {
+        ApiPath path = pull.request().path();
+        exchange.setVariable(ASKED, path.kind().asked());
+        exchange.setVariable(METHOD, pull.head() ? "HEAD" : "GET");
+        exchange.setVariable(REFERENCE, path.reference() == null ? "" : path.reference().value());
     }
 
     /**

@@ -109,6 +109,23 @@ public final class Workers implements Executor, AutoCloseable {
         start(task);
     }
 
+    /** Has a worker run a task that no client waits for, if more than half of the workers are free. Returns whether one does. */
+    public boolean runIfFree(Runnable task) {
+        synchronized (this) {
+            if (!isMostlyFree()) {
+                return false;
+            }
+            working++;
+        }
+        start(task);
+        return true;
+    }
+
+    /** Returns whether more than half of the workers are free; a task of {@link #runIfFree} is to end as soon as they are not. */
+    public synchronized boolean isMostlyFree() {
+        return working < (most + 1) / 2;
+    }
+
     /** Gives the task to a thread, which the caller has counted as working. */
     private void start(Runnable task) {
         try {

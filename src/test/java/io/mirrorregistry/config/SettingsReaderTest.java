@@ -71,6 +71,7 @@ class SettingsReaderTest {
         assertEquals(new Settings.LoggingSettings("info", "json"), settings.logging());
         assertEquals(new Settings.CacheSettings(32 * 1024 * 1024, Duration.ofSeconds(10), Duration.ofSeconds(2), Duration.ofMinutes(10),
                 Duration.ofHours(1)), settings.cache());
+        assertEquals(new Settings.LookaheadSettings(3, Duration.ofMillis(10)), settings.lookahead());
     }
 
     @Test
@@ -401,7 +402,7 @@ class SettingsReaderTest {
 
     @Test
     void knowsAllTimes() {
-        assertEquals(18, times().count(), () -> times().toList().toString());
+        assertEquals(19, times().count(), () -> times().toList().toString());
     }
 
     @Test

@@ -94,6 +94,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private final SilentRefusals silentRefusals;
     /** Lives as long as the mirror, so that calls of routes that have been replaced count as well. */
     private final Semaphore calls;
+    private final int mostCalls;
     private final URI base;
     private final Location own;
     /** The longest time from the call to the end of the answer's head. */
@@ -124,6 +125,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     RegistryClient(RegistrySettings registry, int connections, int calls, Metrics metrics, MirrorIdentity self, DnsResolver dns) {
         this.registry = registry;
         this.calls = new Semaphore(calls);
+        this.mostCalls = calls;
         this.metrics = metrics;
         this.base = registry.url();
         this.own = Location.of(base);
@@ -175,15 +177,19 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     }
 
     /**
-     * Begins a call, and takes one of the {@link #calls} if a client waits for it.
+     * Begins a call, and takes one of the {@link #calls} if it has a time for its answer. A call for which no client waits is made only while
+     * at least half of them are left.
      *
-     * @param answerTime null where no client waits
+     * @param answerTime null for a call outside routes
      * @throws RegistryTroubleException when nothing is left of the time for the answer, or too many calls are under way
      */
     private CallTime begin(String call, AnswerTime answerTime) throws RegistryTroubleException {
         CallTime time = new CallTime(headTime, answerTime);
         if (time.isOver()) {
             throw notAsked(call, "the time for an answer is over");
+        }
+        if (answerTime != null && answerTime.lookahead() && 2 * (calls.availablePermits() - 1) < mostCalls) {
+            throw notAsked(call, "no client waits for it, and half of the calls are under way");
         }
         if (answerTime != null && !calls.tryAcquire()) {
             throw notAsked(call, "too many calls are under way");
