@@ -1,5 +1,7 @@
 """What is measured, and how."""
 import asyncio
+import itertools
+import json
 import re
 import subprocess
 import time
@@ -15,6 +17,7 @@ ACCEPT = f"Accept: {made.MANIFEST}"
 CROWD = 1000
 TAGS = 2000
 SLOW, DELAY = 500, 2
+WITHOUT, FAR_MILLISECONDS, PULLS = "mirror, lookahead off", 30, 10
 
 
 class Load(NamedTuple):
@@ -335,5 +338,34 @@ def start(world, _, rounds):
     return found
 
 
-OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start}
+def first_pull(world, _, rounds):
+    """Images that nobody has pulled before, from a registry far away: directly, by way of the mirror, and by way of one that does not look ahead."""
+    far = world.far(FAR_MILLISECONDS)
+    far.wait()
+    programs = {DIRECT: far, MIRROR: world.mirror(hot=far.port), WITHOUT: world.mirror("mirror-without", hot=far.port, MIRROR_LOOKAHEAD_CALLS="0")}
+    for server in programs.values():
+        server.wait()
+    numbers = itertools.count()
+    found = {name: {"seconds": [], "calls": []} for name in programs}
+    # Java compiles during the first of them.
+    for number in range((rounds + 2) * PULLS):
+        for name, server in programs.items():
+            calls(far)
+            began = time.monotonic()
+            client.pull_at_once(server.url, f"library/far-{next(numbers)}")
+            took = time.monotonic() - began
+            if number >= 2 * PULLS:
+                found[name]["seconds"].append(took)
+                found[name]["calls"].append(calls(far))
+    world.end(programs)
+    return found
+
+
+def calls(far):
+    """Returns how many calls for manifests and blobs the far registry has had since the last time, by method and kind."""
+    with urllib.request.urlopen(far.url + "/calls") as answer:
+        return {kind: count for kind, count in json.loads(answer.read()).items() if not kind.endswith("/v2/")}
+
+
+OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start, "first-pull": first_pull}
 ALL = [*LOADS, *OTHERS]

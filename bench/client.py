@@ -9,6 +9,7 @@ import urllib.parse
 import content as made
 
 CLIENTS = 8
+AT_A_TIME = 3
 
 
 class Client:
@@ -38,17 +39,30 @@ class Client:
             headers[name.lower()] = value.strip()
         return status, headers, connection.read(int(headers["content-length"]))
 
-    def pull(self, server, name):
+    def blobs(self, server, name):
+        """Returns the digests of the image's config and layers."""
         manifest = json.loads(self.get(f"{server}/v2/{name}/manifests/1"))
-        for blob in (manifest["config"], *manifest["layers"]):
-            if made.sha256(self.get(f"{server}/v2/{name}/blobs/{blob['digest']}")) != blob["digest"]:
+        return [blob["digest"] for blob in (manifest["config"], *manifest["layers"])]
+
+    def pull(self, server, name, digests):
+        for digest in digests:
+            if made.sha256(self.get(f"{server}/v2/{name}/blobs/{digest}")) != digest:
                 raise SystemExit(f"{server} sent other bytes for a blob of {name}")
 
 
 def pull(server, names):
     client = Client()
     for name in names:
-        client.pull(server, name)
+        client.pull(server, name, client.blobs(server, name))
+
+
+def pull_at_once(server, name):
+    """Pulls an image as clients do: the manifest by its tag, then config and layers, some at a time."""
+    clients = [Client() for _ in range(AT_A_TIME)]
+    digests = iter(clients[0].blobs(server, name))
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as threads:
+        for done in [threads.submit(client.pull, server, name, digests) for client in clients]:
+            done.result()
 
 
 def manifests(server, names):

@@ -6,6 +6,7 @@ import os
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG, LAYER = "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar+gzip"
 MANY = 10_000
+LAYERS = 10
 WHOLE = 600
 BIG = 1536 * 1024 * 1024
 
@@ -31,6 +32,14 @@ def manifest(name):
 
 def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def far_image(number):
+    """Returns the manifest of an image of the far registry, library/far-NUMBER, and its blobs by their digests: the config, then ten layers."""
+    blobs = {sha256(data): data for data in (f"{number} {part} ".encode() * 300 for part in range(LAYERS + 1))}
+    config, *layers = ({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": digest, "size": len(data)} for digest, data in blobs.items())
+    config["mediaType"] = "application/vnd.oci.image.config.v1+json"
+    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}).encode(), blobs
 
 
 def write(directory, registry, path, data):

@@ -6,10 +6,11 @@ import subprocess
 from xml.sax.saxutils import escape
 
 import content as made
-from cases import CROWD, DELAY, LOADS, SLOW
+from cases import CROWD, DELAY, FAR_MILLISECONDS, LOADS, SLOW
 from servers import CACHE, DIRECT, DISTRIBUTION, DISTRIBUTION_MODULE, MIRROR, PROXY, REGISTRY, ZOT
 
 median = statistics.median
+FIRST_PULL = f"first pull of an image of {made.LAYERS} layers, {FAR_MILLISECONDS} ms away, three at a time"
 
 
 def ratios(loads, name, peer, key="rate"):
@@ -91,6 +92,22 @@ def goals(results):
     if "stream" in results:
         found = [a["rate"] / b["rate"] for a, b in zip(results["stream"][MIRROR], results["stream"][PROXY])]
         yield f"a blob of 1.5 GB streamed, against {PROXY}: at least 0.6 times", spread(found), median(found) >= 0.6
+    if "first-pull" in results:
+        found = first_pulls(results["first-pull"], MIRROR)
+        yield f"{FIRST_PULL}, against a direct one: at most 1.25 times as long", spread(found), median(found) <= 1.25
+
+
+def first_pulls(found, name):
+    """Returns how many times as long the pulls took as direct ones, pull by pull."""
+    return [ours / direct for ours, direct in zip(found[name]["seconds"], found[DIRECT]["seconds"])]
+
+
+def first_pull_lines(found):
+    for name, pulls in found.items():
+        counted = pulls["calls"][len(pulls["calls"]) // 2]
+        calls = ", ".join(f"{count} {kind}" for kind, count in sorted(counted.items()))
+        ratio = "" if name == DIRECT else f", {spread(first_pulls(found, name))} times as long as directly"
+        yield f"| {FIRST_PULL} | {name} | {median(pulls['seconds']) * 1e3:.0f} ms{ratio}; calls at the registry: {calls} |"
 
 
 def repeated(loads):
@@ -143,6 +160,7 @@ def others(results):
                f"{megabytes(found)} |")
     for name, found in results.get("start", {}).items():
         yield f"| from start to first manifest | {name} | {spread([seconds * 1e3 for seconds in found], 0)} ms |"
+    yield from first_pull_lines(results.get("first-pull", {}))
     found = results.get("crowd")
     if found:
         yield f"| a crowd of {CROWD:,} on a new tag | mirror | all answered in {spread(column(found, 'seconds', 1e3), 0)} ms, {megabytes(found)} |"

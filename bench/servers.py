@@ -255,6 +255,12 @@ http {{
         return self.add(Server("slow registry", [sys.executable, program, str(port), str(delay), f"{self.content.directory}/hot"], port,
                                self.file("slow-registry.log")))
 
+    def far(self, milliseconds):
+        """A registry so far away."""
+        port = free_port()
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "far.py")
+        return self.add(Server("far registry", [sys.executable, program, str(port), str(milliseconds)], port, self.file("far.log")))
+
     def nginx_cache(self, **options):
         kept = "proxy_cache kept; proxy_cache_valid 200 10s; proxy_cache_valid 404 2s; proxy_cache_lock on;"
         return self.nginx_proxy(CACHE, kept, "proxy_cache_path @DIRECTORY@/kept keys_zone=kept:10m max_size=1g;", **options)
