@@ -126,6 +126,7 @@ final class Parts implements AutoCloseable {
         for (Registry registry : registries.values()) {
             metrics.registry(registry.name(), () -> probes.isUp(registry.name()), registry.breaker());
             metrics.account(registry.name(), () -> registry.accountState() != AccountState.FINE);
+            metrics.slow(registry.name(), registry.slowness()::isSlow);
             beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));
         }
         beans.bind("registries.health", new RegistriesHealthCheck(probes));

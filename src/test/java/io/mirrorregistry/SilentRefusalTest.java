@@ -326,7 +326,7 @@ class SilentRefusalTest {
     void aRegistryThatDoesNotTellInTimeWhetherItChallengesIsNoOutage(int calls) throws Exception {
         // So that the time of the call ends before that of the question.
         hot.fault(Fault.silence().on(Kind.PING), Fault.delay(Duration.ofSeconds(1)).where(call -> call.path().contains("/none-")));
-        String[] settings = {"HOT_RESPONSE_TIMEOUT", "2s", "MIRROR_BREAKER_CALLS", "1", "MIRROR_BREAKER_MINIMUM_CALLS", "1", "MIRROR_BREAKER_PROBE_INTERVAL", "1h"};
+        String[] settings = {"HOT_RESPONSE_TIMEOUT", "2s", "HOT_PATIENCE", "0", "MIRROR_BREAKER_CALLS", "1", "MIRROR_BREAKER_MINIMUM_CALLS", "1", "MIRROR_BREAKER_PROBE_INTERVAL", "1h"};
         ExecutorService clients = Executors.newFixedThreadPool(2);
         try (TestMirror mirror = calls > 1 ? withAccount(settings) : anonymous(settings)) {
             List<Future<TestMirror.Reply>> replies = new ArrayList<>();

@@ -249,7 +249,9 @@ public final class CacheStep {
         if (blob == null) {
             return misses.getIfPresent(key.miss());
         }
-        return blob.registry().isAvailable() && (!key.head() || blob.found().length() >= 0) ? blob : null;
+        // Another registry may have it as well, and respond sooner.
+        boolean passedOver = blob.registry().slowness().isSlow() && key.plan().targets().size() > 1 && !blob.isAtHand(key.head());
+        return blob.registry().isAvailable() && !passedOver && (!key.head() || blob.found().length() >= 0) ? blob : null;
     }
 
     /**

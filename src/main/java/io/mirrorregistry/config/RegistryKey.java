@@ -16,7 +16,7 @@ record RegistryKey(String registry, String setting) {
     static final String HEADERS = "headers.";
     /** The settings of a registry, without headers. */
     static final Set<String> SETTINGS = Set.of("url", "username", "password", "password-file", "blobs", "public-url",
-            "connect-timeout", "response-timeout", "token-hosts", "ca-certificate", "proxy", "serves", "prefix", "library");
+            "connect-timeout", "response-timeout", "patience", "token-hosts", "ca-certificate", "proxy", "serves", "prefix", "library");
     private static final Set<String> SECRETS = Set.of("username", "password", "proxy");
     private static final String ALL = "*";
 

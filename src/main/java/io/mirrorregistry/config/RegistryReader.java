@@ -103,6 +103,7 @@ final class RegistryReader {
                 values.value(prefix + "public-url").isEmpty() ? url : urls.url(prefix + "public-url"),
                 values.duration(prefix + "connect-timeout", "2s"),
                 values.duration(prefix + "response-timeout", "8s"),
+                values.durationOrZero(prefix + "patience", "2s"),
                 hosts(prefix + "token-hosts"),
                 certificates.read(prefix + "ca-certificate", warnings),
                 ProxySettings.read(values, prefix + "proxy"),

@@ -18,6 +18,7 @@ import java.util.Map;
  * @param publicUrl the base URL that clients can reach
  * @param connectTimeout the longest time to connect
  * @param responseTimeout the longest time to the first byte of an answer, and between two of its bytes
+ * @param patience how long this registry may take to respond while another registry of the plan is left; zero for no such limit
  * @param tokenHosts further hosts that may see our credentials
  * @param caCertificates authorities that are trusted beside those that Java knows, on calls for this registry
  * @param proxy by way of which this registry is called; null for straight
@@ -35,6 +36,7 @@ public record RegistrySettings(
         URI publicUrl,
         Duration connectTimeout,
         Duration responseTimeout,
+        Duration patience,
         List<String> tokenHosts,
         List<X509Certificate> caCertificates,
         ProxySettings proxy,

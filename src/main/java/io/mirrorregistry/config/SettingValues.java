@@ -90,8 +90,13 @@ final class SettingValues {
 
     /** Reads a time that may be 0. */
     Duration durationOrZero(String name) throws InvalidSettingException {
+        return durationOrZero(name, SettingsSource.carried().get(name));
+    }
+
+    /** @param otherwise the default of a setting that the jar does not carry */
+    Duration durationOrZero(String name, String otherwise) throws InvalidSettingException {
         String value = value(name);
-        return value.equals("0") || value.equals("0s") ? Duration.ZERO : duration(name);
+        return value.equals("0") || value.equals("0s") ? Duration.ZERO : duration(name, otherwise);
     }
 
     Duration duration(String name) throws InvalidSettingException {

@@ -64,7 +64,8 @@ final class ExplanationTable {
 
     private static String asked(JsonObject registry) {
         String reason = registry.getString("notAskedBecause");
-        return reason != null ? "no: " + reason : "half-open".equals(registry.getString("breaker")) ? "yes, on trial" : "yes";
+        return reason != null ? "no: " + reason : "half-open".equals(registry.getString("breaker")) ? "yes, on trial"
+                : registry.getBoolean("slow", false) ? "yes, last: it is slow" : "yes";
     }
 
     private static String response(JsonObject registry) {

@@ -11,12 +11,13 @@ import java.util.regex.Pattern;
  *
  * @param target the registry and the name there
  * @param breaker the state of its circuit breaker, such as {@code half-open}; null for a folder, which has none
+ * @param slow whether the registry is slow now, so that clients' requests ask it last
  * @param status the status that it responded with; 0 for none
  * @param digest the manifest's digest; null for none
  * @param milliseconds the time that it took
  * @param failure a {@link NotHereException} or {@link RegistryTroubleException}; null if a client can have the manifest
  */
-record RegistryAnswer(Plan.Target target, String breaker, int status, String digest, long milliseconds, Exception failure) {
+record RegistryAnswer(Plan.Target target, String breaker, boolean slow, int status, String digest, long milliseconds, Exception failure) {
 
     /** The beginning of a failure's message, which repeats the call. */
     private static final Pattern CALL = Pattern.compile("^(GET|HEAD) /[^ ]* ");
@@ -60,6 +61,7 @@ record RegistryAnswer(Plan.Target target, String breaker, int status, String dig
                 .put("asked", isAsked())
                 .put("notAskedBecause", notAsked)
                 .put("breaker", breaker)
+                .put("slow", slow)
                 .put("status", status == 0 ? null : status)
                 .put("digest", digest)
                 .put("milliseconds", target.name() == null ? null : milliseconds)

@@ -62,8 +62,9 @@ final class RegistryAsker {
      */
     RegistryAnswer ask(CamelContext camel, Plan.Target target, ApiPath path) {
         String breaker = breaker(target);
+        boolean slow = registries.get(target.registry()).slowness().isSlow();
         if (target.name() == null) {
-            return new RegistryAnswer(target, breaker, 0, null, 0, new NotHereException(target.registry(), "no repository there can have that name"));
+            return new RegistryAnswer(target, breaker, slow, 0, null, 0, new NotHereException(target.registry(), "no repository there can have that name"));
         }
         long start = System.nanoTime();
         Exchange exchange = new DefaultExchange(camel);
@@ -83,13 +84,13 @@ final class RegistryAsker {
         } catch (NotHereException | RegistryTroubleException e) {
             failure = e;
         }
-        return new RegistryAnswer(target, breaker, Registry.status(exchange), failure == null ? exchange.getMessage().getHeader(DIGEST, String.class) : null,
+        return new RegistryAnswer(target, breaker, slow, Registry.status(exchange), failure == null ? exchange.getMessage().getHeader(DIGEST, String.class) : null,
                 TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start), failure);
     }
 
     /** Returns the answer of a registry that has not responded in time. */
     RegistryAnswer late(Plan.Target target, long milliseconds) {
-        return new RegistryAnswer(target, breaker(target), 0, null, milliseconds,
+        return new RegistryAnswer(target, breaker(target), registries.get(target.registry()).slowness().isSlow(), 0, null, milliseconds,
                 new RegistryTroubleException(target.registry(), "no answer within the time for an explanation"));
     }
 

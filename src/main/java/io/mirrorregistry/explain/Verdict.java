@@ -7,6 +7,7 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import io.vertx.core.json.JsonObject;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -43,8 +44,11 @@ record Verdict(int status, String from, String why, Verdict next) {
 
     private static Verdict live(List<RegistryAnswer> answers) {
         List<String> parts = new ArrayList<>();
-        for (RegistryAnswer answer : answers) {
+        List<RegistryAnswer> slowLast = answers.stream().sorted(Comparator.comparing(RegistryAnswer::slow)).toList();
+        for (RegistryAnswer answer : slowLast) {
             if (answer.failureOfClient() == null) {
+                answers.stream().takeWhile(before -> before != answer).filter(before -> before.slow() && !answer.slow())
+                        .forEach(before -> parts.add(before.target().registry() + " is slow and asked last"));
                 String since = parts.isEmpty() ? "" : ", since " + joined(parts);
                 return new Verdict(OK, answer.target().registry(), "200 from " + answer.target().registry() + since, null);
             }

@@ -39,6 +39,19 @@ final class ProbeThreads implements AutoCloseable {
         clock.scheduleWithFixedDelay(new Guarded(name, start), first.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
     }
 
+    /**
+     * Runs something once, if the threads are not closed before.
+     *
+     * @param start must not block: it delays the start of all other probes
+     */
+    void after(String name, Duration delay, Runnable start) {
+        try {
+            clock.schedule(new Guarded(name, start), delay.toMillis() + 1, TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException e) {
+            // The threads are closed.
+        }
+    }
+
     /** Returns what starts a probe on a thread of its own and returns at once. Does nothing while the probe that was started before still runs. */
     Runnable oneAtATime(Runnable probe) {
         AtomicBoolean running = new AtomicBoolean();

@@ -9,8 +9,8 @@ import org.apache.camel.health.HealthCheckResultBuilder;
 import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /**
- * Reports how one registry is: DOWN while it does not respond, refuses our account, or has an open circuit breaker. It is among the checks for readiness
- * and does not decide on it: {@link RegistriesHealthCheck} does.
+ * Reports how one registry is: DOWN while it does not respond, refuses our account, or has an open circuit breaker. A registry that is only slow is UP,
+ * and the message begins with "slow". It is among the checks for readiness and does not decide on it: {@link RegistriesHealthCheck} does.
  */
 public final class RegistryHealthCheck extends AbstractHealthCheck {
 
@@ -27,11 +27,15 @@ public final class RegistryHealthCheck extends AbstractHealthCheck {
     protected void doCall(HealthCheckResultBuilder builder, Map<String, Object> options) {
         Probe probe = probes.last(registry.name());
         String problem = RegistryProblem.of(registry, probe);
+        String slow = registry.slowness().problem();
         CircuitBreaker.State breaker = registry.breaker().getState();
         builder.detail("registry.breaker", breaker.name());
         builder.detail("registry.account", registry.accountState().label());
         if (problem != null) {
             builder.detail("registry.problem", problem);
+        }
+        if (slow != null) {
+            builder.detail("registry.slow", slow);
         }
         if (probe == null) {
             builder.message("not asked yet").unknown();
@@ -39,11 +43,12 @@ public final class RegistryHealthCheck extends AbstractHealthCheck {
         }
         long secondsAgo = Duration.between(probe.at(), Instant.now()).toSeconds();
         boolean up = probes.isUp(registry.name()) && breaker != CircuitBreaker.State.OPEN;
+        String state = !up ? "down" : slow != null ? "slow" : "up";
         String account = registry.accountState().problem(registry.name());
         String failing = RegistryProblem.breaker(registry);
-        builder.message((up ? "up: " : "down: ") + probe.whom() + " " + probe.status() + ", " + secondsAgo + " s ago"
-                + (account == null ? "" : "; " + account) + (failing == null ? "" : "; " + failing));
-        builder.detail("registry.state", up ? "up" : "down");
+        builder.message(state + ": " + probe.whom() + " " + probe.status() + ", " + secondsAgo + " s ago"
+                + (account == null ? "" : "; " + account) + (failing == null ? "" : "; " + failing) + (slow == null ? "" : "; " + slow));
+        builder.detail("registry.state", state);
         builder.detail("registry.asked", probe.asked());
         builder.detail("registry.status", probe.status());
         builder.detail("registry.secondsAgo", secondsAgo);

@@ -77,6 +77,7 @@ public final class RegistryProbes implements AutoCloseable {
             Trials trial = new Trials();
             Runnable probe = threads.oneAtATime(new Guarded("probe " + registry.name(), () -> probe(registry, trial)));
             probe.run();
+            new SlowRegistryProbe(registry, threads).start();
             // Spread over the interval, so that registries that respond share a thread.
             Duration first = interval.multipliedBy(i + 1).dividedBy(registries.size());
             threads.every("start probes of " + registry.name(), first, interval, probe);

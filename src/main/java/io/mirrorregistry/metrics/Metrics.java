@@ -167,6 +167,14 @@ public final class Metrics implements AutoCloseable {
                 .strongReference(true).register(meters);
     }
 
+    /** Shows whether a registry is slow. */
+    public void slow(String registry, BooleanSupplier slow) {
+        Gauge.builder("mirror.registry.slow", slow, now -> now.getAsBoolean() ? 1 : 0)
+                .description("1 while the registry responds later than its patience and is asked last").tag("registry", registry)
+                // Nothing else keeps it.
+                .strongReference(true).register(meters);
+    }
+
     /** Shows when the certificate ends that clients are shown. */
     public void certificate(Supplier<Instant> end) {
         Gauge.builder("mirror.certificate.expiration.timestamp", end, now -> now.get().getEpochSecond()).baseUnit("seconds")

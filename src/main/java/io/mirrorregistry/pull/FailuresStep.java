@@ -35,7 +35,11 @@ public final class FailuresStep {
         }
         if (failure instanceof RegistryTroubleException trouble) {
             pull.attemptFailed(failure, new Pull.Fallback(trouble.registry(), trouble.kind().label(), trouble.getMessage()));
-            if (registries.containsKey(trouble.registry()) && !pull.isLookahead()) {
+            if (trouble.kind() == RegistryTroubleException.Kind.SLOW) {
+                // That the registry is slow is logged once, not for each pull.
+                LOG.atDebug().addKeyValue("registry", trouble.registry()).addKeyValue("request_id", pull.requestId())
+                        .log("Registry {} is slow: {}; asking {}", trouble.registry(), trouble.getMessage(), pull.nextRegistry());
+            } else if (registries.containsKey(trouble.registry()) && !pull.isLookahead()) {
                 log(pull, trouble);
             }
         } else if (failure instanceof NotHereException missing) {

@@ -12,8 +12,11 @@ import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Slowness;
 import io.mirrorregistry.registry.Step;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.camel.Exchange;
@@ -202,6 +205,35 @@ public final class PlanStep {
             targets.add(new Plan.Target(registry, registries.get(registry).nameThere(name)));
         }
         return new Plan(targets);
+    }
+
+    /**
+     * Has the registries that are slow now asked last, and those that do not respond after them. The order among the others stays, and so does the plan:
+     * what is in memory for it is found all the same.
+     */
+    @Step(needs = "plan")
+    public void slowLast(Exchange exchange) {
+        Pull.of(exchange).order(this::slowLast);
+    }
+
+    private List<Plan.Target> slowLast(List<Plan.Target> targets) {
+        boolean slow = false;
+        for (Plan.Target target : targets) {
+            slow |= registries.get(target.registry()).slowness().isSlow();
+        }
+        if (!slow) {
+            return targets;
+        }
+        // Read once, because it may change while targets are sorted.
+        Map<String, Slowness.Pace> paces = new HashMap<>();
+        targets.forEach(target -> paces.put(target.registry(), registries.get(target.registry()).slowness().pace()));
+        return targets.stream().sorted(Comparator.comparing(target -> paces.get(target.registry()))).toList();
+    }
+
+    /** Returns whether a registry may be asked instead of another one that does not respond: it is asked now, and not as slow as the other. */
+    boolean isInsteadOf(String registry, Registry silent) {
+        Registry other = registries.get(registry);
+        return other.isTried() && (silent.slowness().pace() != Slowness.Pace.SLOW || !other.slowness().isSlow());
     }
 
     /**

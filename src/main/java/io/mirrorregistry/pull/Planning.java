@@ -2,6 +2,7 @@ package io.mirrorregistry.pull;
 
 import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.registry.Registry;
 import java.util.List;
 
 /** A plan while the steps of the plan file make it: a list of registries, and the name that is asked for. */
@@ -39,6 +40,11 @@ final class Planning {
     void registries(List<String> names) {
         this.registries = names;
         this.plan = null;
+    }
+
+    /** Returns whether a registry may be asked instead of another one that does not respond: it is asked now, and not as slow as the other. */
+    boolean isInsteadOf(String registry, Registry silent) {
+        return by.isInsteadOf(registry, silent);
     }
 
     /** Returns whether a step has set the registries. */

@@ -17,6 +17,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.apache.camel.Exchange;
 
 /**
@@ -36,6 +37,8 @@ public final class Pull extends CallContext {
     private final List<Exception> failures = new ArrayList<>(2);
     private final List<Fallback> attempts = new ArrayList<>(2);
     private final List<Plan.Target> failed = new ArrayList<>(2);
+    /** Those that did not respond within their patience: each of them is asked once more when no other is left. */
+    private final List<Plan.Target> givenUp = new ArrayList<>(1);
     private volatile List<Fallback> fallbacks = List.of();
     private volatile ApiRequest request;
     private volatile String servedBy;
@@ -47,12 +50,17 @@ public final class Pull extends CallContext {
     private String givenNamespace;
     private String clientAddress = "";
     private Planning planning;
+    private UnaryOperator<List<Plan.Target>> ordering = UnaryOperator.identity();
+    /** The targets of the plan in the order of asking; null while nobody has wanted it. */
+    private List<Plan.Target> order;
     private int next;
     private Plan.Target target;
     /** The registry whose response broke off first. */
     private Plan.Target broken;
     /** Whether that one is still to be asked once more, after all others. */
     private boolean again;
+    /** Whether the target was given up before, and has its full time now. */
+    private boolean askedAgain;
 
     private KeptManifest toBeConfirmed;
     private BlobStep.Found found;
@@ -276,24 +284,30 @@ public final class Pull extends CallContext {
     /** Begins anew with the registries of a plan that has changed; those that have failed under the same name are not asked again. */
     void planAgain() {
         next = 0;
+        order = null;
     }
 
-    /** Returns whether another registry of the plan is left. */
+    /** Sets the order of asking, by the targets in the order of the plan. The plan itself, by which answers are kept in memory, stays as it is. */
+    void order(UnaryOperator<List<Plan.Target>> byPlan) {
+        ordering = byPlan;
+        planAgain();
+    }
+
+    private List<Plan.Target> order() {
+        if (order == null) {
+            order = ordering.apply(plan().targets());
+        }
+        return order;
+    }
+
+    /** Returns whether another registry of the plan is left, or one that is to be asked once more. */
     public boolean isNext() {
-        return peek() < plan().targets().size() || isAgain();
+        return peek() != null;
     }
 
     /** Returns the name of the registry that is asked next; null where none is left, and where no plan was made. */
     String nextRegistry() {
-        if (planning == null || !planning.isMade() || !isNext()) {
-            return null;
-        }
-        return (peek() < plan().targets().size() ? plan().targets().get(peek()) : broken).registry();
-    }
-
-    /** Returns whether the registry that broke off first is left to be asked once more. */
-    private boolean isAgain() {
-        return again && plan().targets().contains(broken);
+        return planning != null && planning.isMade() && isNext() ? peek().registry() : null;
     }
 
     /**
@@ -310,25 +324,52 @@ public final class Pull extends CallContext {
         }
     }
 
-    /** Returns the index of the next target that has not failed for this request. */
-    private int peek() {
-        List<Plan.Target> targets = plan().targets();
-        while (next < targets.size() && failed.contains(targets.get(next))) {
+    /**
+     * Returns the next target that has not been asked for this request; or else the first that was given up; or else the one whose response broke
+     * off first, once more; null for none.
+     */
+    private Plan.Target peek() {
+        while (next < order().size() && isAsked(order().get(next))) {
             next++;
         }
-        return next;
+        if (next < order().size()) {
+            return order().get(next);
+        }
+        return givenUp.stream().filter(order()::contains).findFirst().orElse(again && order().contains(broken) ? broken : null);
+    }
+
+    private boolean isAsked(Plan.Target candidate) {
+        return failed.contains(candidate) || givenUp.contains(candidate);
     }
 
     /** Begins the next attempt. */
     Plan.Target nextTarget() {
-        if (peek() < plan().targets().size()) {
-            target(plan().targets().get(next));
+        target(peek());
+        askedAgain = givenUp.remove(target);
+        if (askedAgain) {
+            // Its answer decides, not that it took long.
+            failures.removeIf(failure -> failure instanceof RegistryTroubleException trouble && trouble.kind() == RegistryTroubleException.Kind.SLOW
+                    && trouble.registry().equals(target.registry()));
+        } else if (next < order().size()) {
             next++;
         } else {
             again = false;
-            target(broken);
         }
         return target;
+    }
+
+    /** {@inheritDoc} A list needs the answer of each registry, so that none is given up. */
+    @Override
+    public boolean isOtherLeft(Registry asked) {
+        if (askedAgain || planning == null || !planning.isMade() || !isOfImage()) {
+            return false;
+        }
+        for (Plan.Target other : order().subList(next, order().size())) {
+            if (!other.equals(target) && other.name() != null && !isAsked(other) && planning.isInsteadOf(other.registry(), asked)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Returns the registry of the plan that is asked, and the name there; null before the first. */
@@ -339,6 +380,7 @@ public final class Pull extends CallContext {
     /** Makes this the registry that is asked, and the name there. */
     public void target(Plan.Target chosen) {
         this.target = chosen;
+        this.askedAgain = false;
         plannedRegistry(chosen == null ? null : chosen.registry());
     }
 
@@ -381,7 +423,8 @@ public final class Pull extends CallContext {
         failures.add(failure);
         attempts.add(attempt);
         if (target != null) {
-            failed.add(target);
+            boolean slow = failure instanceof RegistryTroubleException trouble && trouble.kind() == RegistryTroubleException.Kind.SLOW;
+            (slow && !askedAgain ? givenUp : failed).add(target);
         }
     }
 

@@ -4,6 +4,7 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.mirrorregistry.config.Settings.BreakerSettings;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -20,6 +21,9 @@ public final class Breakers {
     /** The breaker stays open until a background probe succeeds, so that no pull pays for testing the registry. */
     private static final Duration UNTIL_PROBED = Duration.ofDays(365);
 
+    /** The registry did not respond, and had less than its full time for it. */
+    private static final Set<RegistryTroubleException.Kind> UNKNOWN = Set.of(RegistryTroubleException.Kind.NOT_ASKED,
+            RegistryTroubleException.Kind.CUT_SHORT, RegistryTroubleException.Kind.SLOW);
     /** A chain of causes may have a loop. */
     private static final int MOST_CAUSES = 100;
 
@@ -85,7 +89,7 @@ public final class Breakers {
             if (cause instanceof NotHereException missing) {
                 return missing;
             } else if (cause instanceof RegistryTroubleException trouble) {
-                return trouble.kind() == RegistryTroubleException.Kind.NOT_ASKED || trouble.kind() == RegistryTroubleException.Kind.CUT_SHORT ? null : trouble;
+                return UNKNOWN.contains(trouble.kind()) ? null : trouble;
             }
         }
         return null;

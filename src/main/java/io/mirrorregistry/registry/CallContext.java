@@ -1,6 +1,7 @@
 package io.mirrorregistry.registry;
 
 import io.mirrorregistry.work.MemoryBudget;
+import java.time.Duration;
 import org.apache.camel.Exchange;
 
 /**
@@ -19,6 +20,7 @@ public class CallContext implements AutoCloseable {
     private String passed;
     private AnswerTime answerTime;
     private String plannedRegistry;
+    private Long patienceEnd;
     private Registry registry;
     private Call call;
 
@@ -110,6 +112,38 @@ public class CallContext implements AutoCloseable {
     /** Sets the registry that the plan asks now; null for none. */
     protected final void plannedRegistry(String name) {
         this.plannedRegistry = name;
+        this.patienceEnd = null;
+    }
+
+    /**
+     * Returns whether another registry can be asked instead if this one does not respond.
+     *
+     * @param asked the registry that is about to be called
+     */
+    public boolean isOtherLeft(Registry asked) {
+        return false;
+    }
+
+    /**
+     * Begins or goes on with the patience for the registry that is asked. All calls that it is asked for share it, but none gets less than half of it.
+     *
+     * @param patience zero for none
+     */
+    final void patience(Duration patience) {
+        long now = System.nanoTime();
+        long least = now + patience.toNanos() / 2;
+        if (patience.isZero()) {
+            patienceEnd = null;
+        } else if (patienceEnd == null) {
+            patienceEnd = now + patience.toNanos();
+        } else if (patienceEnd - least < 0) {
+            patienceEnd = least;
+        }
+    }
+
+    /** Returns when another registry is asked instead of this one, as {@link System#nanoTime}; null for never. */
+    final Long patienceEnd() {
+        return patienceEnd;
     }
 
     /** Returns the registry that the plan asks now, whose name the call's path has; null for none. */

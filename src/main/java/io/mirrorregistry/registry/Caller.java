@@ -33,6 +33,11 @@ public interface Caller {
         return AccountState.FINE;
     }
 
+    /** Returns whether the registry responds within its patience. */
+    default Slowness slowness() {
+        return Slowness.NEVER;
+    }
+
     /** Closes all connections. */
     void shutDown();
 }

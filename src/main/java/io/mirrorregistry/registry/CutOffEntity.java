@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.SocketTimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.io.entity.HttpEntityWrapper;
 
@@ -17,6 +18,7 @@ public final class CutOffEntity extends HttpEntityWrapper {
     private final Runnable cutOff;
     private final Deadlines.Deadline done;
     private Runnable whenClosed = () -> { };
+    private Consumer<Boolean> whenRead = inTime -> { };
     private CutOffStream content;
 
     /**
@@ -32,6 +34,11 @@ public final class CutOffEntity extends HttpEntityWrapper {
     /** Sets what is run as well when the body has ended or was closed. */
     public void whenClosed(Runnable action) {
         this.whenClosed = action;
+    }
+
+    /** Sets what is run as well when the body has ended, with true, or was closed after a timeout, with false. */
+    public void whenRead(Consumer<Boolean> action) {
+        this.whenRead = action;
     }
 
     @Override
@@ -52,6 +59,7 @@ public final class CutOffEntity extends HttpEntityWrapper {
 
         private final AtomicBoolean closed = new AtomicBoolean();
         private volatile boolean ended;
+        private volatile boolean timedOut;
         private boolean detached;
 
         private CutOffStream(InputStream in) {
@@ -85,7 +93,9 @@ public final class CutOffEntity extends HttpEntityWrapper {
 
         /** Returns a timeout for what the HTTP client tells of a connection that the deadline has closed. */
         private IOException inTime(IOException failure) {
-            return done.hasEnded() ? new SocketTimeoutException("the body's deadline") : failure;
+            IOException known = done.hasEnded() ? new SocketTimeoutException("the body's deadline") : failure;
+            timedOut |= known instanceof SocketTimeoutException;
+            return known;
         }
 
         /** Returns the same stream for one who closes it: from now on, closing this one has no effect. */
@@ -116,6 +126,9 @@ public final class CutOffEntity extends HttpEntityWrapper {
             }
             done.run();
             whenClosed.run();
+            if (ended || timedOut) {
+                whenRead.accept(ended);
+            }
             if (ended) {
                 in.close();
             } else {

@@ -75,6 +75,11 @@ public final class Registry {
         return settings;
     }
 
+    /** Returns whether the registry responds within its patience. */
+    public Slowness slowness() {
+        return client == null ? Slowness.NEVER : client.slowness();
+    }
+
     /** Returns what calls this registry outside routes; null for a folder of images. */
     public Caller client() {
         return client;
@@ -177,6 +182,10 @@ public final class Registry {
         if (context.answerTime() != null) {
             message.setHeader(AnswerTime.HEADER, context.answerTime().text());
         }
+        context.patience(context.isOtherLeft(this) ? settings.patience() : Duration.ZERO);
+        if (context.patienceEnd() != null) {
+            message.setHeader(RegistryAnswers.PATIENCE_END, context.patienceEnd().toString());
+        }
         return OnWorker.now(workers);
     }
 
@@ -269,7 +278,7 @@ public final class Registry {
     private void receive(CallContext context, Message message, InputStream stream) throws RegistryTroubleException {
         Call call = context.call();
         if (call.path().kind() != ApiPath.Kind.BLOB) {
-            CallTime time = new CallTime(settings.responseTimeout(), context.answerTime());
+            CallTime time = new CallTime(settings.responseTimeout(), context.answerTime(), context.patienceEnd());
             message.setBody(read(call, stream, RegistryAnswers.contentLength(message), context.share(), time));
         } else if (stream instanceof CutOffEntity.CutOffStream body) {
             // The circuit breaker works on a copy of the exchange, at the end of which Camel closes what has not been read.

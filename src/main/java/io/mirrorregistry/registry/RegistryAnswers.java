@@ -6,8 +6,8 @@ import java.time.Instant;
 import java.util.regex.Pattern;
 import org.apache.camel.Message;
 import org.apache.hc.client5.http.utils.DateUtils;
-import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.MessageHeaders;
 
 /**
  * What is common to reading any registry's answers.
@@ -38,6 +38,9 @@ public final class RegistryAnswers {
 
     /** The header, which never leaves the mirror, by which a route tells {@code RegistryClient} the {@link Redirects} of a call. */
     public static final String REDIRECTS = "MirrorRedirects";
+
+    /** The header, likewise, by which a route tells it when the registry's patience ends, as {@link System#nanoTime}. */
+    public static final String PATIENCE_END = "MirrorPatienceEnd";
 
     private static final int LOOP_DETECTED = ErrorCode.LOOP_DETECTED.status();
     private static final String CONTENT_LENGTH = "Content-Length";
@@ -97,8 +100,8 @@ public final class RegistryAnswers {
     }
 
     /** Returns the first value of a header; null if there is none. */
-    public static String value(ClassicHttpResponse response, String name) {
-        Header header = response.getFirstHeader(name);
+    public static String value(MessageHeaders message, String name) {
+        Header header = message.getFirstHeader(name);
         return header == null ? null : header.getValue();
     }
 

@@ -17,7 +17,9 @@ public final class RegistryTroubleException extends IOException {
         /** It was not asked: it failed too often, too many calls were under way, or the time for the answer was over. */
         NOT_ASKED,
         /** The time for the answer ended before it had a fair part of its own, or no client waits for the answer. */
-        CUT_SHORT;
+        CUT_SHORT,
+        /** It did not respond within its patience, and may respond later. */
+        SLOW;
 
         /** Returns its name in metrics. */
         public String label() {

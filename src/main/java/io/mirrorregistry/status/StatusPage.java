@@ -100,6 +100,7 @@ public final class StatusPage {
                 .put("planned", settings.plan().contains(registry.name()))
                 .put("up", probe == null ? null : probes.isUp(registry.name()))
                 .put("problem", RegistryProblem.of(registry, probe))
+                .put("slow", registry.slowness().problem())
                 .put("account", account == AccountState.FINE ? null : account.label())
                 .put("status", probe == null ? null : probe.status())
                 .put("secondsAgo", probe == null ? null : Duration.between(probe.at(), now).toSeconds())

@@ -374,7 +374,8 @@ class SettingsReaderTest {
 
     /** All settings that are a time, by their defaults, and those of a registry that the jar does not carry. */
     static Stream<String> times() {
-        return Stream.concat(Stream.of("mirror.registry.quay.connect-timeout", "mirror.registry.quay.response-timeout"),
+        return Stream.concat(Stream.of("mirror.registry.quay.connect-timeout", "mirror.registry.quay.response-timeout",
+                        "mirror.registry.quay.patience"),
                 SettingsSource.carried().entrySet().stream().filter(setting -> setting.getKey().startsWith("mirror.")
                         && setting.getValue().matches("[0-9]+(ms|s|m|h)")).map(Map.Entry::getKey));
     }
@@ -402,7 +403,7 @@ class SettingsReaderTest {
 
     @Test
     void knowsAllTimes() {
-        assertEquals(19, times().count(), () -> times().toList().toString());
+        assertEquals(22, times().count(), () -> times().toList().toString());
     }
 
     @Test

@@ -35,7 +35,7 @@ class RegistryAskerTest {
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
     private final URI url = URI.create(registry.url());
     private final RegistrySettings settings = new RegistrySettings("hot", url, Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
-            Duration.ofSeconds(5), Duration.ofSeconds(5), List.of(), List.of(), null, List.of(), "", false, null);
+            Duration.ofSeconds(5), Duration.ofSeconds(5), Duration.ZERO, List.of(), List.of(), null, List.of(), "", false, null);
     private final RegistryClient client = new RegistryClient(settings, 2, new Metrics(meters), new MirrorIdentity());
     private final Registry hot = new Registry(settings, new BreakerSettings(50, 20, 4, Duration.ofSeconds(1), 3), client, Runnable::run, new MirrorIdentity());
     private final MemoryBudget memory = new MemoryBudget(0);

@@ -279,7 +279,7 @@ public final class Authorizer {
                 return fetch(challenge, scope, renewed, time);
             }
         } catch (RegistryTroubleException e) {
-            return failed(e, time.isOver() ? time.whole() : 0);
+            return failed(e, time.isOver() || time.isPatienceOver() ? time.whole() : 0);
         } catch (RuntimeException e) {
             return failed(new RegistryTroubleException(registry, "token service: " + CallFailures.describe(e)), 0);
         }

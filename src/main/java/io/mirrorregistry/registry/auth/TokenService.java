@@ -118,7 +118,7 @@ public final class TokenService {
         } catch (IOException e) {
             URI at = exchange.last() == null ? realm : exchange.last();
             throw new RegistryTroubleException(registry.name(), "token service " + UrlHost.of(at) + ": " + CallFailures.describe(e, registry.proxy(), time),
-                    CallFailures.kind(e), null);
+                    time.isPatienceOver() ? RegistryTroubleException.Kind.SLOW : CallFailures.kind(e), null);
         } finally {
             metrics.askedForToken(registry.name(), came);
             // Without a request's id: one token is for all that wait for it.

@@ -61,6 +61,8 @@ final class AccountCheck {
         private final CompletableFuture<Boolean> answer = new CompletableFuture<>();
         private volatile long answered;
         private volatile boolean late;
+        /** Whether the registry's patience ended the question, which shows nothing. */
+        private volatile boolean givenUp;
 
         private Question(Credentials account, CallTime time) {
             this.account = account;
@@ -78,12 +80,13 @@ final class AccountCheck {
 
         /** Returns whether the asker had no answer in time, and one that has so much time left may get one. */
         private boolean isTooShortFor(CallTime time) {
-            return late && time.left() > 2 * patience;
+            return givenUp || late && time.left() > 2 * patience;
         }
 
         private void answer(boolean accepted, CallTime time) {
             answered = System.nanoTime();
             late = !accepted && time.isOver();
+            givenUp = !accepted && time.isPatienceOver();
             answer.complete(accepted);
         }
     }

@@ -163,6 +163,7 @@ final class RegistryCall {
         if (response.getCode() != 200 || response.containsHeader(HttpHeaders.CONTENT_LENGTH) || response.getEntity() == null) {
             return response;
         }
+        time.responded();
         Digest.Check check = ((Digest) path.reference()).check();
         byte[] buffer = new byte[BUFFER_BYTES];
         long count = 0;

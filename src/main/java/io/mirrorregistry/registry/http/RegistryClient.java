@@ -20,6 +20,7 @@ import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Redirects;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.registry.Slowness;
 import io.mirrorregistry.registry.auth.AccountStatus;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.TokenService;
@@ -86,6 +87,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private final AccountStatus accountStatus;
     private final Authorizer authorizer;
     private final AnswerOrigin origin = new AnswerOrigin();
+    private final Slowness slowness;
+    private final ResponseTimes responseTimes;
     private final AccountCheck accountCheck;
     /** By scheme, host and port. */
     private final Cache<String, Authorizer> strangers = Caffeine.newBuilder().maximumSize(MOST_STRANGERS).executor(Runnable::run).build();
@@ -135,6 +138,9 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         this.http = HttpClients.create(registry, pool, guard, self);
         metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
+        // Without effect where the full time is as short.
+        this.slowness = new Slowness(registry.name(), registry.patience().compareTo(headTime) < 0 ? registry.patience() : Duration.ZERO);
+        this.responseTimes = new ResponseTimes(slowness);
         this.accountStatus = new AccountStatus(registry.name(), registry.account());
         this.authorizer = new Authorizer(registry.name(), registry.account(), new TokenService(registry, http, metrics, accountStatus));
         URI version = URI.create(base + VERSION.toString());
@@ -145,7 +151,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
 
     private static RegistrySettings anonymous(RegistrySettings of) {
         return new RegistrySettings(of.name(), of.url(), Account.NONE, Map.of(HttpHeaders.USER_AGENT, of.headers().get(HttpHeaders.USER_AGENT)), of.blobs(),
-                of.publicUrl(), of.connectTimeout(), of.responseTimeout(), List.of(), of.caCertificates(), of.proxy(), of.serves(), of.prefix(),
+                of.publicUrl(), of.connectTimeout(), of.responseTimeout(), of.patience(), List.of(), of.caCertificates(), of.proxy(), of.serves(), of.prefix(),
                 of.library(), of.folder());
     }
 
@@ -156,19 +162,29 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         Header header = request.getFirstHeader(AnswerTime.HEADER);
         AnswerTime answerTime = AnswerTime.parse(header == null ? null : header.getValue());
         ApiPath path = path(uri);
-        CallTime time = begin(request.getMethod() + " " + uri.getPath(), answerTime);
+        CallTime time = begin(request.getMethod() + " " + uri.getPath(), answerTime, patienceEnd(request));
         RegistryCall call = new RegistryCall(this, Location.of(uri), path, redirects(request), time);
         boolean ended = true;
         try {
             ClassicHttpResponse response = call.run(request);
             accountCheck.judge(response, path, time);
+            if ("false".equals(RegistryAnswers.value(response, RegistryAnswers.ACCEPTED)) && time.isPatienceOver()) {
+                throw new SocketTimeoutException("whether the registry accepts us is not known yet");
+            }
+            if (isCounted(request)) {
+                responseTimes.responded(request, path, response, time);
+            }
             if (answerTime != null && path.kind() != ApiPath.Kind.BLOB && response.getEntity() instanceof CutOffEntity body) {
                 body.whenClosed(calls::release);
                 ended = false;
             }
             return CloseableHttpResponse.adapt(response);
         } catch (IOException e) {
-            throw trouble(call.describe(request.getMethod()), e, time);
+            RegistryTroubleException trouble = trouble(call.describe(request.getMethod()), e, time);
+            if (isCounted(request)) {
+                responseTimes.failed(request, path, trouble.kind(), time);
+            }
+            throw trouble;
         } finally {
             if (answerTime != null && ended) {
                 calls.release();
@@ -181,10 +197,11 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
      * at least half of them are left.
      *
      * @param answerTime null for a call outside routes
+     * @param patienceEnd null for none
      * @throws RegistryTroubleException when nothing is left of the time for the answer, or too many calls are under way
      */
-    private CallTime begin(String call, AnswerTime answerTime) throws RegistryTroubleException {
-        CallTime time = new CallTime(headTime, answerTime);
+    private CallTime begin(String call, AnswerTime answerTime, Long patienceEnd) throws RegistryTroubleException {
+        CallTime time = new CallTime(headTime, answerTime, patienceEnd);
         if (time.isOver()) {
             throw notAsked(call, "the time for an answer is over");
         }
@@ -217,8 +234,13 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         return new RegistryCall(this, Location.of(uri), VERSION, Redirects.ALL, time).run(request("GET", uri, false));
     }
 
+    private static Long patienceEnd(ClassicHttpRequest request) {
+        String end = RegistryAnswers.value(request, RegistryAnswers.PATIENCE_END);
+        return end == null ? null : Long.valueOf(end);
+    }
+
     /** A call that does not say leaves the redirects of a blob to its caller. */
-    private static Redirects redirects(ClassicHttpRequest request) {
+    static Redirects redirects(ClassicHttpRequest request) {
         Header redirects = request.getFirstHeader(RegistryAnswers.REDIRECTS);
         return redirects == null ? Redirects.NONE : Redirects.valueOf(redirects.getValue());
     }
@@ -272,6 +294,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         if (call.range() != null) {
             request.setHeader(HttpHeaders.RANGE, call.range());
         }
+        request.setHeader(RegistryAnswers.REDIRECTS, call.redirects().name());
         try {
             return executeOpen(null, request, null);
         } catch (RegistryTroubleException e) {
@@ -396,6 +419,11 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     @Override
     public double millisToFirstByte() {
         return millisToFirstByte;
+    }
+
+    @Override
+    public Slowness slowness() {
+        return slowness;
     }
 
     @Override

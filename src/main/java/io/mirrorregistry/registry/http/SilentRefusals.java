@@ -119,7 +119,7 @@ final class SilentRefusals {
         try {
             return versionCheck.get(System.nanoTime() - age.toNanos(), time);
         } catch (SocketTimeoutException e) {
-            if (time.outage() == RegistryTroubleException.Kind.CUT_SHORT) {
+            if (time.outage() != RegistryTroubleException.Kind.OUTAGE) {
                 throw e;
             }
             throw new RegistryTroubleException(registry, "answered " + status + " without a challenge, and GET /v2/ " + time.timedOut(),

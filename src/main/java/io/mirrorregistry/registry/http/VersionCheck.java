@@ -92,7 +92,8 @@ final class VersionCheck {
             known = last;
             if (known == null || !known.serves(notBefore, time)) {
                 known = ask(time);
-                last = known;
+                // That it did not respond within its patience shows nothing to a call that has its full time.
+                last = time.isPatienceOver() ? last : known;
                 if (known.patience() > 0) {
                     throw new SocketTimeoutException("GET /v2/ has taken all the time");
                 }
@@ -110,7 +111,7 @@ final class VersionCheck {
             boolean page = RegistryAnswers.isWebPage(RegistryAnswers.value(response, HttpHeaders.CONTENT_TYPE));
             return new Result(response.getCode(), challenges(response), page, asked, System.nanoTime(), 0);
         } catch (IOException e) {
-            return new Result(0, List.of(), false, asked, System.nanoTime(), time.isOver() ? patience : 0);
+            return new Result(0, List.of(), false, asked, System.nanoTime(), time.isOver() || time.isPatienceOver() ? patience : 0);
         }
     }
 

@@ -43,7 +43,7 @@ class AuthorizerTest {
     private final TokenService service = TokenService.start();
     private final URI url = URI.create(service.url());
     private final RegistrySettings settings = new RegistrySettings("hot", url, Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
-            Duration.ofSeconds(10), Duration.ofSeconds(10), List.of(), List.of(), null, List.of(), "", false, null);
+            Duration.ofSeconds(10), Duration.ofSeconds(10), Duration.ZERO, List.of(), List.of(), null, List.of(), "", false, null);
     private final MirrorIdentity self = new MirrorIdentity();
     private final AddressGuard guard = new AddressGuard(url, self, SystemDefaultDnsResolver.INSTANCE);
     private final CloseableHttpClient http = HttpClients.create(settings, HttpClients.pool(settings, 10, guard), guard, self);

@@ -40,7 +40,7 @@ class RealmTrustTest {
     })
     void credentialsGoOnlyToTheRegistrysOwn(URI registry, URI realm, boolean allowed) {
         RegistrySettings settings = new RegistrySettings("hot", registry, Account.NONE, Map.of(), BlobsMode.AUTO, registry,
-                Duration.ofSeconds(1), Duration.ofSeconds(1), List.of("listed.elsewhere.net"), List.of(), null, List.of(), "", false, null);
+                Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ZERO, List.of("listed.elsewhere.net"), List.of(), null, List.of(), "", false, null);
         assertEquals(allowed, new RealmTrust(settings).mayHaveCredentials(realm));
     }
 }

@@ -24,7 +24,7 @@ class LocationsTest {
 
     private static RegistrySettings settings(String url, String publicUrl) {
         return new RegistrySettings("hot", URI.create(url), Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, URI.create(publicUrl), Duration.ofSeconds(1),
-                Duration.ofSeconds(1), List.of(), List.of(), null, List.of(), "", false, null);
+                Duration.ofSeconds(1), Duration.ZERO, List.of(), List.of(), null, List.of(), "", false, null);
     }
 
     @ParameterizedTest

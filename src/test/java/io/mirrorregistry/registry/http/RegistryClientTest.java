@@ -37,7 +37,7 @@ class RegistryClientTest {
 
     private static RegistrySettings settings(TestRegistry registry, Duration timeout) {
         URI url = URI.create(registry.url());
-        return new RegistrySettings("hot", url, Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, url, timeout, timeout, List.of(), List.of(),
+        return new RegistrySettings("hot", url, Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, url, timeout, timeout, Duration.ZERO, List.of(), List.of(),
                 null, List.of(), "", false, null);
     }
 
