@@ -46,6 +46,7 @@ import io.mirrorregistry.server.EventLoopFastPath;
 import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.server.StreamStep;
 import io.mirrorregistry.server.tls.ClientsTls;
+import io.mirrorregistry.work.Bulkhead;
 import io.mirrorregistry.work.EventLoopWatch;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.MemoryBudget;
@@ -107,12 +108,15 @@ final class Parts implements AutoCloseable {
         metrics = new Metrics(prometheus, settings.order());
         metrics.version(version);
         metrics.logLinesDropped(Logs::dropped);
-        metrics.requests(workers::working, workers::waiting);
+        StreamStep stream = new StreamStep(settings.server(), workers, metrics);
+        metrics.requests(workers::working,
+                () -> workers.waiting() + stream.waiting() + registries.values().stream().mapToInt(Registry::waiting).sum());
         MirrorIdentity self = new MirrorIdentity(settings.server().port(), settings.managementPort());
         for (String name : settings.order()) {
             RegistrySettings registry = settings.registries().get(name);
             RegistryClient client = registry.isFolder() ? null : client(registry, self);
-            registries.put(name, new Registry(registry, settings.breaker(), client, workers, self));
+            registries.put(name, new Registry(registry, settings.breaker(), client, workers, self,
+                    new Bulkhead(settings.server().callsPerRegistry(), settings.server().queueTime())));
             beans.bind(name, registries.get(name));
             if (client == null) {
                 folders.put(name, new ImageLayout(registry.folder()));
@@ -133,12 +137,13 @@ final class Parts implements AutoCloseable {
         Namespaces namespaces = namespaces();
         PlanStep plan = new PlanStep(registries, namespaces);
         parts = new GenerationSource(settings, plan);
+        beans.bind("stream", stream);
         explain = bindSteps(self, namespaces, plan);
         bindServices();
     }
 
     private RegistryClient client(RegistrySettings registry, MirrorIdentity self) {
-        return new RegistryClient(registry, settings.server().workers(), settings.server().callsPerRegistry(), metrics, self);
+        return new RegistryClient(registry, settings.server().workers(), metrics, self);
     }
 
     /** The steps of routes; docs/routes.md lists them. Returns the page that looks at the same plan and cache. */
@@ -150,7 +155,6 @@ final class Parts implements AutoCloseable {
         beans.bind("lookahead", new LookaheadStep(settings.lookahead(), cache, workers, live));
         beans.bind("manifest", new ManifestStep());
         beans.bind("blob", new BlobStep());
-        beans.bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
         beans.bind("tags", new TagsStep());
         beans.bind("referrers", new ReferrersStep());
         beans.bind("failures", new FailuresStep(registries));

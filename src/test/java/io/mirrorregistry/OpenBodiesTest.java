@@ -208,7 +208,7 @@ class OpenBodiesTest {
     void aStreamBeyondTheLimitIsClosed() throws Exception {
         put("many", hot);
         hot.fault(Fault.spoil(answer -> answer.with(Manner.stall(1_000_000, Duration.ofSeconds(60)))).on(Kind.BLOB).method("GET").times(1));
-        try (TestMirror one = start("MIRROR_SERVER_CALLS_PER_REGISTRY", "1", "HOT_RESPONSE_TIMEOUT", "60s"); Socket client = new Socket("127.0.0.1", one.port())) {
+        try (TestMirror one = start("MIRROR_SERVER_CALLS_PER_REGISTRY", "1", "MIRROR_SERVER_QUEUE_TIME", "50ms", "HOT_RESPONSE_TIMEOUT", "60s"); Socket client = new Socket("127.0.0.1", one.port())) {
             client.getOutputStream().write(("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
             client.getInputStream().readNBytes(100_000);
             for (int i = 0; i < 5; i++) {

@@ -90,7 +90,8 @@ class StorageOutageTest {
             String method = blobs.equals("proxy") && i % 2 == 1 ? "GET" : "HEAD";
             pulls.add(client.sendAsync(TestClient.request(method, mirror.url() + blob(hot, "blob " + i), Duration.ofSeconds(60)), HttpResponse.BodyHandlers.discarding()));
         }
-        await(() -> storage.calls().size() + pulls.stream().filter(CompletableFuture::isDone).count() >= 30, pulls);
+        // The others wait for their turn, without a worker.
+        await(() -> storage.calls().size() + mirror.metric("mirror_requests_waiting") >= 30, pulls);
         long start = System.nanoTime();
         assertArrayEquals(colds.manifest(), mirror.get(colds.path()).body());
         assertEquals(200, mirror.head(colds.path(colds.layers().get(0))).status());
@@ -99,7 +100,11 @@ class StorageOutageTest {
         for (CompletableFuture<HttpResponse<Void>> pull : pulls) {
             assertTrue(!pull.isDone() || pull.get().statusCode() == 503, "an outage was called " + (pull.isDone() ? pull.get().statusCode() : 0));
         }
+        // All of them get an answer once the calls that hang have ended.
         storage.stop();
+        for (CompletableFuture<HttpResponse<Void>> pull : pulls) {
+            assertEquals(503, pull.get(60, TimeUnit.SECONDS).statusCode());
+        }
     }
 
     private void await(java.util.function.BooleanSupplier reached, List<?> pulls) throws InterruptedException {

@@ -129,9 +129,17 @@ final class TestMirror implements AutoCloseable {
         return connections(registry, "leased");
     }
 
+    /** Returns the value of a metric without labels. */
+    int metric(String name) {
+        return value(name + " ");
+    }
+
     /** Returns how many connections of the registry's pool are in this state: leased or idle. */
     int connections(String registry, String state) {
-        String series = "mirror_registry_connections{registry=\"" + registry + "\",state=\"" + state + "\"} ";
+        return value("mirror_registry_connections{registry=\"" + registry + "\",state=\"" + state + "\"} ");
+    }
+
+    private int value(String series) {
         return management("/observe/metrics").text().lines().filter(line -> line.startsWith(series))
                 .mapToInt(line -> (int) Double.parseDouble(line.substring(series.length()))).findFirst()
                 .orElseThrow(() -> new AssertionError("no " + series));

@@ -12,6 +12,7 @@ import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.AnswerTime;
+import io.mirrorregistry.registry.ClientLeftException;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -134,8 +135,8 @@ public final class CacheStep {
      *
      * @return what completes when the variable is set, exceptionally when nobody has what is asked for
      */
-    @Step(needs = "plan", sets = {"known", "answer", "target", "registry", "call", "response", "found", "blobs", "redirects", "open"},
-            fails = {NotHereException.class, RegistryTroubleException.class})
+    @Step(needs = "plan", sets = {"known", "answer", "target", "registry", "call", "response", "found", "blobs", "redirects", "open", "streamed"},
+            fails = {NotHereException.class, RegistryTroubleException.class, ClientLeftException.class})
     public CompletionStage<Void> recall(Exchange exchange) {
         Pull pull = Pull.of(exchange);
         if (pull.lookup() instanceof Guess guess && guess.key.plan().equals(pull.plan())) {
@@ -162,7 +163,10 @@ public final class CacheStep {
         if (other != null) {
             metrics.lookedUp(key.kind().asked(), Metrics.Lookup.JOINED);
             CompletableFuture<Void> next = new OnWorker(workers);
-            inTime(exchange, other.outcome()).whenComplete((outcome, late) -> workers.execute(() -> follow(exchange, key, outcome, next)));
+            CompletableFuture<SingleFlight.Outcome<Object>> outcome = inTime(exchange, other.outcome());
+            // Otherwise clients that come and go would leave one waiting request each behind.
+            Pull.of(exchange).whenAbandoned(() -> outcome.cancel(false));
+            outcome.whenComplete((ended, late) -> workers.execute(() -> follow(exchange, key, ended, next)));
             return next;
         }
         lead(exchange, key, own);
@@ -297,7 +301,7 @@ public final class CacheStep {
     /** Returns the outcome, or a failure at the end of this client's own time for an answer. */
     private static CompletableFuture<SingleFlight.Outcome<Object>> inTime(Exchange exchange, CompletableFuture<SingleFlight.Outcome<Object>> outcome) {
         AnswerTime time = Pull.of(exchange).answerTime();
-        return time == null ? outcome : outcome.copy().orTimeout(Math.max(0, time.left()), TimeUnit.NANOSECONDS);
+        return time == null ? outcome.copy() : outcome.copy().orTimeout(Math.max(0, time.left()), TimeUnit.NANOSECONDS);
     }
 
     /** Answers a client whose time is over before another's flight is. */
@@ -316,13 +320,15 @@ public final class CacheStep {
     /**
      * Does with one client what came of another's flight.
      *
-     * @param outcome null where this client's time was over first
+     * @param outcome null where this client's time was over first, or the client has left
      */
     private void follow(Exchange exchange, CacheKey key, SingleFlight.Outcome<Object> outcome, CompletableFuture<Void> next) {
         CompletableFuture<Void> taken;
         try {
             AnswerTime time = Pull.of(exchange).answerTime();
-            if (outcome == null) {
+            if (outcome == null && Pull.of(exchange).abandoned()) {
+                taken = CompletableFuture.failedFuture(new ClientLeftException());
+            } else if (outcome == null) {
                 taken = late(exchange, key);
             } else if (outcome.found() != null) {
                 taken = take(exchange, outcome.found());
@@ -352,8 +358,10 @@ public final class CacheStep {
         Pull.of(exchange).lookup(lookup);
         RouteEnd.run(exchange, () -> {
             Pull pull = Pull.of(exchange);
-            flight.end(new SingleFlight.Outcome<>(null, pull.servedBy() == null ? List.copyOf(pull.failures()) : List.of(),
-                    pull.answerTime() != null && pull.answerTime().isOver()));
+            boolean failed = pull.servedBy() == null && !pull.isTurnGivenUp();
+            AnswerTime time = pull.answerTime();
+            boolean late = time != null && (time.isOver() || pull.isTurnMissed() && !time.isYoung());
+            flight.end(new SingleFlight.Outcome<>(null, failed ? List.copyOf(pull.failures()) : List.of(), late));
         });
     }
 
@@ -405,9 +413,13 @@ public final class CacheStep {
                 .map(value -> RegistryAnswers.delay(value, now)).min(Comparator.naturalOrder()).orElse(null);
     }
 
-    /** Forgets that a registry has the blob: it did not give it. */
-    @Step(needs = "plan")
+    /** Forgets that a registry has the blob: it did not give it. A registry that was not asked may have it still. */
+    @Step(needs = {"plan", "failure"})
     public void forget(Exchange exchange) {
+        if (exchange.getProperty(Exchange.EXCEPTION_CAUGHT) instanceof RegistryTroubleException trouble
+                && trouble.kind() == RegistryTroubleException.Kind.NOT_ASKED) {
+            return;
+        }
         Pull pull = Pull.of(exchange);
         blobs.invalidate(CacheKey.of(pull.plan(), pull.request()).miss());
     }

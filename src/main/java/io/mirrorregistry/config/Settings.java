@@ -67,9 +67,9 @@ public record Settings(
      * @param port where clients connect
      * @param workers how many requests are worked on at a time
      * @param requests how many requests there may be at a time, those included that wait
-     * @param queueTime how long a request may wait for a worker
+     * @param queueTime how long a request may wait for a worker, or for its turn at a registry
      * @param answerTime how long it may take from the arrival of a request to the head of its response
-     * @param callsPerRegistry how many of them may wait for one registry at a time
+     * @param callsPerRegistry how many of them may call one registry at a time
      * @param idleTimeout how long a connection may be idle
      * @param headTimeout how long a request head may take from its first byte to its last
      * @param maxRequestLine the longest request line, in bytes

@@ -131,7 +131,7 @@ public final class Metrics implements AutoCloseable {
     /** Tells how many requests there are at a time. */
     public void requests(IntSupplier running, IntSupplier waiting) {
         Gauge.builder("mirror.requests.running", running::getAsInt).description("Requests that have a worker now").register(meters);
-        Gauge.builder("mirror.requests.waiting", waiting::getAsInt).description("Requests that wait for a worker now").register(meters);
+        Gauge.builder("mirror.requests.waiting", waiting::getAsInt).description("Requests that wait now for a worker, or for their turn at a registry").register(meters);
     }
 
     /** Tells whether the event loop answers from memory. */

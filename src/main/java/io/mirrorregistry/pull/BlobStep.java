@@ -29,6 +29,8 @@ public final class BlobStep {
     private static final String REDIRECTS = "redirects";
     /** The variable that tells whether the registry answered without any authorization. */
     private static final String OPEN = "open";
+    /** The variable that tells whether it has shown before that the blob has to be streamed, although the registry redirects. */
+    private static final String STREAMED = "streamed";
 
     private static final ByteBuffer NO_BYTES = ByteBuffer.allocate(0).asReadOnlyBuffer();
 
@@ -60,8 +62,8 @@ public final class BlobStep {
         pull.call(new Call(false, pull.pathThere(), null, null, pull.request().range(), redirects));
     }
 
-    /** Sets the variables {@code blobs}, {@code redirects} and {@code open} from the registry and its answer to the HEAD. */
-    @Step(needs = {"call", "response"}, sets = {"found", "blobs", "redirects", "open"})
+    /** Sets the variables {@code blobs}, {@code redirects}, {@code open} and {@code streamed} from the registry and its answer to the HEAD. */
+    @Step(needs = {"call", "response"}, sets = {"found", "blobs", "redirects", "open", "streamed"})
     public void found(Exchange exchange) throws RegistryTroubleException {
         if (Registry.status(exchange) != 200 && !isRedirect(exchange)) {
             throw Pull.of(exchange).trouble("with " + Registry.status(exchange));
@@ -101,6 +103,7 @@ public final class BlobStep {
             exchange.setVariable(MODE, mode.name().toLowerCase(Locale.ROOT));
             exchange.setVariable(REDIRECTS, redirects);
             exchange.setVariable(OPEN, open);
+            exchange.setVariable(STREAMED, Pull.of(exchange).isStreamExpected());
         }
     }
 

@@ -47,6 +47,7 @@ abstract class ListStep {
         String last;
         final Set<String> asked = new HashSet<>();
         int pages;
+        /** When the registry was asked first, less what the request had waited for turns until then. */
         private long start;
         private long bytes;
 
@@ -60,7 +61,7 @@ abstract class ListStep {
     @Step(needs = "target", sets = {"call", "list", "more", "page"})
     public void prepare(Exchange exchange) {
         gathered(exchange).pages = 0;
-        gathered(exchange).start = System.nanoTime();
+        gathered(exchange).start = System.nanoTime() - Pull.of(exchange).waitedNanos();
         gathered(exchange).bytes = 0;
         gathered(exchange).asked.clear();
         next(exchange, Pull.of(exchange).pathThere(), null);
@@ -89,7 +90,7 @@ abstract class ListStep {
         if (next != null && (next.isEmpty() || !gathered.asked.add(next))) {
             throw Pull.of(exchange).trouble("with a link to a next page that leads nowhere");
         }
-        if (next != null && System.nanoTime() - gathered.start > mostNanos(Pull.of(exchange).registry().settings())) {
+        if (next != null && System.nanoTime() - Pull.of(exchange).waitedNanos() - gathered.start > mostNanos(Pull.of(exchange).registry().settings())) {
             throw Pull.of(exchange).trouble("with a list that takes too long");
         }
         if (next == null) {

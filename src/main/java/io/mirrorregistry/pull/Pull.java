@@ -18,6 +18,7 @@ import io.vertx.core.http.HttpServerResponse;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.apache.camel.Exchange;
 
 /**
@@ -37,8 +38,11 @@ public final class Pull extends CallContext {
     private final List<Exception> failures = new ArrayList<>(2);
     private final List<Fallback> attempts = new ArrayList<>(2);
     private final List<Plan.Target> failed = new ArrayList<>(2);
-    /** Those that did not respond within their patience: each of them is asked once more when no other is left. */
-    private final List<Plan.Target> givenUp = new ArrayList<>(1);
+    /**
+     * The targets that did not respond within their patience, or had too much to do, and the failure that says so. They are asked once more when no
+     * other is left.
+     */
+    private List<PassedOver> passedOver = List.of();
     private volatile List<Fallback> fallbacks = List.of();
     private volatile ApiRequest request;
     private volatile String servedBy;
@@ -65,6 +69,7 @@ public final class Pull extends CallContext {
     private KeptManifest toBeConfirmed;
     private BlobStep.Found found;
     private ListStep.Gathered gathered;
+    private boolean streamExpected;
     private Object lookup;
 
     /**
@@ -75,6 +80,9 @@ public final class Pull extends CallContext {
      * @param message what was asked and what happened
      */
     public record Fallback(String registry, String reason, String message) {
+    }
+
+    private record PassedOver(Plan.Target target, Exception busy) {
     }
 
     /**
@@ -187,7 +195,7 @@ public final class Pull extends CallContext {
         return client.connection();
     }
 
-    /** Returns whether the client has gone before its answer was whole. */
+    @Override
     public boolean abandoned() {
         return abandoned;
     }
@@ -201,7 +209,7 @@ public final class Pull extends CallContext {
         }
     }
 
-    /** Sets what is to be done, at once and on the event loop, when the client goes. */
+    @Override
     public void whenAbandoned(Runnable action) {
         whenAbandoned = action;
         if (abandoned) {
@@ -325,7 +333,7 @@ public final class Pull extends CallContext {
     }
 
     /**
-     * Returns the next target that has not been asked for this request; or else the first that was given up; or else the one whose response broke
+     * Returns the next target that has not been asked for this request; or else the first that was passed over; or else the one whose response broke
      * off first, once more; null for none.
      */
     private Plan.Target peek() {
@@ -335,27 +343,56 @@ public final class Pull extends CallContext {
         if (next < order().size()) {
             return order().get(next);
         }
-        return givenUp.stream().filter(order()::contains).findFirst().orElse(again && order().contains(broken) ? broken : null);
+        for (PassedOver earlier : passedOver) {
+            // The plan may have changed since.
+            if (order().contains(earlier.target)) {
+                return earlier.target;
+            }
+        }
+        return again && order().contains(broken) ? broken : null;
     }
 
     private boolean isAsked(Plan.Target candidate) {
-        return failed.contains(candidate) || givenUp.contains(candidate);
+        return failed.contains(candidate) || isPassedOver(candidate);
+    }
+
+    private boolean isPassedOver(Plan.Target some) {
+        for (PassedOver earlier : passedOver) {
+            if (earlier.target.equals(some)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Begins the next attempt. */
     Plan.Target nextTarget() {
+        streamPlace(null);
         target(peek());
-        askedAgain = givenUp.remove(target);
+        askedAgain = isPassedOver(target);
         if (askedAgain) {
-            // Its answer decides, not that it took long.
-            failures.removeIf(failure -> failure instanceof RegistryTroubleException trouble && trouble.kind() == RegistryTroubleException.Kind.SLOW
-                    && trouble.registry().equals(target.registry()));
+            // From now on its answer counts.
+            passedOver.stream().filter(earlier -> earlier.target.equals(target)).forEach(earlier -> failures.remove(earlier.busy));
+            passedOver = passedOver.stream().filter(earlier -> !earlier.target.equals(target)).toList();
         } else if (next < order().size()) {
             next++;
         } else {
             again = false;
         }
         return target;
+    }
+
+    @Override
+    public boolean isAnotherLeft() {
+        if (planning == null || !planning.isMade()) {
+            return false;
+        }
+        for (Plan.Target other : order().subList(next, order().size())) {
+            if (!other.equals(target) && !isAsked(other)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** {@inheritDoc} A list needs the answer of each registry, so that none is given up. */
@@ -370,6 +407,13 @@ public final class Pull extends CallContext {
             }
         }
         return false;
+    }
+
+    @Override
+    public void passOver(RegistryTroubleException busy) {
+        if (target != null) {
+            passedOver = Stream.concat(passedOver.stream(), Stream.of(new PassedOver(target, busy))).toList();
+        }
     }
 
     /** Returns the registry of the plan that is asked, and the name there; null before the first. */
@@ -422,9 +466,12 @@ public final class Pull extends CallContext {
     void attemptFailed(Exception failure, Fallback attempt) {
         failures.add(failure);
         attempts.add(attempt);
-        if (target != null) {
-            boolean slow = failure instanceof RegistryTroubleException trouble && trouble.kind() == RegistryTroubleException.Kind.SLOW;
-            (slow && !askedAgain ? givenUp : failed).add(target);
+        if (target != null && !isPassedOver(target)) {
+            if (failure instanceof RegistryTroubleException trouble && trouble.kind() == RegistryTroubleException.Kind.SLOW && !askedAgain) {
+                passOver(trouble);
+            } else {
+                failed.add(target);
+            }
         }
     }
 
@@ -494,6 +541,16 @@ public final class Pull extends CallContext {
 
     void found(BlobStep.Found answer) {
         this.found = answer;
+    }
+
+    /** Returns whether it has shown that the blob has to be streamed, although its registry redirects. */
+    public boolean isStreamExpected() {
+        return streamExpected;
+    }
+
+    /** Notes that the blob has to be streamed. */
+    public void expectStream() {
+        streamExpected = true;
     }
 
     /** Returns the list that is gathered; null where none is. */

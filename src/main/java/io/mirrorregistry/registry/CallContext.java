@@ -2,6 +2,7 @@ package io.mirrorregistry.registry;
 
 import io.mirrorregistry.work.MemoryBudget;
 import java.time.Duration;
+import io.mirrorregistry.work.Place;
 import org.apache.camel.Exchange;
 
 /**
@@ -23,6 +24,13 @@ public class CallContext implements AutoCloseable {
     private Long patienceEnd;
     private Registry registry;
     private Call call;
+    /** The place of the call that is made now; null for none. */
+    private Place callPlace;
+    /** The place of the stream that the next call begins; null for none. */
+    private Place streamPlace;
+    private long waitedNanos;
+    private boolean turnMissed;
+    private boolean turnGivenUp;
 
     /**
      * @param requestId identifies the request in logs and at registries; null for none
@@ -160,6 +168,81 @@ public class CallContext implements AutoCloseable {
         this.call = next;
     }
 
+    /** Keeps the place of the call that is about to be made, null for none, and gives back the place of the call before. */
+    final void callPlace(Place taken) {
+        if (callPlace != null) {
+            callPlace.close();
+        }
+        callPlace = taken;
+    }
+
+    /** Keeps the place of the stream that the next call begins, null for none, and gives back one that no stream has taken over. */
+    public final void streamPlace(Place taken) {
+        if (streamPlace != null) {
+            streamPlace.close();
+        }
+        streamPlace = taken;
+    }
+
+    /** Returns the place that was kept for the stream, which the caller has to close from now on; null for none. */
+    public final Place takeStreamPlace() {
+        Place taken = streamPlace;
+        streamPlace = null;
+        return taken;
+    }
+
+    /** Returns whether the plan has another registry that has not been asked yet, or passed over. */
+    public boolean isAnotherLeft() {
+        return false;
+    }
+
+    /**
+     * Notes that the registry that the plan asks now has no place free. It is asked again, and waited for, once no other registry is left.
+     *
+     * @param busy what is thrown for now
+     */
+    public void passOver(RegistryTroubleException busy) {
+    }
+
+    /** Returns whether the client has gone before its answer was whole. For any thread. */
+    public boolean abandoned() {
+        return false;
+    }
+
+    /** Sets what is to be done, at once and on the event loop, when the client goes. */
+    public void whenAbandoned(Runnable action) {
+    }
+
+    /** Returns how long the request has waited for its turn, all waits together. That time says nothing of a registry. */
+    public final long waitedNanos() {
+        return waitedNanos;
+    }
+
+    /** Adds a wait for a place that is over. */
+    final void waited(long nanos) {
+        waitedNanos += nanos;
+    }
+
+    /** Returns whether the request has waited for a place and got none in time. */
+    public final boolean isTurnMissed() {
+        return turnMissed;
+    }
+
+    /** Notes that the request has waited for a place and got none in time. */
+    public final void missTurn() {
+        turnMissed = true;
+    }
+
+    /** Returns whether the client has gone while the request waited for a place, so that nobody was asked. */
+    public final boolean isTurnGivenUp() {
+        return turnGivenUp;
+    }
+
+    /** Notes that the client has gone while the request waited for a place. */
+    final void giveUpTurn() {
+        turnGivenUp = true;
+    }
+
     /** Makes the exception for a response of the last registry that cannot be used: "GET /v2/… was answered without a body". */
     public final RegistryTroubleException trouble(String how) {
         return new RegistryTroubleException(registry.name(), call + " was answered " + how);
@@ -169,6 +252,8 @@ public class CallContext implements AutoCloseable {
     @Override
     public void close() {
         bodies.close();
+        callPlace(null);
+        streamPlace(null);
         if (share != null) {
             share.close();
         }

@@ -17,7 +17,6 @@ public final class CutOffEntity extends HttpEntityWrapper {
 
     private final Runnable cutOff;
     private final Deadlines.Deadline done;
-    private Runnable whenClosed = () -> { };
     private Consumer<Boolean> whenRead = inTime -> { };
     private CutOffStream content;
 
@@ -29,11 +28,6 @@ public final class CutOffEntity extends HttpEntityWrapper {
         super(entity);
         this.cutOff = cutOff;
         this.done = done;
-    }
-
-    /** Sets what is run as well when the body has ended or was closed. */
-    public void whenClosed(Runnable action) {
-        this.whenClosed = action;
     }
 
     /** Sets what is run as well when the body has ended, with true, or was closed after a timeout, with false. */
@@ -125,7 +119,6 @@ public final class CutOffEntity extends HttpEntityWrapper {
                 return;
             }
             done.run();
-            whenClosed.run();
             if (ended || timedOut) {
                 whenRead.accept(ended);
             }

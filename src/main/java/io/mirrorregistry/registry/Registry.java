@@ -6,8 +6,10 @@ import io.mirrorregistry.config.Settings.BreakerSettings;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.protocol.SizeLimits;
+import io.mirrorregistry.work.Bulkhead;
 import io.mirrorregistry.work.MemoryBudget;
 import io.mirrorregistry.work.OnWorker;
+import io.mirrorregistry.work.Place;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.SocketTimeoutException;
@@ -16,6 +18,7 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePropertyKey;
 import org.apache.camel.Message;
@@ -30,6 +33,8 @@ public final class Registry {
 
     /** The header that identifies a request at the registry. */
     private static final String REQUEST_ID = "X-Request-ID";
+    private static final String TOO_MANY_CALLS = "too many calls are under way";
+    private static final String FAILED_TOO_OFTEN = "it has failed too often";
 
     private final RegistrySettings settings;
     private final Caller client;
@@ -37,6 +42,9 @@ public final class Registry {
     private final CircuitBreaker breaker;
     private final Executor workers;
     private final MirrorIdentity self;
+    /** Lives as long as the mirror, so that calls of routes that have been replaced count as well. */
+    private final Bulkhead calls;
+    private final int places;
     private volatile long servedAtMillis = Long.MIN_VALUE;
     /** Null while the circuit breaker is closed. */
     private volatile Instant failingSince;
@@ -45,10 +53,14 @@ public final class Registry {
      * @param client calls the registry; null for a folder of images
      * @param workers makes calls, where a route has run on the event loop so far
      * @param self the ids of requests that are under way
+     * @param calls bounds the calls at a time for which clients wait. A call lasts until the end of a body that is read whole, such as a
+     *     manifest's, and otherwise until the head
      */
-    public Registry(RegistrySettings settings, BreakerSettings breaker, Caller client, Executor workers, MirrorIdentity self) {
+    public Registry(RegistrySettings settings, BreakerSettings breaker, Caller client, Executor workers, MirrorIdentity self, Bulkhead calls) {
         this.workers = workers;
         this.self = self;
+        this.calls = calls;
+        this.places = calls.free();
         this.settings = settings;
         this.client = client;
         this.troubles = new TroubleLog(settings.name(), System::nanoTime);
@@ -105,6 +117,11 @@ public final class Registry {
         return troubles;
     }
 
+    /** Returns how many requests wait for their turn to call this registry. */
+    public int waiting() {
+        return calls.waiting();
+    }
+
     /** Returns when a response was last received that was no error, as {@link System#currentTimeMillis} gives it; far in the past before the first. */
     public long servedAtMillis() {
         return servedAtMillis;
@@ -143,9 +160,15 @@ public final class Registry {
         return RepositoryName.isValid(there) ? new RepositoryName(there) : null;
     }
 
-    /** Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. */
-    @Step(needs = {"target", "call"}, sets = "message")
-    public CompletionStage<Void> prepare(Exchange exchange) {
+    /**
+     * Prepares the next {@link Call}: nothing of an earlier answer is left in the message, nothing else goes out. If too many calls are under way,
+     * the request waits for its turn, without a thread and for as long as its time for an answer allows.
+     *
+     * @return what completes when the call can be made
+     * @throws RegistryTroubleException if too many calls are under way, and the plan has another registry to ask meanwhile
+     */
+    @Step(needs = {"target", "call"}, sets = "message", fails = {RegistryTroubleException.class, ClientLeftException.class})
+    public CompletionStage<Void> prepare(Exchange exchange) throws RegistryTroubleException {
         CallContext context = CallContext.of(exchange);
         if (context.plannedRegistry() != null && !context.plannedRegistry().equals(name())) {
             throw new IllegalStateException("a route calls the registry " + name() + " while the plan asks " + context.plannedRegistry()
@@ -186,7 +209,56 @@ public final class Registry {
         if (context.patienceEnd() != null) {
             message.setHeader(RegistryAnswers.PATIENCE_END, context.patienceEnd().toString());
         }
-        return OnWorker.now(workers);
+        return turn(context);
+    }
+
+    private CompletionStage<Void> turn(CallContext context) throws RegistryTroubleException {
+        context.callPlace(null);
+        if (client == null || context.answerTime() == null) {
+            // A folder is not called, and nobody waits for the answer.
+            return OnWorker.now(workers);
+        }
+        boolean lookahead = context.answerTime().lookahead();
+        if (lookahead && 2 * (calls.free() - 1) < places) {
+            throw notAsked(context, "no client waits for it, and half of the calls are under way");
+        }
+        Place place = calls.tryTake();
+        if (place != null) {
+            context.callPlace(place);
+            return OnWorker.now(workers);
+        }
+        if (breaker.getState() == CircuitBreaker.State.OPEN) {
+            throw notAsked(context, FAILED_TOO_OFTEN);
+        }
+        if (lookahead) {
+            throw notAsked(context, TOO_MANY_CALLS);
+        }
+        if (context.isAnotherLeft()) {
+            RegistryTroubleException busy = notAsked(context, TOO_MANY_CALLS);
+            context.passOver(busy);
+            throw busy;
+        }
+        AnswerTime time = context.answerTime();
+        return Turns.await(context, calls.take(time.began(), time.left()), workers, taken -> begin(context, taken));
+    }
+
+    /** @param place null where the turn did not come in time */
+    private void begin(CallContext context, Place place) throws RegistryTroubleException {
+        if (place == null) {
+            context.missTurn();
+            throw notAsked(context, TOO_MANY_CALLS + ", and its turn did not come in time");
+        }
+        // While more is asked than the registry can answer, those that have waited longest would take all places for calls that cannot end in time.
+        if (TimeUnit.NANOSECONDS.toMillis(context.answerTime().left()) < millisToFirstByte()) {
+            place.close();
+            context.missTurn();
+            throw notAsked(context, TOO_MANY_CALLS + ", and its turn came too late for an answer");
+        }
+        context.callPlace(place);
+    }
+
+    private RegistryTroubleException notAsked(CallContext context, String why) {
+        return new RegistryTroubleException(name(), context.call() + " was not asked: " + why, RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
     /**
@@ -269,8 +341,12 @@ public final class Registry {
     @Step(needs = {"call", "response"}, sets = "response")
     public void receive(Exchange exchange) throws RegistryTroubleException {
         Message message = exchange.getMessage();
-        if (message.getBody() instanceof InputStream stream) {
-            receive(CallContext.of(exchange), message, stream);
+        try {
+            if (message.getBody() instanceof InputStream stream) {
+                receive(CallContext.of(exchange), message, stream);
+            }
+        } finally {
+            CallContext.of(exchange).callPlace(null);
         }
         servedAtMillis = System.currentTimeMillis();
     }
@@ -375,12 +451,13 @@ public final class Registry {
     public void failed(Exchange exchange) throws NotHereException, RegistryTroubleException, Exception {
         // The circuit breaker takes what its fallback deals with for handled, and a doCatch around it would pass over it.
         exchange.removeProperty(ExchangePropertyKey.EXCEPTION_HANDLED);
+        CallContext context = CallContext.of(exchange);
+        // Not before the circuit breaker has counted the failure: if it is open now, it keeps all that wait from the registry.
+        context.callPlace(null);
         Exception failure = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class);
         if (failure == null) {
             // Camel keeps to itself what kept the call from being made: the breaker, or the bulkhead of an earlier version's route file.
-            boolean closed = breaker.getState() == CircuitBreaker.State.CLOSED;
-            throw new RegistryTroubleException(name(), CallContext.of(exchange).call() + " was not asked: "
-                    + (closed ? "too many calls are under way" : "it has failed too often"), RegistryTroubleException.Kind.NOT_ASKED, null);
+            throw notAsked(context, breaker.getState() == CircuitBreaker.State.CLOSED ? TOO_MANY_CALLS : FAILED_TOO_OFTEN);
         }
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof NotHereException missing) {

@@ -14,6 +14,7 @@ import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.reload.RouteRehearsal;
 import io.mirrorregistry.server.AnswerWriter;
 import io.mirrorregistry.server.StreamStep;
+import io.mirrorregistry.work.Bulkhead;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.MemoryBudget;
 import java.time.Duration;
@@ -88,7 +89,8 @@ public final class Rehearsal implements RouteRehearsal {
             for (RegistrySettings registry : settings.registries().values()) {
                 String name = registry.name();
                 StandInClient client = registry.isFolder() ? null : new StandInClient(name, registry.url(), scene);
-                registries.put(name, new Registry(registry, settings.breaker(), client, threads, self));
+                registries.put(name, new Registry(registry, settings.breaker(), client, threads, self,
+                        new Bulkhead(settings.server().callsPerRegistry(), settings.server().queueTime())));
                 bind(name, registries.get(name));
                 if (client == null) {
                     bind(name + ".folder", new StandInFolder(name, scene));
@@ -101,7 +103,7 @@ public final class Rehearsal implements RouteRehearsal {
             CacheStep cache = new CacheStep(settings.cache(), threads, metrics);
             bind("cache", cache);
             bind("lookahead", LookaheadStep.off(cache));
-            bind("stream", new StreamStep(settings.server().callsPerRegistry(), settings.server().workers(), metrics));
+            bind("stream", new StreamStep(settings.server(), threads, metrics));
             bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, entrances);
             bind(MicrometerConstants.METRICS_REGISTRY_NAME, new CompositeMeterRegistry());
             // As in the mirror, where a stream is read by the step that sends it.

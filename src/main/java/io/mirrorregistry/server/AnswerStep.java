@@ -7,6 +7,7 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.KeptManifest;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.ClientLeftException;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.work.FatalErrors;
@@ -132,8 +133,10 @@ public final class AnswerStep {
     @Step(needs = "failures", sets = "answer")
     public void unavailable(Exchange exchange) {
         String names = names(exchange);
-        error(exchange, ErrorCode.UNAVAILABLE, names.isEmpty() ? "The mirror's plan for this cannot work; its log tells why."
-                : "A registry is in trouble and no other has this; try again.", names.isEmpty() ? null : names);
+        String text = names.isEmpty() ? "The mirror's plan for this cannot work; its log tells why."
+                : Pull.of(exchange).isTurnMissed() ? "More requests wait for a registry than it can answer in time, and no other has this; try again."
+                : "A registry is in trouble and no other has this; try again.";
+        error(exchange, ErrorCode.UNAVAILABLE, text, names.isEmpty() ? null : names);
         exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));
     }
 
@@ -146,7 +149,9 @@ public final class AnswerStep {
         boolean understood = pull != null && pull.request() != null;
         String key = (understood ? pull.request().path().kind() : "") + " " + exchange.getProperty(Exchange.FAILURE_ROUTE_ID) + " "
                 + (failure == null ? "" : failure.getClass().getName());
-        faults.log(key, null, pull == null ? null : pull.requestId(), failure, "The mirror failed" + (understood ? " at " + pull.request().path() : ""));
+        if (!(failure instanceof ClientLeftException)) {
+            faults.log(key, null, pull == null ? null : pull.requestId(), failure, "The mirror failed" + (understood ? " at " + pull.request().path() : ""));
+        }
         error(exchange, ErrorCode.UNKNOWN, "The mirror failed; its log tells how.", null);
     }
 

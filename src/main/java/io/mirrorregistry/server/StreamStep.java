@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.config.Settings.ServerSettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ByteRange;
 import io.mirrorregistry.protocol.Digest;
@@ -8,7 +9,9 @@ import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.pull.BlobStep;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.ClientLeftException;
 import io.mirrorregistry.registry.OpenBodies;
 import io.mirrorregistry.registry.Redirects;
 import io.mirrorregistry.registry.Registry;
@@ -16,8 +19,14 @@ import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.registry.StoredBlob;
+import io.mirrorregistry.registry.Turns;
+import io.mirrorregistry.work.OnWorker;
+import io.mirrorregistry.work.Place;
 import java.io.InputStream;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.spi.InflightRepository;
@@ -34,37 +43,88 @@ public final class StreamStep {
     private final Metrics metrics;
     private final Streams streams;
     private final StreamReports reports;
+    private final Executor workers;
 
     /**
-     * @param streamsPerRegistry how many of one registry may run at a time, so that a slow one, or slow clients of it, leave
-     *     workers for the other
-     * @param workers how many workers there are; a quarter of them is left for what does not stream
+     * @param settings bounds the streams: those of one registry, so that a slow one, or slow clients of it, leave workers for the other, and all
+     *     of them; a quarter of the workers is left for what does not stream
+     * @param workers continues requests that have waited
      * @param metrics counts what is written
      */
-    public StreamStep(int streamsPerRegistry, int workers, Metrics metrics) {
-        this.streams = new Streams(streamsPerRegistry, Math.max(streamsPerRegistry, workers - workers / 4));
+    public StreamStep(ServerSettings settings, Executor workers, Metrics metrics) {
+        int perRegistry = settings.callsPerRegistry();
+        this.streams = new Streams(perRegistry, Math.max(perRegistry, settings.workers() - settings.workers() / 4), settings.queueTime());
+        this.workers = workers;
         this.metrics = metrics;
         this.reports = new StreamReports(metrics);
+    }
+
+    /** Returns how many requests wait for their turn to stream. */
+    public int waiting() {
+        return streams.waiting();
+    }
+
+    /**
+     * Reserves a place for the stream that the next call begins. If too many streams are under way, the request waits for its turn, without a
+     * thread and without an open response, for as long as its time for an answer allows.
+     *
+     * @return what completes when the call can be made
+     * @throws RegistryTroubleException if too many streams are under way, and the plan has another registry to ask meanwhile
+     */
+    @Step(needs = "target", fails = {RegistryTroubleException.class, ClientLeftException.class})
+    public CompletionStage<Void> reserve(Exchange exchange) throws RegistryTroubleException {
+        Pull pull = Pull.of(exchange);
+        String registry = pull.registry().name();
+        pull.streamPlace(null);
+        Place place = streams.tryTake(registry);
+        AnswerTime time = pull.answerTime();
+        if (place != null || time == null) {
+            pull.streamPlace(place);
+            return OnWorker.now(workers);
+        }
+        long nanos = time.left();
+        boolean roomMade = streams.makeRoom(registry);
+        if (pull.isAnotherLeft()) {
+            if (!roomMade) {
+                RegistryTroubleException busy = notStreamed(pull, "");
+                pull.passOver(busy);
+                throw busy;
+            }
+            nanos = Math.min(nanos, Streams.WAIT_FOR_ENDED_NANOS);
+        }
+        return Turns.await(pull, streams.take(registry, time.began(), nanos), workers, taken -> {
+            if (taken == null) {
+                pull.missTurn();
+                throw notStreamed(pull, ", and its turn did not come in time");
+            }
+            pull.streamPlace(taken);
+        });
+    }
+
+    static RegistryTroubleException notStreamed(Pull pull, String more) {
+        return new RegistryTroubleException(pull.registry().name(), "GET " + pull.pathThere() + " was not streamed: too many streams are under way" + more,
+                RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
     /**
      * Makes the blob, or the part of it that was asked for, the answer.
      *
-     * @throws RegistryTroubleException when the registry breaks off before the first byte, or has too many streams under way, so that
-     *     another can be asked
+     * @throws RegistryTroubleException when the registry breaks off before the first byte; or when no place is {@linkplain #reserve reserved} and too
+     *     many streams are under way, so that another registry can be asked
      * @throws ProtocolException RANGE_INVALID when the part lies outside the blob
      */
     @Step(needs = {"call", "response"}, sets = "answer")
-    public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException, InterruptedException {
+    public void write(Exchange exchange) throws RegistryTroubleException, ProtocolException {
         Pull pull = Pull.of(exchange);
         Object body = exchange.getMessage().getBody();
         Streams.Running running = null;
         boolean begun = false;
         try {
-            running = streams.begin(pull.registry().name(), pull);
-            if (running == null) {
-                throw tooMany(pull);
+            StreamPlace place = pull.takeStreamPlace() instanceof StreamPlace reserved ? reserved : streams.tryTake(pull.registry().name());
+            if (place == null) {
+                throw unexpected(pull);
             }
+            running = streams.begin(pull.registry().name(), place, pull);
             running.whenClosed(begins(exchange));
             StreamedBody streamed = body instanceof StoredBlob blob ? file(exchange, blob, running) : stream(exchange, running);
             begun = true;
@@ -81,6 +141,18 @@ public final class StreamStep {
                 }
             }
         }
+    }
+
+    /** A stream that nobody has expected, as the registry redirects, is asked for once more, if nobody else has it: its place is reserved then. */
+    private RegistryTroubleException unexpected(Pull pull) {
+        // The end of a slow stream makes room for a later one.
+        streams.makeRoom(pull.registry().name());
+        RegistryTroubleException busy = notStreamed(pull, "");
+        if (!pull.isStreamExpected()) {
+            pull.expectStream();
+            pull.passOver(busy);
+        }
+        return busy;
     }
 
     /**
@@ -173,11 +245,6 @@ public final class StreamStep {
         blob.begin();
         answer(exchange, status, answered == null ? null : contentRange);
         return blob;
-    }
-
-    static RegistryTroubleException tooMany(Pull pull) {
-        return new RegistryTroubleException(pull.registry().name(), pull.call() + " was not streamed: too many streams are under way",
-                RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
     private static RegistryTroubleException trouble(Pull pull, String what) {

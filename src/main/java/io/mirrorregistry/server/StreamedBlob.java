@@ -260,7 +260,7 @@ final class StreamedBlob implements StreamedBody {
         boolean resumed = false;
         try {
             if (!running.enterRegistry(another.registry())) {
-                throw StreamStep.tooMany(pull);
+                throw StreamStep.notStreamed(pull, "");
             }
             pull.whenAbandoned(another::close);
             skip(another, found.skipped());

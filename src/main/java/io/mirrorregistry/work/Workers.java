@@ -5,7 +5,9 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.LinkedHashSet;
+import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -20,7 +22,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Gives each request a worker: at once, or within the queue time if all are busy. The mirror responds 503 to a request that waits longer, and to
- * each request beyond the maximum, since a queue without bound helps nobody. Requests that need no registry have workers of their own.
+ * each request beyond the maximum, since a queue without bound helps nobody. A request whose client leaves does not wait any longer. Requests that
+ * need no registry have workers of their own.
  *
  * <p>Vert.x has workers of its own, but wakes the one that has slept longest, and the event loop after each.
  */
@@ -37,14 +40,28 @@ public final class Workers implements Executor, AutoCloseable {
     private final long queueNanos;
     private final ExecutorService threads;
     private final ThreadPoolExecutor reserve;
-    private final Deque<Waiting> queue = new ArrayDeque<>();
-    /** What was begun already; it goes first and is never refused. */
-    private final Deque<Runnable> begun = new ArrayDeque<>();
+    /** The requests that wait, the oldest first. Guarded by this object, as are all fields after it. */
+    private final Set<Waiting> queue = new LinkedHashSet<>();
+    /** What was begun already; it is never refused. */
+    private final Queue<Runnable> begun = new ArrayDeque<>();
+    /** Whether the last task that waited was one that was begun already. */
+    private boolean begunWasLast;
     private int working;
     private int requests;
     private boolean timed;
 
-    private record Waiting(RoutingContext request, Runnable task, long until) {
+    /** Equal to itself only. */
+    private static final class Waiting {
+
+        private final RoutingContext request;
+        private final Runnable task;
+        private final long until;
+
+        private Waiting(RoutingContext request, Runnable task, long until) {
+            this.request = request;
+            this.task = task;
+            this.until = until;
+        }
     }
 
     /** @param refusal responds 503 to a request that gets no worker; runs on the request's event loop */
@@ -89,8 +106,9 @@ public final class Workers implements Executor, AutoCloseable {
         } else if (!admit()) {
             refuse(request.request());
         } else {
-            request.addEndHandler(ended -> leave());
-            if (takeOrQueue(request, task)) {
+            Waiting waiting = takeOrQueue(request, task);
+            request.addEndHandler(ended -> leave(waiting));
+            if (waiting == null) {
                 start(task);
             }
         }
@@ -155,17 +173,28 @@ public final class Workers implements Executor, AutoCloseable {
         }
     }
 
-    /** Returns what has waited longest; null where nothing waits, and the worker is free. */
+    /**
+     * Returns what has waited longest; null where nothing waits, and the worker is free. What was begun and new requests take turns: otherwise
+     * requests that have waited for slow registries would keep new ones, which may be for a quick registry, from every worker.
+     */
     private synchronized Runnable next() {
-        Runnable task = begun.poll();
-        if (task == null) {
-            Waiting waiting = queue.poll();
-            task = waiting == null ? null : waiting.task;
+        Waiting oldest = begun.isEmpty() || begunWasLast ? oldest() : null;
+        if (oldest != null) {
+            begunWasLast = false;
+            queue.remove(oldest);
+            return oldest.task;
         }
+        Runnable task = begun.poll();
+        begunWasLast = task != null;
         if (task == null) {
             working--;
         }
         return task;
+    }
+
+    /** Returns the request that has waited longest; null for none. */
+    private Waiting oldest() {
+        return queue.isEmpty() ? null : queue.iterator().next();
     }
 
     private synchronized boolean admit() {
@@ -186,24 +215,30 @@ public final class Workers implements Executor, AutoCloseable {
         return queue.size() + begun.size();
     }
 
-    private synchronized void leave() {
+    /** @param waiting the request's entry in the queue, of which it may be gone; null where it never waited */
+    private synchronized void leave(Waiting waiting) {
         requests--;
+        if (waiting != null) {
+            queue.remove(waiting);
+        }
     }
 
-    private synchronized boolean takeOrQueue(RoutingContext request, Runnable task) {
+    /** Returns the request's entry in the queue; null where it has a worker. */
+    private synchronized Waiting takeOrQueue(RoutingContext request, Runnable task) {
         if (working < most) {
             working++;
-            return true;
+            return null;
         }
-        queue.add(new Waiting(request, task, System.nanoTime() + queueNanos));
+        Waiting waiting = new Waiting(request, task, System.nanoTime() + queueNanos);
+        queue.add(waiting);
         setTimer();
-        return false;
+        return waiting;
     }
 
     private void setTimer() {
         if (!timed && !queue.isEmpty()) {
             timed = true;
-            long millis = TimeUnit.NANOSECONDS.toMillis(queue.peek().until - System.nanoTime());
+            long millis = TimeUnit.NANOSECONDS.toMillis(oldest().until - System.nanoTime());
             vertx.setTimer(Math.max(1, millis), timer -> {
                 for (Waiting late = late(); late != null; late = late()) {
                     HttpServerRequest request = late.request.request();
@@ -216,8 +251,10 @@ public final class Workers implements Executor, AutoCloseable {
     /** Returns the first that has waited too long; where there is none, sets the timer for the next. */
     private synchronized Waiting late() {
         timed = false;
-        if (!queue.isEmpty() && queue.peek().until - System.nanoTime() <= 0) {
-            return queue.poll();
+        Waiting oldest = oldest();
+        if (oldest != null && oldest.until - System.nanoTime() <= 0) {
+            queue.remove(oldest);
+            return oldest;
         }
         setTimer();
         return null;

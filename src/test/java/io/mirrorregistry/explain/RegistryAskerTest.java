@@ -19,6 +19,7 @@ import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
+import io.mirrorregistry.work.Bulkhead;
 import io.mirrorregistry.work.MemoryBudget;
 import java.net.URI;
 import java.time.Duration;
@@ -37,7 +38,8 @@ class RegistryAskerTest {
     private final RegistrySettings settings = new RegistrySettings("hot", url, Account.NONE, Map.of("User-Agent", "test"), BlobsMode.AUTO, url,
             Duration.ofSeconds(5), Duration.ofSeconds(5), Duration.ZERO, List.of(), List.of(), null, List.of(), "", false, null);
     private final RegistryClient client = new RegistryClient(settings, 2, new Metrics(meters), new MirrorIdentity());
-    private final Registry hot = new Registry(settings, new BreakerSettings(50, 20, 4, Duration.ofSeconds(1), 3), client, Runnable::run, new MirrorIdentity());
+    private final Registry hot = new Registry(settings, new BreakerSettings(50, 20, 4, Duration.ofSeconds(1), 3), client, Runnable::run, new MirrorIdentity(),
+            new Bulkhead(1, Duration.ZERO));
     private final MemoryBudget memory = new MemoryBudget(0);
     private final RegistryAsker asker = new RegistryAsker(Map.of("hot", hot), Map.of(), memory);
 

@@ -17,6 +17,7 @@ import io.mirrorregistry.registry.Caller;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.work.Guarded;
+import io.mirrorregistry.work.Bulkhead;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -103,7 +104,8 @@ class RegistryProbesTest {
                 caller.letGo.countDown();
             }
             probed.add(caller);
-            registries.add(new Registry(settings.registries().get("r" + i), settings.breaker(), caller, Runnable::run, new MirrorIdentity()));
+            registries.add(new Registry(settings.registries().get("r" + i), settings.breaker(), caller, Runnable::run, new MirrorIdentity(),
+                    new Bulkhead(1, Duration.ZERO)));
         }
         probes = new RegistryProbes(registries, Map.of(), List.of());
         probes.start(interval, whileNotAsked);

@@ -2,11 +2,14 @@ package io.mirrorregistry.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.work.Place;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerOptions;
@@ -19,8 +22,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,6 +35,7 @@ class StreamsTest {
 
     /** More than the network's buffers take. */
     private static final int LARGE = 32 * 1024 * 1024;
+    private static final Duration WAIT = Duration.ofMinutes(1);
 
     private final Vertx vertx = Vertx.vertx();
     private final List<Socket> sockets = new ArrayList<>();
@@ -74,38 +81,62 @@ class StreamsTest {
 
     @Test
     void refusesOneTooManyOfARegistryAndInAll() throws Exception {
-        Streams streams = new Streams(1, 2);
+        Streams streams = new Streams(1, 2, WAIT);
         connect();
         Pull pull = pull();
-        Streams.Running hot = streams.begin("hot", pull);
-        assertNotNull(hot);
-        assertNull(streams.begin("hot", pull));
-        Streams.Running cold = streams.begin("cold", pull);
-        assertNotNull(cold);
-        assertNull(streams.begin("third", pull));
+        Streams.Running hot = streams.begin("hot", streams.tryTake("hot"), pull);
+        assertNull(streams.tryTake("hot"));
+        assertFalse(streams.makeRoom("hot"));
+        Streams.Running cold = streams.begin("cold", streams.tryTake("cold"), pull);
+        assertNull(streams.tryTake("third"));
+        assertFalse(streams.makeRoom("third"));
         hot.close();
-        assertNull(streams.begin("cold", pull));
-        Streams.Running third = streams.begin("third", pull);
-        assertNotNull(third);
+        assertNull(streams.tryTake("cold"));
+        Streams.Running third = streams.begin("third", streams.tryTake("third"), pull);
         third.close();
         cold.close();
         assertFalse(pull.abandoned());
     }
 
+    @Test
+    void whoWaitsNeedsAPlaceOfTheRegistryAndOneOfAll() throws Exception {
+        Streams streams = new Streams(2, 2, WAIT);
+        Place hot = streams.tryTake("hot");
+        Place cold = streams.tryTake("cold");
+        CompletableFuture<Place> second = streams.take("hot", 2, WAIT.toNanos());
+        CompletableFuture<Place> third = streams.take("hot", 3, WAIT.toNanos());
+        CompletableFuture<Place> left = streams.take("cold", 1, WAIT.toNanos());
+        CompletableFuture<Place> late = streams.take("third", 1, 1);
+        assertInstanceOf(TimeoutException.class, assertThrows(ExecutionException.class, () -> late.get(20, TimeUnit.SECONDS)).getCause());
+        assertEquals(3, streams.waiting());
+        left.cancel(false);
+        assertEquals(2, streams.waiting());
+        cold.close();
+        Place of = second.get(20, TimeUnit.SECONDS);
+        assertFalse(third.isDone());
+        hot.close();
+        third.get(20, TimeUnit.SECONDS).close();
+        of.close();
+        assertEquals(0, streams.waiting());
+        for (Place place : List.of(streams.tryTake("hot"), streams.tryTake("hot"))) {
+            place.close();
+        }
+        assertNotNull(streams.tryTake("cold"));
+    }
+
     /** The slow client takes nothing of much; the fast one has taken more than 100 kB a second. */
     @Test
     void endsTheStreamWhoseClientTakesLeastForANewOne() throws Exception {
-        Streams streams = new Streams(2, 2, 1);
+        Streams streams = new Streams(2, 2, WAIT, 1);
         Socket slowClient = connect();
         Pull slow = pull();
-        Streams.Running slowStream = streams.begin("hot", slow);
+        Streams.Running slowStream = streams.begin("hot", streams.tryTake("hot"), slow);
         slowStream.waits();
         slow.response().putHeader("Content-Length", String.valueOf(LARGE));
         vertx.runOnContext(now -> slow.response().write(Buffer.buffer(new byte[LARGE])));
         Socket fastClient = connect();
         Pull fast = pull();
-        Streams.Running fastStream = streams.begin("hot", fast);
-        assertNotNull(fastStream);
+        Streams.Running fastStream = streams.begin("hot", streams.tryTake("hot"), fast);
         fast.response().putHeader("Content-Length", String.valueOf(2L * LARGE));
         vertx.runOnContext(now -> fast.response().write(Buffer.buffer(new byte[LARGE])));
         fastClient.getInputStream().readNBytes(LARGE);
@@ -115,9 +146,9 @@ class StreamsTest {
         }
         assertTrue(fastConnection.taken() >= LARGE, "taken " + fastConnection.taken());
         slow.whenAbandoned(slowStream::close);
-        connect();
-        Streams.Running next = streams.begin("hot", pull());
-        assertNotNull(next);
+        assertNull(streams.tryTake("hot"));
+        assertTrue(streams.makeRoom("hot"));
+        Place next = streams.take("hot", 1, WAIT.toNanos()).get(20, TimeUnit.SECONDS);
         assertTrue(slow.abandoned());
         assertFalse(fast.abandoned());
         int read = 0;
@@ -134,26 +165,28 @@ class StreamsTest {
     /** The registry is slow: the stream has hardly waited for its client. */
     @Test
     void endsNoStreamWhoseClientTakesAllThatThereIs() throws Exception {
-        Streams streams = new Streams(1, 1, 1);
+        Streams streams = new Streams(1, 1, WAIT, 1);
         connect();
         Pull pull = pull();
-        try (Streams.Running stream = streams.begin("hot", pull)) {
+        try (Streams.Running stream = streams.begin("hot", streams.tryTake("hot"), pull)) {
             stream.waits();
             stream.goesOn();
             TimeUnit.MILLISECONDS.sleep(50);
-            assertNull(streams.begin("hot", pull));
+            assertNull(streams.tryTake("hot"));
+            assertFalse(streams.makeRoom("hot"));
             assertFalse(pull.abandoned());
         }
     }
 
     @Test
     void endsNoStreamThatHasJustBegun() throws Exception {
-        Streams streams = new Streams(1, 1);
+        Streams streams = new Streams(1, 1, WAIT);
         connect();
         Pull first = pull();
-        try (Streams.Running stream = streams.begin("hot", first)) {
+        try (Streams.Running stream = streams.begin("hot", streams.tryTake("hot"), first)) {
             assertNotNull(stream);
-            assertNull(streams.begin("hot", first));
+            assertNull(streams.tryTake("hot"));
+            assertFalse(streams.makeRoom("hot"));
             assertFalse(first.abandoned());
         }
         assertEquals(1, limits.connections());
@@ -161,21 +194,21 @@ class StreamsTest {
 
     @Test
     void aStreamThatMovesToAnotherRegistryGivesItsPlaceBack() throws Exception {
-        Streams streams = new Streams(1, 3);
+        Streams streams = new Streams(1, 3, WAIT);
         connect();
         Pull pull = pull();
-        Streams.Running stream = streams.begin("hot", pull);
+        Streams.Running stream = streams.begin("hot", streams.tryTake("hot"), pull);
         stream.leaveRegistry();
-        try (Streams.Running other = streams.begin("hot", pull)) {
+        try (Streams.Running other = streams.begin("hot", streams.tryTake("hot"), pull)) {
             assertNotNull(other);
             assertFalse(stream.enterRegistry("hot"));
             assertTrue(stream.enterRegistry("cold"));
-            assertNull(streams.begin("cold", pull));
+            assertNull(streams.tryTake("cold"));
             stream.close();
             stream.close();
-            streams.begin("cold", pull).close();
+            streams.begin("cold", streams.tryTake("cold"), pull).close();
         }
         assertTrue(stream.enterRegistry("hot"));
-        streams.begin("hot", pull).close();
+        streams.begin("hot", streams.tryTake("hot"), pull).close();
     }
 }

@@ -35,7 +35,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
@@ -95,9 +94,6 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** The registry without what is for itself only. */
     private final RegistrySettings anonymous;
     private final SilentRefusals silentRefusals;
-    /** Lives as long as the mirror, so that calls of routes that have been replaced count as well. */
-    private final Semaphore calls;
-    private final int mostCalls;
     private final URI base;
     private final Location own;
     /** The longest time from the call to the end of the answer's head. */
@@ -105,30 +101,17 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     private volatile double millisToFirstByte = Double.NaN;
 
     /**
-     * @param connections the most connections at a time, and the most calls
+     * @param connections the most connections at a time
      * @param metrics counts and times calls
      * @param self what is never called, and what the calls carry
      */
     public RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self) {
-        this(registry, connections, connections, metrics, self);
-    }
-
-    /**
-     * @param connections the most connections at a time
-     * @param calls the most calls at a time for which clients wait; one too many is refused at once. A call lasts until the end of a body that is
-     *     read whole, such as a manifest's, and otherwise until the head.
-     * @param metrics counts and times calls
-     * @param self what is never called, and what the calls carry
-     */
-    public RegistryClient(RegistrySettings registry, int connections, int calls, Metrics metrics, MirrorIdentity self) {
-        this(registry, connections, calls, metrics, self, SystemDefaultDnsResolver.INSTANCE);
+        this(registry, connections, metrics, self, SystemDefaultDnsResolver.INSTANCE);
     }
 
     /** @param dns looks names up */
-    RegistryClient(RegistrySettings registry, int connections, int calls, Metrics metrics, MirrorIdentity self, DnsResolver dns) {
+    RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self, DnsResolver dns) {
         this.registry = registry;
-        this.calls = new Semaphore(calls);
-        this.mostCalls = calls;
         this.metrics = metrics;
         this.base = registry.url();
         this.own = Location.of(base);
@@ -162,9 +145,12 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         Header header = request.getFirstHeader(AnswerTime.HEADER);
         AnswerTime answerTime = AnswerTime.parse(header == null ? null : header.getValue());
         ApiPath path = path(uri);
-        CallTime time = begin(request.getMethod() + " " + uri.getPath(), answerTime, patienceEnd(request));
+        CallTime time = new CallTime(headTime, answerTime, patienceEnd(request));
+        if (time.isOver()) {
+            throw new RegistryTroubleException(registry.name(), request.getMethod() + " " + uri.getPath()
+                    + " was not asked: the time for an answer is over", RegistryTroubleException.Kind.NOT_ASKED, null);
+        }
         RegistryCall call = new RegistryCall(this, Location.of(uri), path, redirects(request), time);
-        boolean ended = true;
         try {
             ClassicHttpResponse response = call.run(request);
             accountCheck.judge(response, path, time);
@@ -174,10 +160,6 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             if (isCounted(request)) {
                 responseTimes.responded(request, path, response, time);
             }
-            if (answerTime != null && path.kind() != ApiPath.Kind.BLOB && response.getEntity() instanceof CutOffEntity body) {
-                body.whenClosed(calls::release);
-                ended = false;
-            }
             return CloseableHttpResponse.adapt(response);
         } catch (IOException e) {
             RegistryTroubleException trouble = trouble(call.describe(request.getMethod()), e, time);
@@ -185,37 +167,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
                 responseTimes.failed(request, path, trouble.kind(), time);
             }
             throw trouble;
-        } finally {
-            if (answerTime != null && ended) {
-                calls.release();
-            }
         }
-    }
-
-    /**
-     * Begins a call, and takes one of the {@link #calls} if it has a time for its answer. A call for which no client waits is made only while
-     * at least half of them are left.
-     *
-     * @param answerTime null for a call outside routes
-     * @param patienceEnd null for none
-     * @throws RegistryTroubleException when nothing is left of the time for the answer, or too many calls are under way
-     */
-    private CallTime begin(String call, AnswerTime answerTime, Long patienceEnd) throws RegistryTroubleException {
-        CallTime time = new CallTime(headTime, answerTime, patienceEnd);
-        if (time.isOver()) {
-            throw notAsked(call, "the time for an answer is over");
-        }
-        if (answerTime != null && answerTime.lookahead() && 2 * (calls.availablePermits() - 1) < mostCalls) {
-            throw notAsked(call, "no client waits for it, and half of the calls are under way");
-        }
-        if (answerTime != null && !calls.tryAcquire()) {
-            throw notAsked(call, "too many calls are under way");
-        }
-        return time;
-    }
-
-    private RegistryTroubleException notAsked(String call, String why) {
-        return new RegistryTroubleException(registry.name(), call + " was not asked: " + why, RegistryTroubleException.Kind.NOT_ASKED, null);
     }
 
     /** Returns the trouble that a failed call means. */

@@ -77,7 +77,7 @@ class RegistryClientTest {
                     return host;
                 }
             };
-            RegistryClient hot = new RegistryClient(settings(registry, Duration.ofSeconds(5)), 10, 10, new Metrics(new SimpleMeterRegistry()), new MirrorIdentity(), names);
+            RegistryClient hot = new RegistryClient(settings(registry, Duration.ofSeconds(5)), 10, new Metrics(new SimpleMeterRegistry()), new MirrorIdentity(), names);
             assertEquals(200, ask(hot));
             registry.fault(Fault.redirect(307, "http://my_registry:" + registry.port() + "/v2/").times(1));
             assertEquals(200, ask(hot));
