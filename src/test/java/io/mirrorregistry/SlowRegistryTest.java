@@ -551,13 +551,15 @@ class SlowRegistryTest {
         cold.put(image);
         hot.redirectBlobsTo(storage);
         startQuick(join(HANGS, "HOT_PATIENCE", "1s", "MIRROR_CACHE_BLOB_TTL", "1h"));
-        String blob = path(image, "blob");
-        assertTrue(mirror.get(blob).header("Location").startsWith(storage.url()));
+        List<String> blobs = List.of(image.path(image.config()), path(image, "blob"));
+        for (String blob : blobs) {
+            assertTrue(mirror.get(blob).header("Location").startsWith(storage.url()));
+        }
         hot.fault(Fault.silence());
-        for (int i = 0; i < 3; i++) {
+        for (String blob : blobs) {
             assertTrue(mirror.get(blob).header("Location").startsWith(cold.url()));
         }
-        assertEquals(2, asked(hot, "GET", Kind.BLOB), "one that was served, and one that was given up");
+        assertEquals(3, asked(hot, "GET", Kind.BLOB), "two that were served, and one that was given up");
     }
 
     @Test
@@ -580,17 +582,18 @@ class SlowRegistryTest {
     /** Tokens that take long make a registry slow and nothing else: many calls wait for one that was given up. */
     @Test
     void aSlowTokenServiceIsNoOutage() throws Exception {
-        startQuick(join(HANGS, BREAKER));
+        startQuick(join(join(HANGS, BREAKER), "HOT_PATIENCE", "1s"));
         hot.requireBearer(tokens);
         tokens.fault(Fault.heldUntil(held));
         Image image = cold.image("library/app", "1.0");
         hot.put(image);
         HttpClient clients = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
         List<CompletableFuture<HttpResponse<byte[]>>> pulls = new ArrayList<>();
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < 8; i++) {
             String path = i % 2 == 0 ? image.path() : image.pathByDigest();
             pulls.add(clients.sendAsync(TestClient.request(i % 4 < 2 ? "GET" : "HEAD", mirror.url() + path, Duration.ofSeconds(30)), HttpResponse.BodyHandlers.ofByteArray()));
-            Thread.sleep(20);
+            // The later ones have too little of their patience left to fetch a token of their own.
+            Thread.sleep(100);
         }
         for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
             assertEquals(200, pull.get(30, TimeUnit.SECONDS).statusCode());

@@ -88,9 +88,10 @@ class BreakersTest {
     @Test
     void aFailureOfTheMirrorItselfCountsForNothing() {
         for (int i = 0; i < 200; i++) {
-            call(switch (i % 3) {
+            call(switch (i % 4) {
                 case 0 -> new IllegalStateException("a fault in a route");
                 case 1 -> trouble(Kind.NOT_ASKED);
+                case 2 -> trouble(Kind.SLOW);
                 default -> trouble(Kind.CUT_SHORT);
             });
         }
