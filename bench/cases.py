@@ -51,7 +51,7 @@ LOADS = {
     "blob-hot": Load("repeated blob, hot", (MIRROR, PROXY, CACHE), "/v2/library/hot/blobs/{hot_blob}"),
     "blob-cold": Load("repeated blob, cold only", (MIRROR, PROXY, CACHE), "/v2/library/cold/blobs/{cold_blob}"),
     "missing": Load("missing image", (MIRROR, PROXY, CACHE), "/v2/library/none/manifests/1", status=404),
-    "tags": Load(f"repeated tags of {TAGS:,} images at random", (MIRROR, CACHE, REGISTRY, DISTRIBUTION, ZOT), script=RANDOM, known=TAGS),
+    "tags": Load(f"repeated tags of {TAGS:,} images at random", (MIRROR, CACHE, REGISTRY, DISTRIBUTION), script=RANDOM, known=TAGS),
     "distinct": Load(f"different tags of {made.MANY:,} images, each once", (MIRROR, PROXY, CACHE), script=DISTINCT),
 }
 
@@ -170,7 +170,7 @@ def loads(world, names, duration, rounds):
 
 
 def pulls(world, _, rounds):
-    """Clients pull whole images that nobody has asked for."""
+    """Clients pull whole images that nobody has asked for. zot takes part in this alone: it has no image whose blobs the registry lacks."""
     servers = world.ready((MIRROR, REGISTRY, DISTRIBUTION, ZOT, DIRECT))
     found = {peer: [] for peer in servers}
     # The first round warms up.
@@ -326,7 +326,7 @@ def start(world, _, rounds):
     path = LOADS["tag-hot"].path
     found = {}
     for _ in range(rounds):
-        for peer in world.here((MIRROR, REGISTRY, DISTRIBUTION, ZOT)):
+        for peer in world.here((MIRROR, REGISTRY, DISTRIBUTION)):
             server = world.launch(peer)
             found.setdefault(peer, []).append(server.wait(path))
             server.stop()
