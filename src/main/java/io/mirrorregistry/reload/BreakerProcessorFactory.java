@@ -20,8 +20,8 @@ import org.apache.camel.support.service.ServiceHelper;
 
 /**
  * Runs the steps of a {@code circuitBreaker} on the exchange itself. Camel runs them on a copy, and copies the result back, because after a timeout
- * they may go on beside the fallback. That is a sixth of what a miss allocates. A {@code circuitBreaker} that has a timeout,
- * a bulkhead, lists of exceptions, or no fallback is left to Camel.
+ * they may go on beside the fallback. A {@code circuitBreaker} that has a timeout, a bulkhead, lists of exceptions, or no fallback is left to
+ * Camel.
  */
 final class BreakerProcessorFactory extends DefaultProcessorFactory {
 

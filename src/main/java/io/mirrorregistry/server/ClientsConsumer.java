@@ -155,7 +155,8 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         try {
             Exchange exchange = createExchange(false);
             ending.exchange = exchange;
-            exchange.setPattern(ExchangePattern.InOut);
+            // With InOut Camel would copy the message, with its headers, at the end of each route and of each block of steps.
+            exchange.setPattern(ExchangePattern.InOnly);
             ending.pull = AccessLog.line(request).pull(memory.share(), answerTime);
             ending.pull.parsed(request.get(PARSED));
             ending.pull.lookup(request.get(GUESS));
