@@ -150,7 +150,7 @@ public final class Rehearsal implements RouteRehearsal {
             RehearsedClient client = new RehearsedClient(request.head(), request.uri());
             Exchange exchange = entrance.createExchange(false);
             try (Pull pull = new Pull(client.request(), client.response(), "rehearsal", true, memory.share())) {
-                exchange.setPattern(ExchangePattern.InOut);
+                exchange.setPattern(ExchangePattern.InOnly);
                 pull.clientAddress("10.0.0." + nextClient++ % 256);
                 pull.on(exchange);
                 trace.on(exchange);
