@@ -241,7 +241,7 @@ class ProcessTest {
     @Test
     void atDebugEachCallIsTwoLinesAndNoLibraryLogs() throws Exception {
         Image image = hot.image("library/app", "1.0");
-        launch("MIRROR_LOGGING_LEVEL", "debug", "MIRROR_HEALTH_INTERVAL", "1h");
+        launch("MIRROR_LOGGING_LEVEL", "debug", "MIRROR_HEALTH_INTERVAL", "1h", "MIRROR_LOOKAHEAD_CALLS", "0");
         int before = awaitLine("ready: ").size();
         assertEquals(200, client.send("GET", url() + image.path(), "X-Request-ID", "pull").statusCode());
         List<String> lines = awaitLine("\"access\"");
