@@ -342,7 +342,7 @@ def first_pull(world, _, rounds):
     """Images that nobody has pulled before, from a registry far away: directly, by way of the mirror, and by way of one that does not look ahead."""
     far = world.far(FAR_MILLISECONDS)
     far.wait()
-    programs = {DIRECT: far, MIRROR: world.mirror(hot=far.port), WITHOUT: world.mirror("mirror-without", hot=far.port, MIRROR_LOOKAHEAD_CALLS="0")}
+    programs = {DIRECT: far, MIRROR: world.mirror(hot=far.port), WITHOUT: world.mirror(hot=far.port, MIRROR_LOOKAHEAD_CALLS="0")}
     for server in programs.values():
         server.wait()
     numbers = itertools.count()
