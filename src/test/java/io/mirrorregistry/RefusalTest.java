@@ -381,7 +381,7 @@ class RefusalTest {
     void manyPullsShareOneQuestionAndWaitNoLongerThanTheirTime() throws Exception {
         hot.missing(403);
         CountDownLatch held = new CountDownLatch(1);
-        start(new String[] {"HOT_RESPONSE_TIMEOUT", "2s"});
+        start(new String[] {"HOT_RESPONSE_TIMEOUT", "2s", "HOT_PATIENCE", "0"});
         hot.awaitCalls(1);
         hot.forget();
         hot.fault(Fault.heldUntil(held).on(Kind.PING));

@@ -549,7 +549,7 @@ class TurnTest {
 
     @Test
     void theMirrorStopsInTimeWhileRequestsWait() throws Exception {
-        start("MIRROR_SERVER_SHUTDOWN_TIMEOUT", "2s");
+        start("MIRROR_SERVER_SHUTDOWN_TIMEOUT", "2s", "HOT_PATIENCE", "20s");
         occupy(hot);
         for (int i = 0; i < 5; i++) {
             get(hot.image("library/app", "t" + i).path());
