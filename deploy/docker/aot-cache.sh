@@ -10,6 +10,9 @@ if ! java -XX:AOTCacheOutput="$cache" -version >/dev/null 2>&1; then
 fi
 rm -f "$cache"
 
+# After many more rounds Java would compile more methods at a start, on one core at the cost of those that are needed first.
+rounds=100
+
 # Any ports will do; the build may share the network of its host.
 port=$((20000 + RANDOM % 12000))
 
@@ -18,9 +21,12 @@ run() {
   MIRROR_SERVER_PORT=$1 MIRROR_MANAGEMENT_PORT=$(($1 + 1)) java "${@:2}" -jar /app/mirror-registry.jar >/dev/null &
 }
 
+# get PORT PATH…: the responses, by one connection.
 get() {
+  local head='Host: localhost\r\nAccept: application/vnd.oci.image.index.v1+json\r\n'
   exec 3<>"/dev/tcp/127.0.0.1/$1" || return
-  printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.oci.image.index.v1+json\r\nConnection: close\r\n\r\n' "$2" >&3
+  (($# < 3)) || printf "GET %s HTTP/1.1\r\n$head\r\n" "${@:2:$#-2}" >&3
+  printf "GET %s HTTP/1.1\r\n${head}Connection: close\r\n\r\n" "${!#}" >&3
   cat <&3
   exec 3>&-
 }
@@ -40,21 +46,21 @@ mirror=$!
 wait_for $((port + 2)) "$registry"
 wait_for "$port" "$mirror"
 
-blobs=()
-for digest in $(get "$port" /v2/library/hello/manifests/latest | grep -oE '"sha256:[0-9a-f]{64}"' | tr -d '"'); do
-  mapfile -t -O "${#blobs[@]}" blobs < <(get "$port" "/v2/library/hello/manifests/$digest" | grep -oE '"sha256:[0-9a-f]{64}"' | tr -d '"')
+digests() {
+  get "$port" "$1" | grep -oE '"sha256:[0-9a-f]{64}"' | tr -d '"'
+}
+repository=/v2/library/hello
+pull=("$repository/manifests/latest")
+for manifest in $(digests "$repository/manifests/latest"); do
+  for blob in $(digests "$repository/manifests/$manifest"); do
+    pull+=("$repository/blobs/$blob")
+  done
 done
 # Most pulls are repeated ones, and each image is asked for once before.
-for ((i = 0; i < 500; i++)); do
-  get "$port" /v2/library/hello/manifests/latest
-  get "$port" "/v2/library/none-$i/manifests/1"
-  for blob in "${blobs[@]}"; do
-    get "$port" "/v2/library/hello/blobs/$blob"
-  done
+for ((i = 0; i < rounds; i++)); do
+  get "$port" "${pull[@]}" "/v2/library/none-$i/manifests/1"
 done >/dev/null
-for path in /health /v2/library/hello/tags/list /v2/none; do
-  get "$port" "$path" >/dev/null
-done
+get "$port" /health "$repository/tags/list" /v2/none >/dev/null
 kill "$registry" "$mirror"
 wait "$registry" "$mirror" || true
 test -s "$cache"
