@@ -109,9 +109,23 @@ public final class Workers implements Executor, AutoCloseable {
             Waiting waiting = takeOrQueue(request, task);
             request.addEndHandler(ended -> leave(waiting));
             if (waiting == null) {
-                start(task);
+                startAfterOthers(request, task);
             }
         }
+    }
+
+    /**
+     * Starts the task when the event loop has looked at all requests that are there. Workers take the cores from it, and what is answered from memory
+     * does not wait for them.
+     */
+    private void startAfterOthers(RoutingContext request, Runnable task) {
+        Vertx.currentContext().runOnContext(now -> {
+            try {
+                start(task);
+            } catch (Throwable e) {
+                request.fail(e);
+            }
+        });
     }
 
     /** Has a worker go on with a request that waited for something without one. */
