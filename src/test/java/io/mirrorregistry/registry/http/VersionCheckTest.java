@@ -1,10 +1,12 @@
 package io.mirrorregistry.registry.http;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.mirrorregistry.registry.CallTime;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -92,6 +94,24 @@ class VersionCheckTest {
         check.get(before, time());
         assertEquals(1, asked.get());
         check.get(System.nanoTime(), time());
+        assertEquals(2, asked.get());
+    }
+
+    /** A registry that is only slow gets the rest of the request's time, which may be hardly longer than its patience was. */
+    @Test
+    void aQuestionThatEndedWithThePatienceServesNoCallWithItsFullTime() throws Exception {
+        VersionCheck check = new VersionCheck(time -> {
+            if (asked.incrementAndGet() > 1) {
+                return new BasicClassicHttpResponse(200);
+            }
+            while (!time.isOver()) {
+                Thread.onSpinWait();
+            }
+            throw new SocketTimeoutException();
+        });
+        long before = System.nanoTime();
+        assertThrows(SocketTimeoutException.class, () -> check.get(before, new CallTime(Duration.ofSeconds(30), null, before + TimeUnit.SECONDS.toNanos(1))));
+        assertEquals(200, check.get(before, new CallTime(Duration.ofMillis(1900), null)).status());
         assertEquals(2, asked.get());
     }
 }
