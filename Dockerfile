@@ -20,7 +20,7 @@ COPY application.properties ./
 
 FROM mirror AS training
 COPY deploy/docker/aot-cache.sh /
-RUN bash /aot-cache.sh -XX:+UseSerialGC
+RUN bash /aot-cache.sh /app/mirror-registry.jar /app/mirror-registry.aot -XX:+UseSerialGC
 
 FROM mirror
 COPY --from=training /app/mirror-registry.aot ./

@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional
 
 import client
 import content as made
-from servers import CACHE, DIRECT, DISTRIBUTION, MIRROR, PROXY, REGISTRY, ZOT
+from servers import AOT, CACHE, DIRECT, DISTRIBUTION, MIRROR, PROXY, REGISTRY, ZOT
 
 ACCEPT = f"Accept: {made.MANIFEST}"
 CROWD = 1000
@@ -203,15 +203,16 @@ def one_core(world, duration, rounds):
 def first_seconds(world, duration, rounds):
     """The rate in each of the ten seconds after the first manifest, and the rate once Java has compiled what is hot. The server is on one core, wrk on
     the other."""
-    found = []
     path = LOADS["tag-hot"].path
+    found = {}
     for _ in range(min(rounds, 3)):
-        server = world.mirror(core=0)
-        server.wait(path)
-        early = [wrk(server, path, 1, core=1)["rate"] for _ in range(10)]
-        wrk(server, path, duration * 3, core=1)
-        found.append({"early": early, **wrk(server, path, duration, core=1)})
-        server.stop()
+        for peer in world.here((MIRROR, AOT)):
+            server = world.launch(peer, core=0)
+            server.wait(path)
+            early = [wrk(server, path, 1, core=1)["rate"] for _ in range(10)]
+            wrk(server, path, duration * 3, core=1)
+            found.setdefault(peer, []).append({"early": early, **wrk(server, path, duration, core=1)})
+            server.stop()
     return found
 
 
@@ -285,18 +286,27 @@ async def slow_pulls(content, server, number, quick):
 
 
 def slow(world, _, rounds):
-    """Clients ask at once for as many images that nobody has asked for, of a registry that takes its time; others for what is in memory."""
-    registry = world.slow_registry(DELAY)
+    """Clients ask at once for as many images that nobody has asked for, of a registry that takes its time; others for what is in memory. The first
+    round is on servers that have just started, the others after thousands of quick pulls."""
+    registry = world.slow_registry()
     registry.wait()
+
+    def delay(seconds):
+        urllib.request.urlopen(f"{registry.url}/delay/{seconds}").close()
+
     # By digest: a tag has to be looked up again after some seconds, which takes as long as the registry does.
     cached = f"/v2/library/hot/manifests/{world.content.hot_digest}"
     found = {}
     for peer, quick in ((MIRROR, {"health": "/health", "cached": cached}), (CACHE, {"cached": cached})):
         server = world.launch(peer, hot=registry.port)
         found[peer] = []
+        server.wait(cached)
         for number in range(min(rounds, 3)):
-            server.wait(cached)
+            delay(DELAY)
             found[peer].append(asyncio.run(slow_pulls(world.content, server, number, quick)))
+            delay(0)
+            if number == 0:
+                client.divide(client.manifests, server.url, [f"library/many-{i}" for i in range(3 * SLOW, made.MANY)])
         server.stop()
     registry.stop()
     return found
@@ -326,7 +336,7 @@ def start(world, _, rounds):
     path = LOADS["tag-hot"].path
     found = {}
     for _ in range(rounds):
-        for peer in world.here((MIRROR, REGISTRY, DISTRIBUTION)):
+        for peer in world.here((MIRROR, AOT, REGISTRY, DISTRIBUTION)):
             server = world.launch(peer)
             found.setdefault(peer, []).append(server.wait(path))
             server.stop()

@@ -25,8 +25,9 @@ def blobs(name):
                         "rootfs": {"type": "layers", "diff_ids": []}}).encode(), *(f"{name}{i}".encode().ljust(1000 + i) for i in range(5))]
 
 
-def manifest(name):
-    config, *layers = [{"mediaType": LAYER, "size": len(blob), "digest": sha256(blob)} for blob in blobs(name)]
+def manifest(blobs):
+    """The first blob is the config, the others are layers."""
+    config, *layers = [{"mediaType": LAYER, "size": len(blob), "digest": sha256(blob)} for blob in blobs]
     return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": layers, "config": {**config, "mediaType": CONFIG}}, indent=1).encode()
 
 
@@ -36,10 +37,8 @@ def sha256(data):
 
 def far_image(number):
     """Returns the manifest of an image of the far registry, library/far-NUMBER, and its blobs by their digests: the config, then ten layers."""
-    blobs = {sha256(data): data for data in (f"{number} {part} ".encode() * 300 for part in range(LAYERS + 1))}
-    config, *layers = ({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": digest, "size": len(data)} for digest, data in blobs.items())
-    config["mediaType"] = "application/vnd.oci.image.config.v1+json"
-    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}).encode(), blobs
+    blobs = [f"{number} {part} ".encode() * 300 for part in range(LAYERS + 1)]
+    return manifest(blobs), {sha256(data): data for data in blobs}
 
 
 def write(directory, registry, path, data):
@@ -52,7 +51,7 @@ def write(directory, registry, path, data):
 
 def image(content, registry, name):
     """Writes a manifest under its tag and its digest."""
-    data = manifest(name)
+    data = manifest(blobs(name))
     digest = sha256(data)
     file = write(content.directory, registry, f"{name}/manifests/1", data)
     os.link(file, os.path.join(os.path.dirname(file), digest))

@@ -13,7 +13,7 @@ import urllib.request
 
 import content as made
 
-MIRROR, PROXY, CACHE = "mirror", "nginx proxy_pass", "nginx proxy_cache"
+MIRROR, AOT, PROXY, CACHE = "mirror", "mirror, AOT cache", "nginx proxy_pass", "nginx proxy_cache"
 REGISTRY, DISTRIBUTION, ZOT, DIRECT = "docker-registry cache", "distribution v3 cache", "zot cache", "the registry itself"
 # Pinned, so that two runs measure the same program.
 DISTRIBUTION_MODULE = "github.com/distribution/distribution/v3/cmd/registry@v3.1.2"
@@ -149,18 +149,21 @@ class World:
         self.programs, self.image, self.engine = programs or {}, image, engine
         self.servers = []
         self.number = 0
+        self.jar = os.path.join(root, "target", "mirror-registry.jar")
         self.hot, self.cold, self.guarded = free_port(), free_port(), free_port()
         self.registry = self.nginx(DIRECT, self.hot, self.upstream())
         self.registry.wait()
 
     def here(self, names):
         """Returns those of the servers that this machine can start."""
+        if AOT in names and AOT not in self.programs:
+            self.programs[AOT] = self.train()
         return [name for name in names if self.programs.get(name, True)]
 
     def launch(self, name, **options):
         if name == DIRECT:
             return self.registry
-        ways = {MIRROR: self.mirror, PROXY: self.nginx_proxy, CACHE: self.nginx_cache, ZOT: self.zot}
+        ways = {MIRROR: self.mirror, AOT: self.mirror_with_aot_cache, PROXY: self.nginx_proxy, CACHE: self.nginx_cache, ZOT: self.zot}
         return ways[name](**options) if name in ways else self.pull_through(name)
 
     def ready(self, names):
@@ -237,22 +240,32 @@ http {{
                 "MIRROR_REGISTRY_HOT_URL": f"http://127.0.0.1:{hot or self.hot}",
                 "MIRROR_REGISTRY_COLD_URL": f"http://127.0.0.1:{self.cold}"}
 
-    def mirror(self, hot=None, core=None, **settings):
+    def train(self):
+        """Makes an AOT cache as the image does. Returns the file; None where Java knows no such cache."""
+        cache = self.file("mirror.aot")
+        script = os.path.join(self.root, "deploy", "docker", "aot-cache.sh")
+        subprocess.run(["bash", script, self.jar, cache, "-XX:+UseSerialGC"], check=True, cwd=self.root, capture_output=True)
+        return cache if os.path.getsize(cache) else None
+
+    def mirror_with_aot_cache(self, core=None):
+        return self.mirror(core=core, java=[f"-XX:AOTCache={self.programs[AOT]}"])
+
+    def mirror(self, hot=None, core=None, java=(), **settings):
         port = free_port()
         directory = self.file(MIRROR)
         os.makedirs(directory)
         collector_log = f"{directory}/collector.log"
-        command = [*JAVA, f"-Xlog:gc:file={collector_log}", "-jar", os.path.join(self.root, "target", "mirror-registry.jar")]
+        command = [*JAVA, *java, f"-Xlog:gc:file={collector_log}", "-jar", self.jar]
         return self.add(Server(MIRROR, command, port, f"{directory}/log", {**self.settings(port, hot), **settings}, core, directory, collector_log))
 
     def container(self):
         port = free_port()
         return self.add(Container(MIRROR, self.engine, self.image, port, self.file("container.log"), self.settings(port)))
 
-    def slow_registry(self, delay):
+    def slow_registry(self):
         port = free_port()
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slow_registry.py")
-        return self.add(Server("slow registry", [sys.executable, program, str(port), str(delay), f"{self.content.directory}/hot"], port,
+        return self.add(Server("slow registry", [sys.executable, program, str(port), f"{self.content.directory}/hot"], port,
                                self.file("slow-registry.log")))
 
     def far(self, milliseconds):

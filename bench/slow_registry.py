@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """A registry that takes its time: serves a folder of static files, each response after so many seconds.
 
-    bench/slow_registry.py PORT SECONDS FOLDER
+    bench/slow_registry.py PORT FOLDER
+
+GET /delay/SECONDS sets the time, for calls from then on. It is 0 before.
 """
 import asyncio
 import os
 import sys
 
 import content as made
+
+delay = 0
 
 
 def response(root, path):
@@ -21,11 +25,15 @@ def response(root, path):
         return "200 OK", made.MANIFEST if "/manifests/" in path else "application/octet-stream", data.read()
 
 
-async def serve(reader, writer, delay, root):
+async def serve(reader, writer, root):
+    global delay
     try:
         while True:
             method, path, _ = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ", 2)
-            await asyncio.sleep(delay)
+            if path.startswith("/delay/"):
+                delay, path = float(path.removeprefix("/delay/")), "/v2/"
+            else:
+                await asyncio.sleep(delay)
             status, kind, body = response(root, path)
             writer.write(f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + (b"" if method == "HEAD" else body))
             await writer.drain()
@@ -35,8 +43,8 @@ async def serve(reader, writer, delay, root):
         writer.close()
 
 
-async def main(port, delay, root):
-    server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, float(delay), root), "127.0.0.1", int(port), backlog=4096)
+async def main(port, root):
+    server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, root), "127.0.0.1", int(port), backlog=4096)
     await server.serve_forever()
 
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
+# aot-cache.sh JAR CACHE OPTION…
+#
 # Runs while the image is built: starts a mirror, pulls through it, and has Java keep the classes that it needed, as it found and linked
 # them, and the profiles of its methods (an AOT cache, JDK 25 or newer). With the cache a container is up in a fraction of the time, and is
 # compiled sooner. A Java that knows no such cache gets an empty file, and ignores it at the start.
 set -euo pipefail
-cache=/app/mirror-registry.aot
+jar=$1 cache=$2
+shift 2
 if ! java -XX:AOTCacheOutput="$cache" -version >/dev/null 2>&1; then
   : >"$cache"
   exit
@@ -18,7 +21,7 @@ port=$((20000 + RANDOM % 12000))
 
 # run PORT OPTION…: a mirror in the background.
 run() {
-  MIRROR_SERVER_PORT=$1 MIRROR_MANAGEMENT_PORT=$(($1 + 1)) java "${@:2}" -jar /app/mirror-registry.jar >/dev/null &
+  MIRROR_SERVER_PORT=$1 MIRROR_MANAGEMENT_PORT=$(($1 + 1)) java "${@:2}" -jar "$jar" >/dev/null &
 }
 
 # get PORT PATH…: the responses, by one connection.
