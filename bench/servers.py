@@ -224,7 +224,7 @@ http {{
         return f"""
   map_hash_max_size 65536; map_hash_bucket_size 256;
   map $uri $digest {{ default ""; ~/manifests/(?<asked>sha256:[0-9a-f]+)$ $asked; include {digests}; }}
-  log_format calls "$request_method $uri";
+  log_format calls "$uri $args";
   server {{ listen 127.0.0.1:{self.hot} backlog=4096; root {root}/hot; {locations} }}
   server {{ listen 127.0.0.1:{self.cold} backlog=4096; root {root}/cold; {locations} }}
   server {{ listen 127.0.0.1:{self.guarded} backlog=4096; root {root}/hot; access_log {self.calls} calls; set $challenge "";
