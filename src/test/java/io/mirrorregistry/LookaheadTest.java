@@ -380,8 +380,12 @@ class LookaheadTest {
     void theFirstFailureEndsTheCallsOfAllWorkers() throws Exception {
         start("MIRROR_LOOKAHEAD_CALLS", "2");
         Image image = image(hot, "library/app", LAYERS);
-        hot.fault(Fault.status(500).path(image.path(image.config())), Fault.heldUntil(held).path(image.path(image.layers().get(0))));
+        CountDownLatch failing = new CountDownLatch(1);
+        hot.fault(Fault.status(500).path(image.path(image.config())), Fault.heldUntil(failing).path(image.path(image.config())),
+                Fault.heldUntil(held).path(image.path(image.layers().get(0))));
         serves(image);
+        awaitRunning(2);
+        failing.countDown();
         awaitRunning(1);
         held.countDown();
         awaitRunning(0);
