@@ -18,6 +18,12 @@ final class Registry implements Comparable<Registry> {
 
     /** How long after a registry's recovery the mirror may take to notice: the probe's interval, a probe and its trial calls. */
     static final long RECOVERY = 3_000;
+    /**
+     * How long the mirror may ask others first after trouble: it asks a registry last that was late for some calls and quick for others, for five times
+     * its patience of 2 s, and for twice that where it was so again.
+     */
+    private static final long LONGEST_SLOW = 20_000;
+
     private final String name;
     private final int backend;
     private final Path config;
@@ -115,6 +121,11 @@ final class Registry implements Comparable<Registry> {
     long milliseconds(long until) {
         return periods.stream().filter(period -> period.fault.isTrouble())
                 .mapToLong(period -> (period.end == 0 ? until : period.end) - period.begin).sum();
+    }
+
+    /** Returns whether the mirror has no reason to ask another one first. */
+    boolean comesFirst(long start, long end) {
+        return calm(start - RECOVERY - LONGEST_SLOW, end);
     }
 
     /** Tells what it had around a request. */
