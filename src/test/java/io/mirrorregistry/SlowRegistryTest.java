@@ -563,6 +563,37 @@ class SlowRegistryTest {
         assertEquals(3, asked(hot, "GET", Kind.BLOB), "two that were served, and one that was given up");
     }
 
+    /** Neither a request nor lookahead has the mirror remember who has a blob while a registry before that one has not been asked. */
+    @ParameterizedTest
+    @ValueSource(strings = {"GET", "HEAD", "lookahead"})
+    void blobsThatColdServedMeanwhileAreAskedForAtHotAgain(String how) throws Exception {
+        Image image = hot.image("library/app", "1.0");
+        cold.put(image);
+        startQuick(join(HANGS, "MIRROR_CACHE_SIZE", "32MB", "MIRROR_CACHE_BLOB_TTL", "1h", "MIRROR_LOOKAHEAD_CALLS", "3", "MIRROR_LOOKAHEAD_MIN_LATENCY", "0"));
+        hot.fault(Fault.silence());
+        assertEquals(200, mirror.get(cold.image("library/first", "1.0").path()).status());
+        assertEquals("slow", state("hot"));
+        if (how.equals("lookahead")) {
+            assertEquals(200, mirror.get(image.path()).status());
+        } else {
+            for (Body blob : image.blobs()) {
+                assertEquals(how.equals("GET") ? 307 : 200, mirror.send(how, image.path(blob)).status());
+            }
+        }
+        hot.heal();
+        awaitQuick();
+        assertEquals(how.equals("lookahead") ? 0 : image.blobs().size(), asked(cold, Kind.BLOB));
+        for (Body blob : image.blobs()) {
+            assertEquals(hot.url() + image.path(blob), mirror.get(image.path(blob)).header("Location"));
+        }
+        cold.forget();
+        hot.forget();
+        for (Body blob : image.blobs()) {
+            assertEquals(hot.url() + image.path(blob), mirror.get(image.path(blob)).header("Location"));
+        }
+        assertEquals(0, asked(hot, Kind.BLOB) + asked(cold, Kind.BLOB), "what hot has is remembered");
+    }
+
     @Test
     void clientsThatWaitForTheSameAreServedTogether() throws Exception {
         Image image = cold.image("library/app", "1.0");

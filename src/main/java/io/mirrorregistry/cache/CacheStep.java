@@ -384,8 +384,7 @@ public final class CacheStep {
             found = manifest;
         } else {
             KnownBlob blob = new KnownBlob(pull.registry(), pull.found());
-            // While one that is asked before it is in trouble, it is a stopgap.
-            if (pull.troubles().isEmpty()) {
+            if (!pull.isStopgap()) {
                 blobs.put(key.miss(), blob);
             }
             found = blob.found().length() >= 0 || !key.head() ? blob : null;

@@ -70,9 +70,9 @@ public final class LookaheadStep {
         }
     }
 
-    /** Returns whether the answer is the response to a GET, and no registry before this one was in trouble: what is found then is not kept. */
+    /** Returns whether the answer is the response to a GET, and what is found at its registry is kept. */
     private static boolean isFetched(Pull pull) {
-        return pull.call() != null && !pull.call().head() && pull.troubles().isEmpty();
+        return pull.call() != null && !pull.call().head() && !pull.isStopgap();
     }
 
     private boolean isWorthwhile(Registry registry) {

@@ -126,6 +126,7 @@ public final class Pull extends CallContext {
         this.planning = new Planning(manifest.planning);
         passed(manifest.passed());
         target(manifest.target);
+        failed.addAll(manifest.failed);
     }
 
     /**
@@ -522,6 +523,25 @@ public final class Pull extends CallContext {
             }
         }
         return troubles;
+    }
+
+    /**
+     * Returns whether the registry that is asked takes the place of one before it in the plan: that one is in trouble, or it is slow and was not asked. It
+     * has not said that it lacks what is asked for, so it is to be asked again once it is well.
+     */
+    public boolean isStopgap() {
+        if (!troubles().isEmpty()) {
+            return true;
+        }
+        for (Plan.Target earlier : plan().targets()) {
+            if (earlier.equals(target)) {
+                return false;
+            }
+            if (earlier.name() != null && !failed.contains(earlier)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Returns the manifest in memory that the tag may still mean; null for none. */
