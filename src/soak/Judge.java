@@ -23,6 +23,7 @@ final class Judge {
     private final long cache;
     private final Catalog catalog;
     private final Tally tally;
+    private final Misses misses;
 
     /** @param cache how long the mirror may go by what it remembers of a tag or a miss, in ms */
     Judge(Map<String, Registry> registries, Catalog catalog, long cache, Tally tally) {
@@ -31,6 +32,7 @@ final class Judge {
         this.catalog = catalog;
         this.cache = cache;
         this.tally = tally;
+        this.misses = new Misses(cache);
     }
 
     Registry hot() {
@@ -126,8 +128,9 @@ final class Judge {
         } else if (!ask.head() && !reply.text.toString().contains("_UNKNOWN\"")) {
             return "not the error body for this status";
         }
-        // A miss may be remembered, from the last registry's answer on, which may be a second after the first one's; but not for longer.
-        return Stream.of(hot, cold).filter(it -> it.away(reply.start - cache - 1_000, reply.end)).findFirst()
+        // A miss may be remembered; but not for longer than that after the last registry has responded.
+        long asked = misses.firstAsked(ask, reply);
+        return Stream.of(hot, cold).filter(it -> it.away(asked, reply.end)).findFirst()
                 .map(it -> "told as missing, and nobody could ask " + it).orElse(null);
     }
 
@@ -147,13 +150,14 @@ final class Judge {
             return "wrong bytes";
         }
         Item hots = ask.accepted().get(hot);
-        boolean mustBeHots = hots != null && hot.comesFirst(reply.start - cache, reply.end);
+        boolean mustBeHots = hots != null && hot.calm(reply.start - Registry.RECOVERY - cache, reply.end)
+                && !hot.wasSlow(reply.start - cache, reply.end);
         return mustBeHots && item != hots ? "cold's, although hot has it and was up" : null;
     }
 
     private String wrongBlob(Ask ask, Reply reply) {
         Item item = ask.accepted().values().iterator().next();
-        boolean mustBeHots = ask.accepted().containsKey(hot) && hot.comesFirst(reply.start, reply.end);
+        boolean mustBeHots = ask.accepted().containsKey(hot) && calm(hot, reply) && !hot.wasSlow(reply.start, reply.end);
         if (reply.status() == 307) {
             return ask.head() ? "a redirect of a HEAD" : !ask.accepted().containsKey(hot) ? "a redirect to who has it not" : null;
         } else if (mustBeHots && !ask.head()) {

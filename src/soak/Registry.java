@@ -18,18 +18,13 @@ final class Registry implements Comparable<Registry> {
 
     /** How long after a registry's recovery the mirror may take to notice: the probe's interval, a probe and its trial calls. */
     static final long RECOVERY = 3_000;
-    /**
-     * How long the mirror may ask others first after trouble: it asks a registry last that was late for some calls and quick for others, for five times
-     * its patience of 2 s, and for twice that where it was so again.
-     */
-    private static final long LONGEST_SLOW = 20_000;
-
     private final String name;
     private final int backend;
     private final Path config;
     private final Path log;
     final Proxy proxy;
     private final List<Period> periods = new CopyOnWriteArrayList<>();
+    private final SlowTimes slow = new SlowTimes();
     private volatile Process process;
 
     Registry(String name, int port, int backend, Path config, Path work) {
@@ -109,6 +104,26 @@ final class Registry implements Comparable<Registry> {
         return periods.stream().noneMatch(period -> period.fault.isTrouble() && period.touches(from, to));
     }
 
+    /** Notes whether the mirror finds it slow now, so that it asks the others first. */
+    void foundSlow(boolean now) {
+        slow.found(now, troubleEnd());
+    }
+
+    /** Returns whether the mirror may have found it slow at some moment of that time. */
+    boolean wasSlow(long from, long to) {
+        return slow.touches(from, to);
+    }
+
+    /** Returns for how long after the end of its trouble the mirror has found it slow at most, in ms. */
+    long longestSlow() {
+        return slow.longestAfterTrouble();
+    }
+
+    /** Returns when its last trouble ended; now while it has any. */
+    private long troubleEnd() {
+        return periods.stream().filter(period -> period.fault.isTrouble()).mapToLong(period -> period.end == 0 ? now() : period.end).max().orElse(0);
+    }
+
     /** Returns whether it could answer nothing in all of that time. */
     boolean away(long from, long to) {
         return periods.stream().anyMatch(period -> period.fault.away && period.covers(from, to));
@@ -121,11 +136,6 @@ final class Registry implements Comparable<Registry> {
     long milliseconds(long until) {
         return periods.stream().filter(period -> period.fault.isTrouble())
                 .mapToLong(period -> (period.end == 0 ? until : period.end) - period.begin).sum();
-    }
-
-    /** Returns whether the mirror has no reason to ask another one first. */
-    boolean comesFirst(long start, long end) {
-        return calm(start - RECOVERY - LONGEST_SLOW, end);
     }
 
     /** Tells what it had around a request. */

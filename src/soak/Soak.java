@@ -23,7 +23,7 @@ import java.util.stream.Collectors;
  * this program's own, which can hold, thin out and cut what passes.
  *
  * <p>Options, each {@code --name value}: {@code catalog} (what is where, see {@link Catalog}), {@code mirror} (a file that
- * will hold the mirror's host:port and process id, once it is up), {@code log} (the mirror's), {@code figures} (the file to
+ * will hold the mirror's host:port, process id and host:port for management, once it is up), {@code log} (the mirror's), {@code figures} (the file to
  * write results to, a line of {@code name=value} each), {@code jcmd}, {@code seconds}, {@code seed}, {@code clients},
  * {@code rate} (requests a second), {@code cache} (how long the mirror may go by what it remembers of a tag or a miss, in ms),
  * {@code work} (a folder); and for {@code hot} and {@code cold} {@code …-port} (the proxy's), {@code …-backend} (the
@@ -71,6 +71,7 @@ public final class Soak {
         InetSocketAddress address = new InetSocketAddress(mirror[0], Integer.parseInt(mirror[1]));
         long pid = Long.parseLong(mirror[2]);
         Path process = Path.of("/proc/" + pid);
+        new SlowWatch(mirror[3] + ":" + mirror[4], registries).start(() -> Files.exists(process));
         Judge judge = new Judge(registries, catalog, number("cache"), tally);
 
         say("warming up");
@@ -109,6 +110,9 @@ public final class Soak {
         Map<String, Object> figures = tally.report(took, registries.values());
         figures.put("stuck", stuck);
         figures.put("alive", alive ? 1 : 0);
+        long slow = registries.values().stream().mapToLong(Registry::longestSlow).max().orElse(0);
+        System.out.println("  slow after trouble   " + slow + " ms at most");
+        figures.put("slow_ms", slow);
         System.out.println("  idle connections of the mirror to registries, and idle workers, were gone after " + settled + " s");
         before.compare(after, figures);
         tally.explain();

@@ -147,7 +147,7 @@ final class Tally {
             String reference = answer.target().replaceAll("[?].*", "");
             lines.stream().filter(line -> line.contains("\"soak/" + answer.number() + '"')
                             || line.length() > 23 && within(line.substring(11, 23), answer)
-                            && (line.contains(" Breakers ") || line.contains(" RegistryProbes ") || line.contains(" ERROR ")
+                            && (line.contains(" Breakers ") || line.contains(" RegistryProbes ") || line.contains(" Slowness ") || line.contains(" ERROR ")
                             || !line.contains(" access ") && line.contains(reference)))
                     .limit(20).map(line -> line.length() < 300 ? line : line.substring(0, 300) + " …")
                     .forEach(line -> System.out.println("    " + line));
