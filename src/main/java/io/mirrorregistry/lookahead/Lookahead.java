@@ -76,7 +76,7 @@ final class Lookahead implements Runnable {
 
     /** Returns whether the same worker may ask for another blob. */
     private boolean ask(Pull blob, ProducerTemplate producer) {
-        Exchange exchange = new DefaultExchange(camel, ExchangePattern.InOut);
+        Exchange exchange = new DefaultExchange(camel, ExchangePattern.InOnly);
         Throwable failure;
         try (blob) {
             blob.answerTime(AnswerTime.ofLookahead(LookaheadStep.LONGEST_CALL));

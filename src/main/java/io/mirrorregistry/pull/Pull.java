@@ -353,6 +353,11 @@ public final class Pull extends CallContext {
         return again && order().contains(broken) ? broken : null;
     }
 
+    /** Returns whether a target is not asked now and was not asked before. */
+    private boolean isLeft(Plan.Target candidate) {
+        return !candidate.equals(target) && !isAsked(candidate);
+    }
+
     private boolean isAsked(Plan.Target candidate) {
         return failed.contains(candidate) || isPassedOver(candidate);
     }
@@ -389,7 +394,7 @@ public final class Pull extends CallContext {
             return false;
         }
         for (Plan.Target other : order().subList(next, order().size())) {
-            if (!other.equals(target) && !isAsked(other)) {
+            if (isLeft(other)) {
                 return true;
             }
         }
@@ -398,12 +403,12 @@ public final class Pull extends CallContext {
 
     /** {@inheritDoc} A list needs the answer of each registry, so that none is given up. */
     @Override
-    public boolean isOtherLeft(Registry asked) {
+    public boolean mayGiveUp(Registry asked) {
         if (askedAgain || planning == null || !planning.isMade() || !isOfImage()) {
             return false;
         }
         for (Plan.Target other : order().subList(next, order().size())) {
-            if (!other.equals(target) && other.name() != null && !isAsked(other) && planning.isInsteadOf(other.registry(), asked)) {
+            if (isLeft(other) && other.name() != null && planning.isInsteadOf(other.registry(), asked)) {
                 return true;
             }
         }

@@ -1,8 +1,8 @@
 package io.mirrorregistry.registry;
 
 import io.mirrorregistry.work.MemoryBudget;
-import java.time.Duration;
 import io.mirrorregistry.work.Place;
+import java.time.Duration;
 import org.apache.camel.Exchange;
 
 /**
@@ -124,11 +124,11 @@ public class CallContext implements AutoCloseable {
     }
 
     /**
-     * Returns whether another registry can be asked instead if this one does not respond.
+     * Returns whether a registry that does not respond may be given up, because another one can be asked instead.
      *
      * @param asked the registry that is about to be called
      */
-    public boolean isOtherLeft(Registry asked) {
+    public boolean mayGiveUp(Registry asked) {
         return false;
     }
 

@@ -205,7 +205,7 @@ public final class Registry {
         if (context.answerTime() != null) {
             message.setHeader(AnswerTime.HEADER, context.answerTime().text());
         }
-        context.patience(context.isOtherLeft(this) ? settings.patience() : Duration.ZERO);
+        context.patience(context.mayGiveUp(this) ? settings.patience() : Duration.ZERO);
         if (context.patienceEnd() != null) {
             message.setHeader(RegistryAnswers.PATIENCE_END, context.patienceEnd().toString());
         }
@@ -357,7 +357,8 @@ public final class Registry {
             CallTime time = new CallTime(settings.responseTimeout(), context.answerTime(), context.patienceEnd());
             message.setBody(read(call, stream, RegistryAnswers.contentLength(message), context.share(), time));
         } else if (stream instanceof CutOffEntity.CutOffStream body) {
-            // The circuit breaker works on a copy of the exchange, at the end of which Camel closes what has not been read.
+            // A circuitBreaker that Camel runs itself, such as one with a timeout, works on a copy of the exchange. At its end Camel closes what has
+            // not been read.
             InputStream detached = body.detach();
             context.bodies().add(detached);
             message.setBody(detached);

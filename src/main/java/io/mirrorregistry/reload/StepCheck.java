@@ -23,11 +23,9 @@ final class StepCheck {
     private static final String REGISTRY = "direct:registry-";
     /** The bean whose methods name registries and repositories. */
     private static final String PLAN = "plan";
-    /** An address that is an argument of a method, in quotes. */
-    private static final Pattern ARGUMENT = Pattern.compile("['\"](direct:[^'\"]*)['\"]");
     /** The beginning of an expression within an address. */
     private static final Pattern EXPRESSION = Pattern.compile("\\$\\{|\\$simple\\{");
-    /** An argument of a method that is the address of a route. */
+    /** An argument of a method that is the address of a route, in quotes. */
     private static final Pattern ADDRESS = Pattern.compile("['\"](direct:[^'\"]*)['\"]");
 
     private final CamelContext camel;
@@ -61,8 +59,6 @@ final class StepCheck {
                 requireBeginning(step.getExpression().getExpression());
             }
         }
-        steps(BeanDefinition.class).stream().filter(step -> step.getMethod() != null)
-                .forEach(step -> ARGUMENT.matcher(step.getMethod()).results().forEach(argument -> requireBeginning(argument.group(1))));
         steps(BeanDefinition.class).stream().filter(step -> PLAN.equals(step.getRef()) && step.getMethod() != null)
                 .forEach(step -> checkPlan(step.getMethod()));
         steps(BeanDefinition.class).stream().filter(step -> step.getMethod() != null)

@@ -32,7 +32,7 @@ record RestRoute(Exchange exchange, String address) {
      */
     void run(StreamedBlob stream, RegistryTroubleException why) {
         CamelContext camel = exchange.getContext();
-        Exchange rest = new DefaultExchange(camel, ExchangePattern.InOut);
+        Exchange rest = new DefaultExchange(camel, ExchangePattern.InOnly);
         exchange.getProperties().forEach(rest::setProperty);
         exchange.getVariables().forEach(rest::setVariable);
         rest.setProperty(STREAM, stream);
@@ -44,8 +44,8 @@ record RestRoute(Exchange exchange, String address) {
         }
         Exception failure = rest.getException();
         FatalErrors.check(failure);
-        boolean answered = failure == null || failure instanceof RegistryTroubleException || failure instanceof NotHereException;
-        if (!answered && !stream.isAbandoned()) {
+        boolean ordinary = failure == null || failure instanceof RegistryTroubleException || failure instanceof NotHereException;
+        if (!ordinary && !stream.isAbandoned()) {
             throw new IllegalStateException("the route from " + address + " failed", failure);
         }
     }

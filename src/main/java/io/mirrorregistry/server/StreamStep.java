@@ -23,7 +23,6 @@ import io.mirrorregistry.registry.Turns;
 import io.mirrorregistry.work.OnWorker;
 import io.mirrorregistry.work.Place;
 import java.io.InputStream;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -172,14 +171,14 @@ public final class StreamStep {
     /**
      * Prepares the call for the bytes that are missing after a stream has broken off, wherever they are.
      *
-     * @throws CancellationException if the client has left
+     * @throws ClientLeftException if the client has left
      */
     @Step(needs = {"target", "failure"}, sets = "call")
-    public void prepareRest(Exchange exchange) {
+    public void prepareRest(Exchange exchange) throws ClientLeftException {
         Pull pull = Pull.of(exchange);
         StreamedBlob blob = StreamedBlob.brokenOff(exchange);
         if (pull.abandoned()) {
-            throw new CancellationException("the client has left");
+            throw new ClientLeftException();
         }
         pull.call(new Call(false, pull.pathThere(), null, null, blob.missing(), Redirects.ALL));
     }
@@ -188,9 +187,10 @@ public final class StreamStep {
      * Continues the stream that has broken off with the registry's response.
      *
      * @throws RegistryTroubleException if that does not have exactly the missing bytes, or too many streams are under way
+     * @throws ClientLeftException if the client has left
      */
     @Step(needs = {"call", "response"}, sets = "rest")
-    public void resume(Exchange exchange) throws RegistryTroubleException, InterruptedException {
+    public void resume(Exchange exchange) throws RegistryTroubleException, ClientLeftException, InterruptedException {
         Object body = exchange.getMessage().getBody();
         boolean resumed = false;
         try {

@@ -2,6 +2,7 @@ package io.mirrorregistry.server;
 
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.Call;
+import io.mirrorregistry.registry.ClientLeftException;
 import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.netty.buffer.Unpooled;
@@ -13,7 +14,6 @@ import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionException;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
@@ -254,7 +254,7 @@ final class StreamedBlob implements StreamedBody {
      *
      * @throws RegistryTroubleException if it has not, or too many streams of that registry are under way
      */
-    void resume(Exchange exchange) throws RegistryTroubleException, InterruptedException {
+    void resume(Exchange exchange) throws RegistryTroubleException, ClientLeftException, InterruptedException {
         StreamedBytes.Rest found = bytes.after(verifier.count(), exchange);
         BlobSource another = new BlobSource(pull.registry().name(), found.body(), found.most());
         boolean resumed = false;
@@ -273,14 +273,14 @@ final class StreamedBlob implements StreamedBody {
         }
     }
 
-    private void skip(BlobSource another, long skipped) throws RegistryTroubleException {
+    private void skip(BlobSource another, long skipped) throws RegistryTroubleException, ClientLeftException {
         // The next registry has to have some of the time, too.
         Deadlines.Deadline late = skipped == 0 ? () -> { } : closes(another, pull.isNext() ? 2 : 1);
         try {
             another.skip(skipped, next);
         } catch (IOException e) {
             if (pull.abandoned()) {
-                throw new CancellationException("the client has left");
+                throw new ClientLeftException();
             }
             throw pull.trouble("from byte 0 on, and byte " + skipped + " did not arrive" + (late.hasEnded() ? " in time" : ""));
         } finally {
