@@ -168,8 +168,8 @@ def others(results):
 
 def markdown(results, root, seconds, rounds, left_out):
     lines = ["# How fast the mirror is", "",
-             "Made by `bench/run`, which says how: all programs on one machine, side by side on the same upstream, in interleaved rounds, "
-             "one wrk thread with 32 connections, access logs on, after a warm-up that lasts until Java has compiled what is hot. Figures are medians, with the lowest "
+             "Measured by `bench/run`. All programs run on one machine and ask the same registry, in interleaved rounds. One thread of wrk sends requests by "
+             "32 connections, and access logs are on. A warm-up before lasts until Java has compiled the code that these requests need. Figures are medians, with the lowest "
              "and the highest in brackets; memory is the highest. Compare the ratios; the absolute figures depend on the machine.", "",
              f"{machine(root, left_out)}; {rounds} rounds of {seconds:g} s", "", "| goal | median (lowest–highest) | |", "|---|---|---|"]
     lines += [f"| {goal} | {found} | {'reached' if reached else '**not reached**'} |" for goal, found, reached in goals(results)]

@@ -10,43 +10,28 @@ import os
 import sys
 
 import content as made
-
-delay = 0
-
-
-def response(root, path):
-    """Returns status, media type and body."""
-    if path == "/v2/":
-        return "200 OK", "application/json", b"{}"
-    file = os.path.join(root, path.lstrip("/"))
-    if not os.path.isfile(file):
-        return "404 Not Found", "application/json", b'{"errors":[]}'
-    with open(file, "rb") as data:
-        return "200 OK", made.MANIFEST if "/manifests/" in path else "application/octet-stream", data.read()
+import http_server
 
 
-async def serve(reader, writer, root):
-    global delay
-    try:
-        while True:
-            method, path, _ = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ", 2)
-            if path.startswith("/delay/"):
-                delay, path = float(path.removeprefix("/delay/")), "/v2/"
-            else:
-                await asyncio.sleep(delay)
-            status, kind, body = response(root, path)
-            writer.write(f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + (b"" if method == "HEAD" else body))
-            await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass
-    finally:
-        writer.close()
+class SlowRegistry:
 
+    def __init__(self, root):
+        self.root = root
+        self.delay = 0
 
-async def main(port, root):
-    server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, root), "127.0.0.1", int(port), backlog=4096)
-    await server.serve_forever()
+    async def respond(self, method, path):
+        if path.startswith("/delay/"):
+            self.delay, path = float(path.removeprefix("/delay/")), "/v2/"
+        else:
+            await asyncio.sleep(self.delay)
+        if path == "/v2/":
+            return "200 OK", {"Content-Type": "application/json"}, b"{}"
+        file = os.path.join(self.root, path.lstrip("/"))
+        if not os.path.isfile(file):
+            return "404 Not Found", {"Content-Type": "application/json"}, b'{"errors":[]}'
+        with open(file, "rb") as data:
+            return "200 OK", {"Content-Type": made.MANIFEST if "/manifests/" in path else "application/octet-stream"}, data.read()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(http_server.run(int(sys.argv[1]), SlowRegistry(sys.argv[2]).respond))
