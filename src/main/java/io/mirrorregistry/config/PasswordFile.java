@@ -2,16 +2,13 @@ package io.mirrorregistry.config;
 
 import io.mirrorregistry.files.BoundedFile;
 import io.mirrorregistry.files.Denied;
+import io.mirrorregistry.files.FileStamp;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -27,8 +24,6 @@ final class PasswordFile implements Account {
     private static final Logger LOG = LoggerFactory.getLogger(PasswordFile.class);
     private static final int MOST_BYTES = 64 * 1024;
     private static final long LOOK_NANOS = TimeUnit.SECONDS.toNanos(1);
-    /** A file system may store times in steps of two seconds, so a second write within that time can leave the same stamp. */
-    private static final Duration CLOCK_STEP = Duration.ofSeconds(2);
 
     private final String registry;
     private final String username;
@@ -38,18 +33,9 @@ final class PasswordFile implements Account {
     private volatile long looked;
     /** Guards all below. A thread that finds it locked does not wait: it uses the last password. */
     private final ReentrantLock looking = new ReentrantLock();
-    private Stamp stamp;
+    private FileStamp stamp;
     /** Why the file could not be used at the last look; null where it could. */
     private String problem;
-
-    /**
-     * Identifies a state of the file without reading it.
-     *
-     * @param text the file's real path, key, size and time of the last change, or why these cannot be read
-     * @param settled false where the file changed so recently that another change may leave the same text
-     */
-    private record Stamp(String text, boolean settled) {
-    }
 
     /**
      * Reads the file.
@@ -104,7 +90,7 @@ final class PasswordFile implements Account {
     }
 
     private void look() {
-        Stamp now = stamp();
+        FileStamp now = stamp();
         boolean changed = !now.text().equals(stamp.text());
         if (!changed && stamp.settled()) {
             return;
@@ -125,19 +111,8 @@ final class PasswordFile implements Account {
         }
     }
 
-    private Stamp stamp() {
-        try {
-            BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-            String where = file.toRealPath() + " " + attributes.fileKey() + " ";
-            String refusal = BoundedFile.refusal(attributes, MOST_BYTES);
-            if (refusal != null) {
-                return new Stamp(where + refusal, true);
-            }
-            Instant modified = attributes.lastModifiedTime().toInstant();
-            return new Stamp(where + attributes.size() + " " + modified, modified.plus(CLOCK_STEP).isBefore(Instant.now()));
-        } catch (IOException e) {
-            return new Stamp(reason(e), true);
-        }
+    private FileStamp stamp() {
+        return FileStamp.of(file, MOST_BYTES);
     }
 
     private String password() throws IOException {
