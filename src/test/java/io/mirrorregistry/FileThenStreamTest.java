@@ -20,6 +20,8 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -103,6 +105,7 @@ class FileThenStreamTest {
     }
 
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"false, DRIPS, GET, 3000, ''", "false, STALLS, HEAD, 3000, ''", "false, STALLS, GET, 3000, bytes=5-9", "false, STALLS, GET, 0, ''",
         "true, STALLS, GET, 5000000, ''", "false, BEGINS_LATE, GET, 5000000, ''"})
     void aStreamThatWasPipelinedBehindAFileTakesItsTime(boolean tls, Slowness fault, String method, int size, String range) throws Exception {
@@ -123,6 +126,7 @@ class FileThenStreamTest {
     }
 
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"false, STALLS", "true, STALLS"})
     void aStreamThatIsAskedForAfterAFileTakesItsTime(boolean tls, Slowness fault) throws Exception {
         String file = file(5_000_000);
@@ -137,6 +141,7 @@ class FileThenStreamTest {
 
     /** A megabyte a second, which the operating system's own buffers would hide for longer than the idle timeout. */
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"false, true", "false, false", "true, true"})
     void aSlowClientTakesWhatWasPipelined(boolean tls, boolean behindAFile) throws Exception {
         String file = file(6_000_000);
@@ -153,6 +158,7 @@ class FileThenStreamTest {
 
     /** Nobody waits for a client that takes nothing of a large file. */
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"false, false", "false, true", "true, false", "true, true"})
     void aClientThatTakesNothingOfAFileIsCut(boolean tls, boolean pipelined) throws Exception {
         String file = file(LARGE);
