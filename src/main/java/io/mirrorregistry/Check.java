@@ -1,5 +1,6 @@
 package io.mirrorregistry;
 
+import io.mirrorregistry.access.Access;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
@@ -54,10 +55,13 @@ final class Check {
                 Settings settings = SettingsReader.read(directory, environment, Version.current(), broken);
                 ClientsTls tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
                 Mirror.pattern(directory.resolve(Mirror.ROUTES));
-                try (Parts parts = new Parts(settings, Version.current(), tls)) {
+                try (Parts parts = new Parts(settings, Version.current(), tls, null)) {
                     faults.addAll(faults(parts));
                 }
                 List<String> warnings = new ArrayList<>(settings.warnings());
+                if (settings.access() != null) {
+                    Access.check(settings.access(), faults, warnings);
+                }
                 if (tls != null && tls.fault().isEmpty()) {
                     tls.problem().ifPresent(warnings::add);
                 }

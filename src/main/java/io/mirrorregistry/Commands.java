@@ -1,5 +1,6 @@
 package io.mirrorregistry;
 
+import io.mirrorregistry.access.AccessCommands;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.explain.ExplainClient;
@@ -20,8 +21,10 @@ import picocli.CommandLine.Parameters;
                 + "and MIRROR_* variables.")
 final class Commands implements Callable<Integer> {
 
-    /** The exit code for arguments that are no command. */
+    /** The exit code for arguments that are no command, and for wrong arguments of the command check. */
     private static final int NO_COMMAND = 1;
+    /** The exit code for wrong arguments of the other commands. */
+    private static final int WRONG_USE = 2;
 
     static final class VersionText implements IVersionProvider {
 
@@ -32,7 +35,7 @@ final class Commands implements Callable<Integer> {
     }
 
     @Command(name = "check", mixinStandardHelpOptions = true, versionProvider = VersionText.class,
-            description = "Finds all faults of the settings, certificates, folders of images and routes of the working directory. Serves nothing.",
+            description = "Finds all faults of the settings, certificates, access files, folders of images and routes of the working directory. Serves nothing.",
             exitCodeListHeading = "%nExit code:%n", exitCodeList = {"0:sound", "1:a line is printed for each fault; with --strict, a warning is a fault"})
     static final class CheckCommand implements Callable<Integer> {
 
@@ -47,7 +50,7 @@ final class Commands implements Callable<Integer> {
             found.faults().forEach(MirrorRegistry::say);
             boolean sound = found.faults().isEmpty() && !(strict && !found.warnings().isEmpty());
             if (sound) {
-                System.out.println("The settings, the certificates, the folder of images and the routes are sound.");
+                System.out.println("The settings, the certificates, the access file, the folder of images and the routes are sound.");
             }
             return sound ? 0 : 1;
         }
@@ -93,7 +96,9 @@ final class Commands implements Callable<Integer> {
      * @return the exit code
      */
     static int run(String... arguments) {
-        return new CommandLine(new Commands()).setExpandAtFiles(false).setParameterExceptionHandler(Commands::refuse)
+        CommandLine line = new CommandLine(new Commands());
+        new AccessCommands(AccessCommands.Files.of(Path.of(""), System.getenv(), Version.current())).addTo(line);
+        return line.setExpandAtFiles(false).setParameterExceptionHandler(Commands::refuse)
                 .setExecutionExceptionHandler(Commands::fail).execute(arguments);
     }
 
@@ -110,12 +115,12 @@ final class Commands implements Callable<Integer> {
             return refuse(arguments[0]);
         }
         String why = wrong.getMessage();
-        MirrorRegistry.say(why + (why.endsWith(".") ? "" : ".") + " See mirror-registry " + command.getCommandName() + " --help.");
-        return command.getCommand() instanceof ExplainCommand ? ExplainCommand.NO_ANSWER : NO_COMMAND;
+        MirrorRegistry.say(why + (why.endsWith(".") ? "" : ".") + " See " + command.getCommandSpec().qualifiedName() + " --help.");
+        return command.getCommand() instanceof CheckCommand ? NO_COMMAND : WRONG_USE;
     }
 
     private static int refuse(String argument) {
-        MirrorRegistry.say("mirror-registry has the commands check and explain and was given \"" + argument
+        MirrorRegistry.say("mirror-registry has the commands check, explain, user, robot and access and was given \"" + argument
                 + "\": its settings are in application.properties and MIRROR_* variables.");
         return NO_COMMAND;
     }

@@ -1,11 +1,13 @@
 package io.mirrorregistry;
 
+import io.mirrorregistry.access.Access;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.files.Denied;
 import io.mirrorregistry.health.RoutesHealthCheck;
 import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.plan.FullNames;
 import io.mirrorregistry.rehearsal.Rehearsal;
 import io.mirrorregistry.reload.RouteCheck;
 import io.mirrorregistry.reload.RouteEnvironment;
@@ -73,12 +75,13 @@ public final class Mirror implements AutoCloseable {
         settings = SettingsReader.read(directory, environment, Version.current());
         Logs.apply(settings.logging());
         ClientsTls tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
+        Access access = settings.access() == null ? null : new Access(settings.access(), FullNames.of(settings));
         Path routes = directory.resolve(ROUTES);
         main.configure().setRoutesIncludePattern(pattern(routes));
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
         // From here on there is something to close.
-        parts = new Parts(settings, Version.current(), tls);
+        parts = new Parts(settings, Version.current(), tls, access);
         routeEnvironment = parts.environment(main.configure());
         check = new RouteCheck(parts.beans(), routeEnvironment, new Rehearsal(settings));
         start = Files.isDirectory(routes) ? new StartRoutes(routes) : null;
@@ -113,11 +116,11 @@ public final class Mirror implements AutoCloseable {
     /** Adds the servers, and what begins once the routes run. */
     private void serve(CamelContext camel) {
         StatusPage page = new StatusPage(Version.current(), settings, parts.registries(), parts.folders(), parts.probes(), parts.metrics(), watcher,
-                parts.tls());
+                parts.tls(), parts.access());
         try {
             // Before the other: Camel's management service takes the first server for its own if it has its port.
             camel.addService(new ManagementServer(settings.managementPort(), settings.server()));
-            camel.addService(new ClientsServer(settings.server(), parts.tls(), parts.live(), parts.metrics(), parts.eventLoop()));
+            camel.addService(new ClientsServer(settings.server(), parts.tls(), parts.access(), parts.live(), parts.metrics(), parts.eventLoop()));
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override
                 public void onContextStarted(CamelContext started) {

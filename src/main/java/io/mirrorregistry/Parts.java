@@ -2,11 +2,13 @@ package io.mirrorregistry;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.mirrorregistry.access.Access;
 import io.mirrorregistry.cache.CacheStep;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.explain.ExplainPage;
 import io.mirrorregistry.explain.Explainer;
+import io.mirrorregistry.health.AccessHealthCheck;
 import io.mirrorregistry.health.CertificateHealthCheck;
 import io.mirrorregistry.health.EventLoopHealthCheck;
 import io.mirrorregistry.health.RegistriesHealthCheck;
@@ -38,6 +40,7 @@ import io.mirrorregistry.registry.http.RegistryHeaders;
 import io.mirrorregistry.reload.LiveRoutes;
 import io.mirrorregistry.reload.RouteEnvironment;
 import io.mirrorregistry.server.AcceptedConnections;
+import io.mirrorregistry.server.AccessCheck;
 import io.mirrorregistry.server.AnswerStep;
 import io.mirrorregistry.server.ClientHeaders;
 import io.mirrorregistry.server.ClientsEngine;
@@ -87,12 +90,17 @@ final class Parts implements AutoCloseable {
     private final LiveRoutes live = new LiveRoutes();
     private final EventLoopWatch eventLoop = new EventLoopWatch();
     private final ClientsTls tls;
+    private final Access access;
     private final ExplainPage explain;
 
-    /** @param tls with what clients are served TLS; null for plain http */
-    Parts(Settings settings, String version, ClientsTls tls) {
+    /**
+     * @param tls with what clients are served TLS; null for plain http
+     * @param access who may pull; null where everybody may
+     */
+    Parts(Settings settings, String version, ClientsTls tls, Access access) {
         this.settings = settings;
         this.tls = tls;
+        this.access = access;
         AcceptedConnections.enable();
         vertx = Vertx.vertx(new VertxOptions()
                 // Linux's epoll, where its library can be loaded: less work for each answer than Java's own way.
@@ -150,7 +158,7 @@ final class Parts implements AutoCloseable {
     private ExplainPage bindSteps(MirrorIdentity self, Namespaces namespaces, PlanStep plan) {
         CacheStep cache = new CacheStep(settings.cache(), workers, metrics);
         beans.bind("plan", plan);
-        beans.bind("request", new RequestStep(self, plan));
+        beans.bind("request", new RequestStep(self, plan, access == null ? null : new AccessCheck(access, settings.access(), metrics, workers)));
         beans.bind("cache", cache);
         beans.bind("lookahead", new LookaheadStep(settings.lookahead(), cache, workers, live));
         beans.bind("manifest", new ManifestStep());
@@ -185,6 +193,10 @@ final class Parts implements AutoCloseable {
         if (tls != null) {
             beans.bind("server-certificate", new CertificateHealthCheck(tls));
             metrics.certificate(tls::end);
+        }
+        if (access != null) {
+            beans.bind("access-file", new AccessHealthCheck(access));
+            metrics.access(access::isFileRefused, access::isIssuerAway);
         }
     }
 
@@ -246,8 +258,16 @@ final class Parts implements AutoCloseable {
         return tls;
     }
 
+    /** Returns null where everybody may pull. */
+    Access access() {
+        return access;
+    }
+
     @Override
     public void close() {
+        if (access != null) {
+            access.close();
+        }
         explain.close();
         probes.close();
         workers.close();

@@ -369,10 +369,11 @@ class ProcessTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"serve", "check now", "--", "@file", "explain", "explain a b", "explain a --nope", "explain --client"})
+    @ValueSource(strings = {"serve", "check now", "--", "@file", "explain", "explain a b", "explain a --nope", "explain --client",
+        "user", "user add", "user add a:b", "robot add ci", "robot add ci --repositories a --may write"})
     void refusesWrongArgumentsWithOneSentence(String arguments) throws Exception {
         launch(List.of(arguments.split(" ")));
-        assertEquals(arguments.startsWith("explain") ? 2 : 1, exitCode());
+        assertEquals(arguments.matches("(explain|user|robot).*") ? 2 : 1, exitCode());
         assertEquals(1, read("err").lines().count(), read("err"));
         assertFalse(read("err").contains("cannot start"), read("err"));
         assertEquals("", read("out"));

@@ -23,8 +23,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RehearsalTest {
 
     private static final String PLANNED = "uri: \"direct:strategy-{{mirror.strategy}}\"";
-    private static final String READ = "        - bean:\n            description: >-\n              Refuses what is outside the protocol; sets the variables \"asked\", \"method\", "
-            + "\"namespace\", \"repository\", \"reference\", \"client\",\n              \"user-agent\" and \"request-id\"\n            ref: request\n            method: read\n";
+    private static final String READ = "        - bean:\n            description: >-\n              Refuses what is outside the protocol, and what its user may not have "
+            + "(mirror.access.file); sets the variables \"asked\", \"method\", \"namespace\",\n              \"repository\", \"reference\", \"client\", \"user-agent\", \"request-id\", "
+            + "\"user\" and \"groups\"\n            ref: request\n            method: read\n";
     private static final String FINISH = "        - bean:\n            description: The headers that every answer has; HEAD keeps those of GET. A manifest that the client has already "
             + "(If-None-Match) becomes 304\n            ref: answer\n            method: finish\n";
     private static final String API_VERSION = "                - bean:\n                    ref: answer\n                    method: apiVersion\n";

@@ -4,12 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import at.favre.lib.crypto.bcrypt.BCrypt;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -46,6 +49,13 @@ class RouteVariablesTest {
                 logName: operators
                 loggingLevel: ERROR
                 message: "${variable.user-agent} has asked for ${variable.reference} of ${variable.registry}"
+            """;
+    private static final String WHO_PULLS = """
+            - setHeader:
+                name: X-User
+                expression:
+                  simple:
+                    expression: "[${variable.user}] [${variable.groups}]"
             """;
     private static final String IN_THE_PLAN = """
             - choice:
@@ -109,6 +119,27 @@ class RouteVariablesTest {
         assertNull(other.header("X-Old"));
         assertEquals(other.header("X-Request-ID"), other.header("X-Id"));
         assertEquals("old/1.0 (x) has asked for 1.0 of hot", log.lines().get(0));
+    }
+
+    @Test
+    void tellWhoPullsAndTheGroups() throws Exception {
+        mirror.close();
+        append("front-door", WHO_PULLS);
+        Path access = Files.writeString(directory.resolve("access.yaml"), """
+                users: users.htpasswd
+                groups: {ops: [alice], admins: [bob, alice]}
+                rules: [{who: anyone, repositories: "**", may: [pull]}]
+                """);
+        Files.writeString(directory.resolve("users.htpasswd"), "alice:" + BCrypt.with(BCrypt.Version.VERSION_2Y).hashToString(4, "secret".toCharArray()) + "\n");
+        mirror = TestMirror.startIn(directory, "HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_CACHE_SIZE", "32MB", "MIRROR_CACHE_TAG_TTL", "1h",
+                "MIRROR_ACCESS_FILE", access.toString(), "MIRROR_SECRET", "a secret of the tests");
+        String agent = "User-Agent: new/1.0\r\n";
+        String alice = agent + "Authorization: Basic " + Base64.getEncoder().encodeToString("alice:secret".getBytes(StandardCharsets.UTF_8)) + "\r\n";
+        // The first response is a registry's, the others are from memory. The first login is checked on a thread of its own.
+        for (int i = 0; i < 2; i++) {
+            assertEquals("[alice] [admins,ops]", get(alice).header("X-User"));
+            assertEquals("[] []", get(agent).header("X-User"));
+        }
     }
 
     @Test

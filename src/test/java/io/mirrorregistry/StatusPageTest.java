@@ -5,13 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.nimbusds.jose.jwk.Curve;
+import com.nimbusds.jose.jwk.JWKSet;
+import com.nimbusds.jose.jwk.gen.ECKeyGenerator;
 import io.mirrorregistry.TestMirror.Reply;
 import io.mirrorregistry.metrics.RecentPulls;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.TestCertificate;
 import io.mirrorregistry.testing.TestRegistry;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -85,6 +90,60 @@ class StatusPageTest {
         assertFalse(state.encode().contains("geheim"));
         assertFalse(state.encode().contains("somebody"));
         assertNull(state.getString("certificate"));
+        assertTrue(state.containsKey("access"), state::encodePrettily);
+        assertNull(state.getJsonObject("access"));
+    }
+
+    @Test
+    void tellsWhoMayPullWithoutSecrets(@TempDir Path directory) throws Exception {
+        String tokenHash = "sha256:" + "ab".repeat(32);
+        String passwordHash = "$2y$04$" + "a".repeat(53);
+        Path access = Files.writeString(directory.resolve("access.yaml"), """
+                users: users.htpasswd
+                robots: robots.yaml
+                issuers:
+                  - {issuer: "https://issuer.example.com", audience: mirror.example.com, keys: keys.json, user: "ci:{sub}"}
+                rules:
+                  - {who: anyone, from: 192.0.2.0/24, repositories: ["public/**", open], may: [pull]}
+                  - {who: "user:alice", repositories: "**", may: []}
+                """);
+        Files.writeString(directory.resolve("users.htpasswd"), "alice:" + passwordHash + "\n");
+        Files.writeString(directory.resolve("keys.json"), new JWKSet(new ECKeyGenerator(Curve.P_256).keyID("1").generate()).toString());
+        Files.writeString(directory.resolve("robots.yaml"), """
+                robots:
+                  - {name: ci, token: "%1$s", repositories: ["team/**"], may: [pull], expires: 2999-01-01T00:00:00Z}
+                  - {name: old, token: "%1$s", repositories: ["team/**"], may: [pull, push], expires: 2024-01-01T00:00:00Z}
+                """.formatted(tokenHash));
+        try (TestMirror guarded = TestMirror.start("HOT_URL", hot.url(), "MIRROR_ACCESS_FILE", access.toString(), "MIRROR_SECRET", "a secret of the tests")) {
+            String text = guarded.management("/status.json").text();
+            JsonObject shown = new JsonObject(text).getJsonObject("access");
+            assertEquals(access.toString(), shown.getString("file"));
+            assertNull(shown.getString("refused"));
+            assertNull(shown.getString("away"));
+            assertEquals(new JsonArray("[{'line':6,'who':'anyone','from':'192.0.2.0/24','repositories':['public/**','open'],'may':['pull']},".replace('\'', '"')
+                    + "{'line':7,'who':'user:alice','from':'','repositories':['**'],'may':[]}]".replace('\'', '"')), shown.getJsonArray("rules"));
+            assertEquals(new JsonArray().add("alice"), shown.getJsonArray("users"));
+            assertEquals(new JsonArray().add(new JsonObject().put("issuer", "https://issuer.example.com").put("audience", "mirror.example.com").put("user", "ci:{sub}")),
+                    shown.getJsonArray("issuers"));
+            assertEquals(List.of("ci false 2999-01-01T00:00:00Z", "old true 2024-01-01T00:00:00Z"), shown.getJsonArray("robots").stream().map(JsonObject.class::cast)
+                    .map(robot -> robot.getString("name") + " " + robot.getBoolean("expired") + " " + robot.getString("expires")).toList());
+            for (String secret : List.of(tokenHash.substring(7), passwordHash, "a secret of the tests")) {
+                assertFalse(text.contains(secret), secret);
+            }
+            assertTrue(guarded.management("/observe/metrics").text().contains("mirror_access_file_refused 0.0"));
+            Files.writeString(access, "rules: none\n");
+            awaitRefused(guarded, access + ":1:8: rules is a list");
+            assertTrue(guarded.management("/observe/metrics").text().contains("mirror_access_file_refused 1.0"));
+        }
+    }
+
+    private static void awaitRefused(TestMirror guarded, String problem) throws InterruptedException {
+        String refused = null;
+        for (int i = 0; i < 1000 && !problem.equals(refused); i++) {
+            Thread.sleep(20);
+            refused = new JsonObject(guarded.management("/status.json").text()).getJsonObject("access").getString("refused");
+        }
+        assertEquals(problem, refused);
     }
 
     @Test

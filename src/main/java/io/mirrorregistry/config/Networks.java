@@ -14,11 +14,13 @@ import java.util.function.Function;
 public final class Networks {
 
     /** None at all. */
-    public static final Networks NONE = new Networks(List.of());
+    public static final Networks NONE = new Networks("", List.of());
 
+    private final String text;
     private final List<IpSubnetFilterRule> ranges;
 
-    private Networks(List<IpSubnetFilterRule> ranges) {
+    private Networks(String text, List<IpSubnetFilterRule> ranges) {
+        this.text = text;
         this.ranges = List.copyOf(ranges);
     }
 
@@ -52,7 +54,7 @@ public final class Networks {
                 ranges.add(range);
             }
         }
-        return new Networks(ranges);
+        return new Networks(text, ranges);
     }
 
     private static IpSubnetFilterRule range(String text) {
@@ -90,5 +92,21 @@ public final class Networks {
         }
         InetSocketAddress any = new InetSocketAddress(address, 0);
         return ranges.stream().anyMatch(range -> range.matches(any));
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Networks networks && text.equals(networks.text);
+    }
+
+    @Override
+    public int hashCode() {
+        return text.hashCode();
+    }
+
+    /** Returns the list as it was written. */
+    @Override
+    public String toString() {
+        return text;
     }
 }

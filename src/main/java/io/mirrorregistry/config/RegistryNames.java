@@ -13,7 +13,7 @@ final class RegistryNames {
             "plan", "strategy", "strategies", "ask");
     /** The names of beans that routes use. */
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
-            "cache", "folder", "vertx", "route-files", "server-certificate", "client-headers", "registry-headers", "headers", "event-loop",
+            "cache", "folder", "vertx", "route-files", "server-certificate", "access-file", "client-headers", "registry-headers", "headers", "event-loop",
             "platform-http-engine");
     private RegistryNames() {
     }

@@ -25,6 +25,7 @@ import java.util.Set;
  * @param imagesDirectory the OCI image layout that is the registry cold while that has no url
  * @param cache what is remembered of registries' answers
  * @param lookahead how blobs are asked for before clients do
+ * @param access who may pull; null where everybody may
  * @param logging how logs are written
  * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
  * @param warnings what was found in files and has no meaning, a sentence each
@@ -45,6 +46,7 @@ public record Settings(
         Path imagesDirectory,
         CacheSettings cache,
         LookaheadSettings lookahead,
+        AccessSettings access,
         LoggingSettings logging,
         Map<String, String> placeholders,
         List<String> warnings,

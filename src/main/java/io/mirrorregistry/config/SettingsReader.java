@@ -84,6 +84,7 @@ public final class SettingsReader {
     private Map<String, String> placeholders(Settings.ServerSettings server, Map<String, RegistrySettings> registries) {
         Map<String, String> all = new TreeMap<>(text);
         all.keySet().removeIf(name -> name.startsWith(RegistryKey.PREFIX) && (RegistryKey.of(name) == null || !RegistryKey.of(name).isPublic()));
+        all.remove(AccessSettings.SECRET);
         // Only the strategy knows which of its settings are secrets.
         all.keySet().removeIf(name -> name.startsWith(StrategyKeys.STRATEGY + "."));
         all.put("mirror.server.calls-per-registry", String.valueOf(server.callsPerRegistry()));
@@ -123,6 +124,7 @@ public final class SettingsReader {
                 cache(),
                 new Settings.LookaheadSettings(values.number("mirror.lookahead.calls", 0, MOST_LOOKAHEAD_CALLS),
                         values.durationOrZero("mirror.lookahead.min-latency")),
+                AccessSettings.read(values, directory, server.trustedProxies()),
                 new Settings.LoggingSettings(values.oneOf("mirror.logging.level", LEVELS), values.oneOf("mirror.logging.format", FORMATS)),
                 placeholders(server, registries),
                 warnings.stream().map(places::locate).toList(),

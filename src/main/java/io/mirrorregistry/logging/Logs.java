@@ -31,7 +31,7 @@ public final class Logs extends ContextAwareBase implements Configurator {
 
     /** The packages of libraries, and a class that logs as the library's own, which log below warn only at the level trace. */
     private static final List<String> LIBRARIES = List.of("org.apache", "io.netty", "io.vertx", "io.micrometer", "io.prometheus", "io.github.resilience4j",
-            "com.github.benmanes", "io.mirrorregistry.reload.StartRoutes");
+            "com.github.benmanes", "com.nimbusds", "io.mirrorregistry.reload.StartRoutes");
     private static final List<String> SECRETIVE = List.of("org.apache.hc", "org.apache.camel.component.http", "io.vertx", "io.netty");
 
     /** A line stays one line, and what a client sends moves no cursor: control characters become question marks. */

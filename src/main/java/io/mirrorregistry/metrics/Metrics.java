@@ -167,6 +167,41 @@ public final class Metrics implements AutoCloseable {
                 .strongReference(true).register(meters);
     }
 
+    /**
+     * Begins to count logins and refusals, from 0, and shows whether all can be checked.
+     *
+     * @param fileRefused whether changed files of access are refused
+     * @param issuerAway whether an issuer's keys cannot be fetched
+     */
+    public void access(BooleanSupplier fileRefused, BooleanSupplier issuerAway) {
+        Gauge.builder("mirror.access.file.refused", fileRefused, now -> now.getAsBoolean() ? 1 : 0)
+                .description("1 while a changed access file is refused and the last good one decides").strongReference(true).register(meters);
+        Gauge.builder("mirror.access.issuer.away", issuerAway, now -> now.getAsBoolean() ? 1 : 0)
+                .description("1 while the keys of an issuer cannot be fetched").strongReference(true).register(meters);
+        List.of("accepted", "unknown", "refused", "wait", "busy", "issuer").forEach(this::logins);
+        List.of("unauthorized", "denied", "insufficient_scope", "invalid_token").forEach(this::refusals);
+    }
+
+    /** Counts a login by what came of it. */
+    public void loggedIn(String result) {
+        logins(result).increment();
+    }
+
+    private Counter logins(String result) {
+        return Counter.builder("mirror.logins").description("Passwords and issuers' tokens that were checked, by the result; unknown: a user that is not known, treated as nobody")
+                .tag("result", result).register(meters);
+    }
+
+    /** Counts a request that its user may not make. */
+    public void refused(String reason) {
+        refusals(reason).increment();
+    }
+
+    private Counter refusals(String reason) {
+        return Counter.builder("mirror.refusals").description("Requests under /v2/ that were refused although their credentials, if any, were right, by the reason")
+                .tag("reason", reason).register(meters);
+    }
+
     /** Shows whether a registry is slow. */
     public void slow(String registry, BooleanSupplier slow) {
         Gauge.builder("mirror.registry.slow", slow, now -> now.getAsBoolean() ? 1 : 0)

@@ -11,7 +11,9 @@ public enum ErrorCode {
     DIGEST_INVALID(400),
     /** Of the distribution project, for an {@code n} that is no number. */
     PAGINATION_NUMBER_INVALID(400),
-    /** What a route refuses to serve. */
+    /** Without credentials, or with some that prove nothing. */
+    UNAUTHORIZED(401),
+    /** What a route refuses to serve, or a user may not have. */
     DENIED(403),
     NAME_UNKNOWN(404),
     MANIFEST_UNKNOWN(404),
@@ -20,6 +22,8 @@ public enum ErrorCode {
     NOT_FOUND(404),
     /** A method that this mirror does not serve. */
     UNSUPPORTED(405),
+    /** A body that is longer than it may be. */
+    SIZE_INVALID(413),
     /** A range that lies outside a blob. */
     RANGE_INVALID(416),
     TOOMANYREQUESTS(429),

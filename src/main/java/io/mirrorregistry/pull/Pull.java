@@ -48,6 +48,7 @@ public final class Pull extends CallContext {
     private volatile String servedBy;
     private volatile boolean abandoned;
     private volatile Runnable whenAbandoned;
+    private volatile String user;
 
     private ApiPath parsed;
     private String namespace = "";
@@ -140,6 +141,15 @@ public final class Pull extends CallContext {
     /** Returns the pull that the exchange carries; null where the exchange does not come from a client. */
     public static Pull of(Exchange exchange) {
         return (Pull) CallContext.of(exchange);
+    }
+
+    /** Returns the name of the user whom the request comes from, empty for nobody; null where that is not checked. */
+    public String user() {
+        return user;
+    }
+
+    public void user(String name) {
+        this.user = name;
     }
 
     /** Returns whether the method is HEAD. */

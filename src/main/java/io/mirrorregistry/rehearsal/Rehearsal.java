@@ -13,6 +13,7 @@ import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.reload.RouteRehearsal;
 import io.mirrorregistry.server.AnswerWriter;
+import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.server.StreamStep;
 import io.mirrorregistry.work.Bulkhead;
 import io.mirrorregistry.work.FatalErrors;
@@ -100,6 +101,7 @@ public final class Rehearsal implements RouteRehearsal {
                 }
             }
             bind("failures", new FailuresStep(registries));
+            bind("request", camel.getRegistry().lookupByNameAndType("request", RequestStep.class).withoutAccess());
             CacheStep cache = new CacheStep(settings.cache(), threads, metrics);
             bind("cache", cache);
             bind("lookahead", LookaheadStep.off(cache));

@@ -63,6 +63,7 @@ final class AccessLog implements Handler<RoutingContext> {
         private volatile String address;
         private volatile Pull pull;
         private volatile boolean gone;
+        private volatile String user;
 
         private Line(HttpServerRequest request, HttpServerResponse response, ClientAddress client, Metrics metrics) {
             this.request = request;
@@ -92,7 +93,18 @@ final class AccessLog implements Handler<RoutingContext> {
             return begun;
         }
 
-        private String clientAddress() {
+        /** Returns the id of the request. */
+        String id() {
+            return id;
+        }
+
+        /** Sets whom the request comes from; empty for nobody. */
+        void user(String name) {
+            user = name;
+        }
+
+        /** Returns the client's IP address; null where the connection is gone and has none. */
+        String clientAddress() {
             if (address == null) {
                 address = client.of(request);
             }
@@ -141,6 +153,10 @@ final class AccessLog implements Handler<RoutingContext> {
                 if (known.request().path().reference() != null) {
                     line = line.addKeyValue("reference", known.request().path().reference().value());
                 }
+            }
+            String from = known == null || known.user() == null ? user : known.user();
+            if (from != null && !from.isEmpty()) {
+                line = line.addKeyValue("user", from);
             }
             line.addKeyValue("status", status)
                     .addKeyValue("registry", servedBy)

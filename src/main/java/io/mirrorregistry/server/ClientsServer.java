@@ -1,5 +1,6 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.access.Access;
 import io.mirrorregistry.config.Settings.ServerSettings;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.reload.LiveRoutes;
@@ -16,6 +17,7 @@ public final class ClientsServer extends BoundedServer {
     private final ServerSettings settings;
     private final LiveRoutes live;
     private final ClientsTls tls;
+    private final Access access;
     private final Metrics metrics;
     private final EventLoopWatch watch;
 
@@ -23,12 +25,14 @@ public final class ClientsServer extends BoundedServer {
      * Makes a server, which does not listen yet.
      *
      * @param tls null for plain http
+     * @param access null where everybody may pull
      * @param watch measures whether the server's event loop runs
      */
-    public ClientsServer(ServerSettings settings, ClientsTls tls, LiveRoutes live, Metrics metrics, EventLoopWatch watch) {
+    public ClientsServer(ServerSettings settings, ClientsTls tls, Access access, LiveRoutes live, Metrics metrics, EventLoopWatch watch) {
         super(settings.port(), VertxPlatformHttpRouter.SERVER_TYPE_SERVER, ConnectionBounds.ofClients(settings));
         this.settings = settings;
         this.tls = tls;
+        this.access = access;
         this.live = live;
         this.metrics = metrics;
         this.watch = watch;
@@ -45,7 +49,8 @@ public final class ClientsServer extends BoundedServer {
     @Override
     void surround(VertxPlatformHttpRouter router) {
         AccessLog accessLog = new AccessLog(new ClientAddress(settings.trustedProxies()), metrics);
-        new EdgeHandlers(accessLog, () -> getCamelContext().getStatus().isStarted() && !live.closing()).around(router);
+        TokenEndpoint tokens = access == null ? null : new TokenEndpoint(access, metrics, settings.maxHeaders());
+        new EdgeHandlers(accessLog, () -> getCamelContext().getStatus().isStarted() && !live.closing(), tokens).around(router);
     }
 
     @Override
@@ -53,6 +58,9 @@ public final class ClientsServer extends BoundedServer {
         watch.watch(task -> loop.runOnContext(now -> task.run()));
         if (tls != null) {
             tls.watch(server, options);
+        }
+        if (access != null) {
+            access.start();
         }
     }
 

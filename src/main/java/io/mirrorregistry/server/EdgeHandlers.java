@@ -24,12 +24,15 @@ public final class EdgeHandlers {
     private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(EdgeHandlers.class), Level.ERROR);
     private final BooleanSupplier serving;
     private final AccessLog accessLog;
+    private final TokenEndpoint tokens;
 
     /**
      * @param accessLog writes a line for each request
      * @param serving whether the routes are all there; before and after that, what they do not answer is not missing
+     * @param tokens the token service; null for none
      */
-    EdgeHandlers(AccessLog accessLog, BooleanSupplier serving) {
+    EdgeHandlers(AccessLog accessLog, BooleanSupplier serving, TokenEndpoint tokens) {
+        this.tokens = tokens;
         this.accessLog = accessLog;
         this.serving = serving;
     }
@@ -37,6 +40,9 @@ public final class EdgeHandlers {
     void around(Router router) {
         router.route().order(-2).handler(this::begin).failureHandler(this::failed);
         router.route().order(-1).handler(this::serveOrSayLater);
+        if (tokens != null) {
+            router.route(TokenRealm.PATH).order(0).handler(tokens::handle);
+        }
         router.route().last().handler(context ->
                 error(context.request(), ErrorCode.NOT_FOUND, 404, "There is nothing here; images are under /v2/."));
     }
@@ -121,7 +127,8 @@ public final class EdgeHandlers {
         error(request, ErrorCode.UNSUPPORTED, status, text);
     }
 
-    private static void error(HttpServerRequest request, ErrorCode code, int status, String text) {
+    /** Answers with an error body. */
+    static void error(HttpServerRequest request, ErrorCode code, int status, String text) {
         Buffer body = ErrorBody.of(code, text, null);
         HttpServerResponse response = request.response()
                 .setStatusCode(status)

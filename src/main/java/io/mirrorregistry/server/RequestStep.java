@@ -15,6 +15,8 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.apache.camel.Exchange;
 import org.apache.camel.component.platform.http.vertx.HttpMessage;
 import org.slf4j.LoggerFactory;
@@ -40,6 +42,12 @@ public final class RequestStep {
     /** The variable that tells the method: {@code GET} or {@code HEAD}. */
     private static final String METHOD = "method";
 
+    /** The variable that tells the user's name; empty for a request without credentials, and where access is not checked. */
+    private static final String USER = "user";
+    /** The variable that tells the names of the user's groups with commas between, in alphabetical order. */
+    private static final String GROUPS = "groups";
+    private static final CompletableFuture<Void> ALLOWED = CompletableFuture.completedFuture(null);
+
     /** The query parameter with the namespace. */
     static final String NS = "ns";
     /** A semicolon is a character like any other, as in the WHATWG's URL standard; by default Vert.x ends a parameter there. */
@@ -51,23 +59,32 @@ public final class RequestStep {
     private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(RequestStep.class), Level.WARN);
     private final MirrorIdentity self;
     private final PlanStep plan;
+    private final AccessCheck access;
 
     /**
      * @param self recognizes requests that this mirror has sent itself
      * @param plan knows the namespaces
+     * @param access finds out who may have what is asked for; null where everybody may
      */
-    public RequestStep(MirrorIdentity self, PlanStep plan) {
+    public RequestStep(MirrorIdentity self, PlanStep plan, AccessCheck access) {
         this.self = self;
         this.plan = plan;
+        this.access = access;
+    }
+
+    /** Returns the same step for requests that no client has sent. */
+    public RequestStep withoutAccess() {
+        return new RequestStep(self, plan, null);
     }
 
     /**
-     * Reads and validates the request.
+     * Reads and validates the request, and finds out whether its user may have what is asked for.
      *
+     * @return complete unless a password or a token is still being checked
      * @throws ProtocolException for a request that no registry is to be asked
      */
-    @Step(sets = {"request", "asked", "method", "namespace", "repository", "reference", "client", "user-agent", "request-id"})
-    public void read(Exchange exchange) throws ProtocolException {
+    @Step(sets = {"request", "asked", "method", "namespace", "repository", "reference", "client", "user-agent", "request-id", "user", "groups"}, fails = ProtocolException.class)
+    public CompletableFuture<Void> read(Exchange exchange) throws ProtocolException {
         HttpMessage message = exchange.getMessage(HttpMessage.class);
         HttpServerRequest request = message.getRequest();
         message.removeHeaders("*");
@@ -91,6 +108,13 @@ public final class RequestStep {
             refuseLoop(pull, request, path);
         }
         setVariables(exchange, pull, repository);
+        return access == null ? ALLOWED : access.check(pull, request, repository, user -> {
+            exchange.setVariable(USER, pull.user());
+            Set<String> groups = access.groups(user.subject());
+            if (!groups.isEmpty()) {
+                exchange.setVariable(GROUPS, String.join(",", groups));
+            }
+        });
     }
 
     /**
@@ -106,6 +130,8 @@ public final class RequestStep {
         exchange.setVariable(CLIENT, pull.clientAddress());
         exchange.setVariable(USER_AGENT, pull.userAgent());
         exchange.setVariable(REQUEST_ID, pull.requestId() == null ? "" : pull.requestId());
+        exchange.setVariable(USER, "");
+        exchange.setVariable(GROUPS, "");
     }
 
     /** Sets the variables that tell what is asked for in a repository: {@code asked}, {@code method} and {@code reference}. */

@@ -1,5 +1,7 @@
 package io.mirrorregistry.status;
 
+import io.mirrorregistry.access.Access;
+import io.mirrorregistry.access.AccessSummary;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.health.Probe;
 import io.mirrorregistry.health.RegistryProbes;
@@ -40,6 +42,7 @@ public final class StatusPage {
     private final Metrics metrics;
     private final RouteWatcher routes;
     private final ClientsTls tls;
+    private final Access access;
     private final Instant start = Instant.now();
     private final Buffer page;
 
@@ -48,9 +51,10 @@ public final class StatusPage {
      * @param folders the folders of images, by the names of the registries that they are
      * @param routes null where the routes are not those of a folder, or changes are not noticed
      * @param tls null for plain http
+     * @param access null where everybody may pull
      */
     public StatusPage(String version, Settings settings, List<Registry> registries, Map<String, ImageLayout> folders, RegistryProbes probes, Metrics metrics,
-            RouteWatcher routes, ClientsTls tls) {
+            RouteWatcher routes, ClientsTls tls, Access access) {
         this.version = version;
         this.settings = settings;
         this.registries = List.copyOf(registries);
@@ -59,6 +63,7 @@ public final class StatusPage {
         this.metrics = metrics;
         this.routes = routes;
         this.tls = tls;
+        this.access = access;
         try (InputStream in = StatusPage.class.getResourceAsStream("status.html")) {
             page = Buffer.buffer(in.readAllBytes());
         } catch (IOException e) {
@@ -86,7 +91,8 @@ public final class StatusPage {
                 .put("pulls", pulls())
                 .put("fallbacks", new JsonArray(metrics.recent().fallbacks().stream().map(StatusPage::state).toList()))
                 .put("cache", new JsonArray(metrics.kept().stream().map(StatusPage::state).toList()))
-                .put("routes", routes());
+                .put("routes", routes())
+                .put("access", access == null ? null : state(access.summary(), now));
     }
 
     private JsonObject state(Registry registry, Instant now) {
@@ -152,6 +158,39 @@ public final class StatusPage {
 
     private static JsonObject state(Metrics.Kept kept) {
         return new JsonObject().put("name", kept.name()).put("entries", kept.entries()).put("bytes", kept.bytes());
+    }
+
+    private static JsonObject state(AccessSummary access, Instant now) {
+        return new JsonObject()
+                .put("file", access.file())
+                .put("refused", access.refused())
+                .put("away", access.away())
+                .put("rules", new JsonArray(access.rules().stream().map(StatusPage::state).toList()))
+                .put("users", new JsonArray(access.users()))
+                .put("robots", new JsonArray(access.robots().stream().map(robot -> state(robot, now)).toList()))
+                .put("issuers", new JsonArray(access.issuers().stream().map(StatusPage::state).toList()));
+    }
+
+    private static JsonObject state(AccessSummary.RuleLine rule) {
+        return new JsonObject()
+                .put("line", rule.line())
+                .put("who", rule.who())
+                .put("from", rule.from())
+                .put("repositories", new JsonArray(rule.repositories()))
+                .put("may", new JsonArray(rule.may()));
+    }
+
+    private static JsonObject state(AccessSummary.RobotAccount robot, Instant now) {
+        return new JsonObject()
+                .put("name", robot.name())
+                .put("repositories", new JsonArray(robot.repositories()))
+                .put("may", new JsonArray(robot.may()))
+                .put("expires", robot.expires() == null ? null : robot.expires().toString())
+                .put("expired", robot.expires() != null && !now.isBefore(robot.expires()));
+    }
+
+    private static JsonObject state(AccessSummary.TokenIssuer issuer) {
+        return new JsonObject().put("issuer", issuer.issuer()).put("audience", issuer.audience()).put("user", issuer.user());
     }
 
     private JsonObject routes() {

@@ -1,0 +1,57 @@
+package io.mirrorregistry.server;
+
+import io.mirrorregistry.access.LoginException;
+import io.mirrorregistry.access.Proof;
+import io.mirrorregistry.metrics.Metrics;
+import java.util.Locale;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Counts logins, and writes a line to the audit log for each that is refused. No line has a password or a token. */
+final class LoginLog {
+
+    private static final Logger AUDIT = LoggerFactory.getLogger("audit");
+    private static final int LONGEST_USER = 100;
+
+    private final Metrics metrics;
+
+    LoginLog(Metrics metrics) {
+        this.metrics = metrics;
+    }
+
+    /** Returns the failure of a login behind other exceptions; null for none. */
+    static LoginException cause(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof LoginException login) {
+                return login;
+            }
+        }
+        return null;
+    }
+
+    /** Counts a login that was not refused. A request without credentials, or with a token of the mirror, is none. */
+    void proved(Proof proof) {
+        if (proof.how() == Proof.How.LOGIN) {
+            metrics.loggedIn("accepted");
+        } else if (proof.how() == Proof.How.UNKNOWN_USER) {
+            metrics.loggedIn("unknown");
+        }
+    }
+
+    void refused(LoginException login, String address, String requestId) {
+        String result = login.reason().name().toLowerCase(Locale.ROOT);
+        metrics.loggedIn(switch (login.reason()) {
+            case CREDENTIALS, TOKEN, MIRROR_TOKEN -> "refused";
+            default -> result;
+        });
+        AUDIT.atInfo().addKeyValue("user", plain(login.user())).addKeyValue("remote", address).addKeyValue("reason", result)
+                .addKeyValue("request_id", requestId).log("login refused: " + login.getMessage());
+    }
+
+    /** Returns what a client has sent as a name, without control characters and not longer than a line can take. */
+    private static String plain(String user) {
+        return user.codePoints().map(c -> Character.isISOControl(c) || Character.getType(c) == Character.FORMAT || Character.getType(c) == Character.LINE_SEPARATOR
+                || Character.getType(c) == Character.PARAGRAPH_SEPARATOR || Character.getType(c) == Character.SURROGATE ? '?' : c)
+                .limit(LONGEST_USER).collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
+    }
+}
