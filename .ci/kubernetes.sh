@@ -16,6 +16,7 @@ check_kubernetes() {
   check "the base with its metrics watched builds" built_of deploy/kubernetes-monitoring "$built/monitoring.yaml" 12
   check "the base with a port on each node builds" built_of deploy/kubernetes-nodeport "$built/nodeport.yaml" 11
   check "the base with a load balancer builds" built_of deploy/kubernetes-loadbalancer "$built/loadbalancer.yaml" 11
+  check "the base with access control builds" built_of deploy/kubernetes-access "$built/access.yaml" 13
   check "the routes alone build" built_of routes "$built/routes.yaml" 1
   python3 -m venv "$work/python"
   "$work/python/bin/pip" install --quiet --disable-pip-version-check "$schemas"
@@ -23,6 +24,7 @@ check_kubernetes() {
     check "Kubernetes ${version%.*} knows every field of it" fits_schemas "$version" "$built/base.yaml" 10
     check "Kubernetes ${version%.*} knows what the port on each node adds" fits_schemas "$version" "$built/nodeport.yaml" 11
     check "Kubernetes ${version%.*} knows what the load balancer adds" fits_schemas "$version" "$built/loadbalancer.yaml" 11
+    check "Kubernetes ${version%.*} knows what access control adds" fits_schemas "$version" "$built/access.yaml" 13
     # Of a ServiceMonitor, which is the Prometheus operator's own, it has no schema.
     check "Kubernetes ${version%.*} knows what the watched one adds" fits_schemas "$version" "$built/monitoring.yaml" 11
   done

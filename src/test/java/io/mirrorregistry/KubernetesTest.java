@@ -2,12 +2,19 @@ package io.mirrorregistry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.access.Access;
+import io.mirrorregistry.config.AccessSettings;
+import io.mirrorregistry.config.InvalidSettingException;
+import io.mirrorregistry.config.Networks;
+import io.mirrorregistry.config.SettingsReader;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -116,6 +123,48 @@ class KubernetesTest {
             assertFalse(at(objects.get("Service"), "metadata name").equals(at(service, "metadata name")));
             assertEquals(null, ((Map<?, ?>) at(objects.get("NetworkPolicy"), "spec ingress 0")).get("from"), "the policy lets nodes through");
         }
+    }
+
+    /** A mounted folder is changed over as a whole, so that access.yaml never waits for a file that it names. */
+    @Test
+    void theOverlayWithAccessMountsSoundFilesAsOneFolder() throws Exception {
+        Path overlay = Path.of("deploy/kubernetes-access");
+        Map<String, Object> kustomization = yaml(overlay.resolve("kustomization.yaml"));
+        assertEquals(List.of("../kubernetes"), list(kustomization, "resources"));
+        Map<String, Object> patch = yaml(overlay.resolve((String) at(kustomization, "patches 0 path")));
+        assertEquals(at(objects.get("Deployment"), "metadata name"), at(patch, "metadata name"));
+        Object pod = at(patch, "spec template spec");
+        assertEquals(container("name"), at(pod, "containers 0 name"));
+        assertEquals(at(kustomization, "configMapGenerator 0 name"), at(pod, "volumes 0 projected sources 0 configMap name"));
+        assertEquals(at(kustomization, "secretGenerator 0 name"), at(pod, "volumes 0 projected sources 1 secret name"));
+        assertEquals(true, at(kustomization, "configMapGenerator 0 options disableNameSuffixHash"), "edits reach the running mirror");
+        assertEquals(true, at(kustomization, "secretGenerator 0 options disableNameSuffixHash"), "edits reach the running mirror");
+        assertEquals(at(pod, "volumes 0 name"), at(pod, "containers 0 volumeMounts 0 name"));
+        assertEquals(null, ((Map<?, ?>) at(pod, "containers 0 volumeMounts 0")).get("subPath"), "a subPath is never changed over");
+        assertEquals(at(pod, "containers 0 volumeMounts 0 mountPath") + "/access.yaml", at(pod, "containers 0 env 0 value"));
+        List<Object> mounted = new ArrayList<>(list(kustomization, "configMapGenerator 0 files"));
+        mounted.addAll(list(kustomization, "secretGenerator 0 files"));
+        assertEquals(List.of("access.yaml", "users.htpasswd", "robots.yaml"), mounted);
+        List<String> faults = new ArrayList<>();
+        List<String> warnings = new ArrayList<>();
+        Access.check(new AccessSettings(overlay.resolve("access.yaml"), null, Duration.ofMinutes(5), null, Networks.NONE), faults, warnings);
+        assertEquals(List.of(), faults);
+        assertEquals(List.of(), warnings);
+    }
+
+    /** Two mirrors with secrets of their own would refuse each other's tokens; a secret that is published would be worse. */
+    @Test
+    void theOverlayWithAccessDoesNotStartBeforeItsSecretIsReplaced() throws Exception {
+        Path overlay = Path.of("deploy/kubernetes-access");
+        Map<String, Object> kustomization = yaml(overlay.resolve("kustomization.yaml"));
+        Object variable = at(yaml(overlay.resolve("deployment.yaml")), "spec template spec containers 0 env 1");
+        assertEquals(at(kustomization, "secretGenerator 1 name"), at(variable, "valueFrom secretKeyRef name"));
+        Properties secret = properties(overlay.resolve((String) at(kustomization, "secretGenerator 1 envs 0")));
+        String name = (String) at(variable, "name");
+        assertEquals(name, at(variable, "valueFrom secretKeyRef key"));
+        String message = assertThrows(InvalidSettingException.class,
+                () -> SettingsReader.read(Path.of(""), Map.of(name, secret.getProperty(name)), "test")).getMessage();
+        assertTrue(message.startsWith("mirror.secret=*** cannot work: a secret has at least 16 characters"), message);
     }
 
     @Test
