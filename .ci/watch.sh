@@ -34,6 +34,13 @@ check_watching() {
   check "its first sentence is of the pulls, and its figures have values" is_alarmed_with_figures
   check "the status page shows an edit that is refused once, as text" shows "${edited#* }" "An edit of the routes is refused; the last good routes serve: routes/health.camel.yaml:" \
     "registry for: &lt;img src=x onerror=document.title=1&gt;" "One fault in an edit that is refused: see the top of the page." '<details id="manual" open="">' "/NAME:TAG"
+  check "the status page shows who may pull" shows "${edited#* }" "access.yaml decides." "10.0.0.0/8" "public/**" \
+    "user:&lt;img src=x onerror=document.title=2&gt;" "alice" "expired: 2024-01-01T00:00:00Z"
+  check "the status page does not show access while it is off" hides_access "${sound#* }"
+  echo "rules: none" >"${work}/edited/access.yaml"
+  check "the access file that is refused is measured" is_refused "${edited#* }"
+  check "the status page shows that it is refused" shows "${edited#* }" "A change of the access files is refused; the last good ones decide: access.yaml:1:8: rules is a list" \
+    "a change is refused: see the top of the page." "public/**"
   check "the status page shows hostile texts as text, on 400 pixels" is_unmoved_by_hostile_texts "${away#* }"
 }
 
@@ -42,14 +49,31 @@ watched_mirror() {
     MIRROR_REGISTRY_COLD_USERNAME="${cold_account%%:*}" MIRROR_REGISTRY_COLD_PASSWORD="${cold_account#*:}"
 }
 
-# A mirror with TLS and with routes of its own, in which something stands that a page must not take for HTML.
+# A mirror with TLS, with access control, and with routes of its own, in which something stands that a page must not take for HTML.
 edited_mirror() {
   local mirror_in=$work/edited scheme=https
   mkdir -p "$mirror_in"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=mirror" -keyout "$mirror_in/tls.key" -out "$mirror_in/tls.crt" \
     2>"$work/logs/openssl-edited.log"
   cp -r routes "$mirror_in"
-  watched_mirror edited MIRROR_REGISTRY_HOT_URL="http://$hot" MIRROR_SERVER_TLS_CERTIFICATE=tls.crt MIRROR_SERVER_TLS_KEY=tls.key
+  cat >"$mirror_in/access.yaml" <<'END'
+users: users.htpasswd
+robots: robots.yaml
+rules:
+  - {who: anyone, from: 10.0.0.0/8, repositories: "public/**", may: [pull]}
+  - {who: "user:<img src=x onerror=document.title=2>", repositories: "**", may: [pull]}
+END
+  echo 'alice:$2y$04$E4JgwxwSnRORI32QL8rj8e9xtHReXO1QjLeDEA1VOqLVuwRaugmL2' >"$mirror_in/users.htpasswd"
+  cat >"$mirror_in/robots.yaml" <<'END'
+robots:
+  - name: old
+    token: "sha256:f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26fd2"
+    repositories: ["team/**"]
+    may: [pull]
+    expires: 2024-01-01T00:00:00Z
+END
+  watched_mirror edited MIRROR_REGISTRY_HOT_URL="http://$hot" MIRROR_SERVER_TLS_CERTIFICATE=tls.crt MIRROR_SERVER_TLS_KEY=tls.key \
+    MIRROR_ACCESS_FILE=access.yaml MIRROR_SECRET="a secret of this run"
   sed -i 's|ref: answer|ref: "<img src=x onerror=document.title=1>"|' "$mirror_in/routes/health.camel.yaml"
 }
 
@@ -134,6 +158,21 @@ shows() {
   ! grep -F "does not answer this page" "$page.html" || return 1
 }
 
+hides_access() {
+  dom "$1/"
+  grep -F '<section id="access" aria-labelledby="access-title" hidden' "$page.html"
+}
+
+# is_refused MANAGEMENT: within ten seconds.
+is_refused() {
+  for _ in {1..100}; do
+    ! curl -sS "http://$1/observe/metrics" | grep -qx 'mirror_access_file_refused 1.0' || return 0
+    sleep 0.1
+  done
+  echo "mirror_access_file_refused is not 1"
+  return 1
+}
+
 # The mirror whose hot registry is away: what clients see of it comes before what the registry is like.
 is_alarmed_with_figures() {
   dom "${away#* }/"
@@ -149,7 +188,8 @@ is_unmoved_by_hostile_texts() {
   hostile='<script>document.title="taken"</script><img src=x onerror=document.title="taken">'$'\u202e'$(printf 'x%.0s' {1..512})
   mkdir -p "$folder"
   curl -sS "http://$1/" >"$folder/index.html"
-  curl -sS "http://$1/status.json" | jq --arg hostile "$hostile" '(.. | strings) |= $hostile 
+  curl -sS "http://$1/status.json" | jq --arg hostile "$hostile" --argjson access "$(curl -sS "http://${edited#* }/status.json" | jq .access)" '.access = $access
+    | .access.issuers = [{issuer: "", audience: "", user: ""}] | .access.away = "" | (.. | strings) |= $hostile 
     | .pulls.counts[$hostile] = .pulls.counts.none | .certificate = $hostile | .routes.refused = [$hostile, $hostile]' >"$folder/status.json"
   cat >"$folder/frame.html" <<'END'
 <!doctype html><title>none yet</title><iframe id="frame" src="index.html" width="400" height="800"></iframe>
