@@ -20,7 +20,10 @@ check_tls() {
   check "the mirror's own TLS: 1.0 and 1.1 are refused" refuses_old_tls
 
   scheme=http
-  start_mirror behind MIRROR_REGISTRY_HOT_URL="http://$hot" MIRROR_SERVER_TRUSTED_PROXIES=127.0.0.1
+  # Everybody may pull, but clients that ask /v2/ first get a token before: by way of the proxy, too.
+  echo 'rules: [{who: anyone, repositories: "**", may: [pull]}]' >"$tls/access.yaml"
+  start_mirror behind MIRROR_REGISTRY_HOT_URL="http://$hot" MIRROR_SERVER_TRUSTED_PROXIES=127.0.0.1 MIRROR_ACCESS_FILE="$tls/access.yaml" \
+    MIRROR_SECRET="a secret of this run"
   scheme=https behind=$mirror
   for front in nginx caddy; do
     mirror=$address:$(free_port)
@@ -29,6 +32,7 @@ check_tls() {
     check "$front: the redirect to hot is left as it is" same "location" "307 http://$hot/v2/team/hot-only/blobs/$(layer_of hot-only)" \
       "$(secure_ask -o "$work/body" -w '%{http_code} %{redirect_url}' "https://$mirror/v2/team/hot-only/blobs/$(layer_of hot-only)")"
     check "$front: what is missing is told by the mirror" is_missing_behind
+    check "$front: clients get a token through it" gives_token
     check "$front: the management port is not to be had" same "status" 404 \
       "$(secure_ask -o "$work/body" -w '%{http_code}' "https://$mirror/observe/health")"
     secure_ask -o "$work/body" -A "by-$front" "https://$mirror/v2/"
@@ -100,6 +104,12 @@ refuses_unknown_authority() {
 is_missing_behind() {
   same "status" 404 "$(secure_ask -o "$work/body" -w '%{http_code}' "https://$mirror/v2/team/nowhere/manifests/latest")"
   same "code" MANIFEST_UNKNOWN "$(jq -r '.errors[0].code' "$work/body")"
+}
+
+# The mirror names its token service by the scheme and the host that the client has asked.
+gives_token() {
+  same "realm" "https://$mirror/token" "$(secure_ask -i "https://$mirror/v2/" | sed -n 's/^www-authenticate: .*realm="\([^"]*\)".*/\1/ip')"
+  secure_ask "https://$mirror/token?service=mirror-registry&scope=repository:team/hot-only:pull" | jq -e .token >/dev/null
 }
 
 has_line() {
