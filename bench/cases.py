@@ -1,5 +1,6 @@
 """What is measured, and how."""
 import asyncio
+import base64
 import itertools
 import json
 import re
@@ -17,6 +18,7 @@ ACCEPT = f"Accept: {made.MANIFEST}"
 CROWD = 1000
 TAGS = 2000
 SLOW, DELAY = 500, 2
+CHECKED, LOGINS = "mirror, with access control and a token", 200
 WITHOUT, FAR_MILLISECONDS, PULLS = "mirror, lookahead off", 30, 10
 
 
@@ -81,10 +83,12 @@ def seconds(text):
     return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[unit]
 
 
-def wrk(server, path, duration, status=200, connections=32, script=None, core=None):
+def wrk(server, path, duration, status=200, connections=32, script=None, core=None, headers=()):
     """Returns requests per second, p50 and p99 in seconds, CPU seconds per request, those that its garbage collection takes of them, its longest
     pause, the resident memory in bytes, and how many answers were wrong."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(duration))}s", "--latency", "-H", ACCEPT]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(duration))}s", "--latency"]
+    for header in (ACCEPT, *headers):
+        command += ["-H", header]
     if script:
         command += ["-s", script]
     if core is not None:
@@ -222,13 +226,15 @@ class Answer(NamedTuple):
     seconds: float
 
 
-async def ask(port, paths):
+async def ask(port, paths, headers=()):
     """Asks for all paths at once, each on a connection of its own. A connection that closes without an answer has status 0."""
+    head = "\r\n".join(("Host: bench", ACCEPT, *headers, "Connection: close"))
+
     async def one(path, reader, writer):
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n{ACCEPT}\r\nConnection: close\r\n\r\n".encode())
-        head, _, body = (await asyncio.wait_for(reader.read(), 60)).partition(b"\r\n\r\n")
+        writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n".encode())
+        answer, _, body = (await asyncio.wait_for(reader.read(), 60)).partition(b"\r\n\r\n")
         writer.close()
-        return Answer(int(head[9:12] or 0), body, time.monotonic() - began)
+        return Answer(int(answer[9:12] or 0), body, time.monotonic() - began)
     connections = [await asyncio.open_connection("127.0.0.1", port) for _ in paths]
     began = time.monotonic()
     return await asyncio.gather(*(one(path, *connection) for path, connection in zip(paths, connections)))
@@ -266,11 +272,11 @@ def crowd(world, _, rounds):
     return found
 
 
-async def meanwhile(port, path, running):
+async def meanwhile(port, path, running, headers=()):
     """Asks again and again while a task is running. Returns how many seconds each answer took."""
     found = []
     while not running.done():
-        answer, = await ask(port, [path])
+        answer, = await ask(port, [path], headers)
         if answer.status != 200:
             raise SystemExit(f"{path} was answered with {answer.status} meanwhile")
         found.append(answer.seconds)
@@ -314,6 +320,47 @@ def slow(world, _, rounds):
         server.stop()
     registry.stop()
     return found
+
+
+async def wrong_logins(server, token, path, longest):
+    """Sends wrong passwords for so many seconds, each for another user, and asks for the quick paths meanwhile. Returns the times and how many logins were refused."""
+    async def logins():
+        refused, began = [], time.monotonic()
+        while (left := began + len(refused) / LOGINS - time.monotonic()) < longest and len(refused) < longest * LOGINS:
+            await asyncio.sleep(max(0, left))
+            wrong = base64.b64encode(f"user{len(refused)}:wrong".encode()).decode()
+            refused.append(asyncio.create_task(ask(server.port, ["/token?service=mirror-registry"], [f"Authorization: Basic {wrong}"])))
+        return [answer.status for answers in await asyncio.gather(*refused) for answer in answers]
+    running = asyncio.create_task(logins())
+    health, cached = await asyncio.gather(meanwhile(server.port, "/health", running), meanwhile(server.port, path, running, [token]))
+    statuses = await running
+    return {"health": health, "cached": cached, "statuses": {status: statuses.count(status) for status in sorted(set(statuses))}}
+
+
+def access(world, duration, rounds):
+    """Repeated pulls with a token, of a mirror that checks who may pull, against those of one that does not; then wrong logins."""
+    path = LOADS["tag-hot"].path
+    checking = world.mirror_with_access("alice", "a password")
+    servers = {MIRROR: world.mirror(), CHECKED: checking}
+    for server in servers.values():
+        server.wait("/health")
+    basic = base64.b64encode(b"alice:a password").decode()
+    asked = urllib.request.Request(f"{checking.url}/token?service=mirror-registry&scope=repository:library/hot:pull", headers={"Authorization": f"Basic {basic}"})
+    with urllib.request.urlopen(asked) as answer:
+        token = f"Authorization: Bearer {json.load(answer)['token']}"
+    headers = {MIRROR: (), CHECKED: (token,)}
+    for name, server in servers.items():
+        for _ in range(4):
+            wrk(server, path, duration, headers=headers[name])
+    found = {name: [] for name in servers}
+    for number in range(rounds):
+        for name in in_turn(list(servers), number):
+            found[name].append(wrk(servers[name], path, duration, headers=headers[name]))
+            print(f"round {number + 1}, access, {name}: {found[name][-1]['rate']:,.0f} requests/s, {found[name][-1]['cpu'] * 1e6:.1f} µs", flush=True)
+    cached = f"/v2/library/hot/manifests/{world.content.hot_digest}"
+    storms = [asyncio.run(wrong_logins(checking, token, cached, max(5, duration))) for _ in range(min(rounds, 3))]
+    world.end(servers)
+    return {"pulls": found, "storms": storms}
 
 
 def stream(world, _, rounds):
@@ -381,5 +428,5 @@ def calls(far):
         return {kind: count for kind, count in json.loads(answer.read()).items() if not kind.endswith("/v2/")}
 
 
-OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start, "first-pull": first_pull}
+OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start, "first-pull": first_pull, "access": access}
 ALL = [*LOADS, *OTHERS]

@@ -6,7 +6,7 @@ import subprocess
 from xml.sax.saxutils import escape
 
 import content as made
-from cases import CROWD, DELAY, FAR_MILLISECONDS, LOADS, SLOW
+from cases import CHECKED, CROWD, DELAY, FAR_MILLISECONDS, LOADS, LOGINS, SLOW
 from servers import AOT, CACHE, DIRECT, DISTRIBUTION, DISTRIBUTION_MODULE, MIRROR, PROXY, REGISTRY, ZOT
 
 median = statistics.median
@@ -79,6 +79,13 @@ def goals(results):
             longest = longest_quick(ours, name)
             yield (f"the same: {title} under 100 ms meanwhile, unless Java has just started", f"at most {', '.join(f'{one:.0f}' for one in longest)} ms by round; the first is right after the start",
                    max(longest[1:], default=longest[0]) < 100)
+    if "access" in results:
+        pulls, storms = results["access"]["pulls"], results["access"]["storms"]
+        found = [a["cpu"] / b["cpu"] for a, b in zip(pulls[CHECKED], pulls[MIRROR])]
+        yield "a repeated tag with a token, CPU per request against a mirror without access control: at most 1.1 times", spread(found), median(found) <= 1.1
+        for name, title in (("health", "/health"), ("cached", "a manifest from memory")):
+            longest = [max(storm[name]) * 1e3 for storm in storms]
+            yield f"{LOGINS} wrong logins a second: {title} under 100 ms meanwhile", f"at most {', '.join(f'{one:.0f}' for one in longest)} ms by round", max(longest) < 100
     if "one-core" in results:
         ours = results["one-core"][MIRROR]
         memory, p99 = max(column(ours, "memory")) / 2**20, median(column(ours, "p99", 1e3))
@@ -161,6 +168,13 @@ def others(results):
     for name, found in results.get("start", {}).items():
         yield f"| from start to first manifest | {name} | {spread([seconds * 1e3 for seconds in found], 0)} ms |"
     yield from first_pull_lines(results.get("first-pull", {}))
+    if "access" in results:
+        for name, found in results["access"]["pulls"].items():
+            yield f"| repeated tag, access control | {name} | {spread(column(found, 'rate'), 0)} requests/s, {spread(column(found, 'cpu', 1e6), 1)} µs CPU per request, {megabytes(found)} |"
+        for storm in results["access"]["storms"]:
+            statuses = ", ".join(f"{count} × {status}" for status, count in storm["statuses"].items())
+            yield (f"| {LOGINS} wrong logins a second | mirror | {statuses}; meanwhile {median(storm['health']) * 1e3:.1f} ms, longest {max(storm['health']) * 1e3:.1f} ms for /health; "
+                   f"{median(storm['cached']) * 1e3:.1f} ms, longest {max(storm['cached']) * 1e3:.1f} ms for cached |")
     found = results.get("crowd")
     if found:
         yield f"| a crowd of {CROWD:,} on a new tag | mirror | all answered in {spread(column(found, 'seconds', 1e3), 0)} ms, {megabytes(found)} |"

@@ -258,6 +258,24 @@ http {{
         command = [*JAVA, *java, f"-Xlog:gc:file={collector_log}", "-jar", self.jar]
         return self.add(Server(MIRROR, command, port, f"{directory}/log", {**self.settings(port, hot), **settings}, core, directory, collector_log))
 
+    def mirror_with_access(self, user, password):
+        """A mirror that this user may pull all from, and nobody else."""
+        directory = self.file("access")
+        os.makedirs(directory)
+        with open(os.path.join(directory, "access.yaml"), "w") as out:
+            out.write("""users: users.htpasswd
+groups: {admins: [root]}
+rules:
+  - {who: anyone, repositories: "public/**", may: [pull]}
+  - {who: "group:admins", repositories: "**", may: [pull]}
+  - {who: users, repositories: "{user}/**", may: [pull]}
+  - {who: users, repositories: "**", may: [pull]}
+""")
+        settings = {"MIRROR_ACCESS_FILE": os.path.join(directory, "access.yaml")}
+        subprocess.run([*JAVA, "-jar", self.jar, "user", "add", user], input=password, text=True, check=True, env={**os.environ, **settings}, cwd=directory,
+                       capture_output=True)
+        return self.mirror(**settings)
+
     def container(self):
         port = free_port()
         return self.add(Container(MIRROR, self.engine, self.image, port, self.file("container.log"), self.settings(port)))
