@@ -142,7 +142,7 @@ final class Parts implements AutoCloseable {
             beans.bind(registry.name() + ".health", new RegistryHealthCheck(registry, probes));
         }
         beans.bind("registries.health", new RegistriesHealthCheck(probes));
-        Namespaces namespaces = namespaces();
+        Namespaces namespaces = Namespaces.of(settings);
         PlanStep plan = new PlanStep(registries, namespaces);
         parts = new GenerationSource(settings, plan);
         beans.bind("stream", stream);
@@ -175,12 +175,6 @@ final class Parts implements AutoCloseable {
         Map<String, FolderRegistry> folderSteps = new LinkedHashMap<>();
         folders.keySet().forEach(name -> folderSteps.put(name, beans.lookupByNameAndType(name + ".folder", FolderRegistry.class)));
         return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps, memory), namespaces);
-    }
-
-    private Namespaces namespaces() {
-        Map<String, List<String>> serves = new LinkedHashMap<>();
-        registries.forEach((name, registry) -> serves.put(name, registry.settings().serves()));
-        return new Namespaces(settings.plan(), serves);
     }
 
     private void bindServices() {

@@ -271,6 +271,22 @@ class AccessTest {
         assertFalse(mirror.management("/observe/health?data=true").text().contains("access.problem"));
     }
 
+    /** Neither is a failure of a registry, and a client's first question is no pull. */
+    @Test
+    void refusalsAreNoFailedPulls() {
+        start();
+        for (int status : new int[] {401, 401, 401, 429}) {
+            assertEquals(status, mirror.get("/v2/alice/app/manifests/1", "Authorization", basic("alice", "wrong")).status());
+        }
+        assertEquals(401, mirror.get("/v2/").status());
+        assertEquals(200, mirror.get("/v2/", "Authorization", basic("bob", "bob's password")).status());
+        String metrics = mirror.management("/observe/metrics").text();
+        assertTrue(metrics.contains("mirror_pulls_total{kind=\"manifest\",outcome=\"refused\",registry=\"none\"} 4.0"), metrics);
+        assertFalse(metrics.contains("outcome=\"throttled\""));
+        JsonObject pulls = new JsonObject(mirror.management("/status.json").text()).getJsonObject("pulls");
+        assertEquals(4, pulls.getInteger("total"));
+    }
+
     /** A token that ended with a process is no wrong login: clients get another one by themselves. */
     @Test
     void aTokenOfAnotherSecretIsNoRefusedLogin() throws Exception {

@@ -46,9 +46,9 @@ public final class Access implements AutoCloseable {
     /** What comes of a request. */
     public enum Verdict {
         ALLOWED,
-        /** The credentials were valid once, or belong to a user that is gone. */
+        /** The user or the robot of the credentials is gone. */
         INVALID_TOKEN,
-        /** Nobody in particular asks for it, and others may have it. */
+        /** The request has no login, and without one it is not allowed. */
         UNAUTHORIZED,
         /** The token was not made for it. */
         INSUFFICIENT_SCOPE,

@@ -30,7 +30,6 @@ final class DocumentFetch {
     private static final long WHOLE_NANOS = TimeUnit.SECONDS.toNanos(10);
     private static final int MOST_REDIRECTS = 3;
     private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
-    private static final int LONGEST_REASON = 200;
 
     private final Executor threads;
     /** Made for the first document; guarded by this. */
@@ -129,17 +128,8 @@ final class DocumentFetch {
             return unknown ? "its host name is unknown" : "it refused the connection";
         }
         if (failure instanceof SSLException) {
-            return "TLS failed: " + printable(failure.getMessage());
+            return "TLS failed: " + Printable.of(String.valueOf(failure.getMessage()));
         }
-        return failure.getMessage() == null ? "the connection failed: " + failure.getClass().getSimpleName() : printable(failure.getMessage());
-    }
-
-    /** Returns text from outside for a message: without control characters, and bounded. */
-    static String printable(String text) {
-        if (text == null) {
-            return "null";
-        }
-        String bounded = text.length() > LONGEST_REASON ? text.substring(0, LONGEST_REASON) + "…" : text;
-        return bounded.replaceAll("[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]", "?");
+        return failure.getMessage() == null ? "the connection failed: " + failure.getClass().getSimpleName() : Printable.of(String.valueOf(failure.getMessage()));
     }
 }

@@ -1,7 +1,7 @@
 package io.mirrorregistry.access;
 
 /** A token that proves nothing, such as one that has expired. Its message ends the sentence "the token is refused: …" and tells no secret. */
-public final class InvalidTokenException extends Exception {
+final class InvalidTokenException extends Exception {
 
     private static final long serialVersionUID = 1;
 

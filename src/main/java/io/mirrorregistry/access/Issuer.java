@@ -11,7 +11,7 @@ import java.net.URI;
  * @param keysText the JWKS itself, from a file; null for none
  * @param user the user's name with claims in braces, such as <code>github:{repository}</code>; it begins with a text that ends with a colon
  */
-public record Issuer(String issuer, String audience, URI keys, String keysText, String user) {
+record Issuer(String issuer, String audience, URI keys, String keysText, String user) {
 
     /** Returns the text that all its users' names begin with, the colon included. */
     public String prefix() {

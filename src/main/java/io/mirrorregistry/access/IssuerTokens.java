@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * <p>Two threads read tokens and find the issuer. One thread for each issuer verifies, because it may have to wait for that issuer's keys: an issuer
  * that hangs holds up its own tokens only.
  */
-public final class IssuerTokens implements AutoCloseable {
+final class IssuerTokens implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(IssuerTokens.class);
     private static final int READING_THREADS = 2;

@@ -107,7 +107,7 @@ final class KeyFetch implements JWKSetSource<SecurityContext> {
             Map<String, Object> document = JSONObjectUtils.parse(text);
             String named = JSONObjectUtils.getString(document, "issuer");
             if (!issuer.equals(named)) {
-                throw new IOException("its discovery document is that of the issuer " + DocumentFetch.printable(named));
+                throw new IOException("its discovery document is that of the issuer " + Printable.of(String.valueOf(named)));
             }
             URI address = JSONObjectUtils.getURI(document, "jwks_uri");
             String fault = address == null ? "is missing" : IssuerCheck.addressFault(address);

@@ -26,7 +26,7 @@ import java.util.function.LongSupplier;
  * questions are asked again when a queued check starts, because other checks may have ended meanwhile: a hundred guesses that arrive at once are delayed
  * like guesses that arrive one after another.
  */
-public final class Logins implements AutoCloseable {
+final class Logins implements AutoCloseable {
 
     /** bcrypt ignores all bytes beyond these. */
     static final int MOST_PASSWORD_BYTES = 72;

@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
  * A pattern of names with slashes between their parts: {@code *} stands for any characters within one part, {@code **} for any characters, slashes
  * included, and <code>{user}</code> for the user's name. All else stands for itself. Safe for all threads.
  */
-public final class NamePattern {
+final class NamePattern {
 
     /** Stands for the user's name. */
     public static final String USER = "{user}";

@@ -56,10 +56,10 @@ final class PasswordInput {
         } catch (CharacterCodingException e) {
             throw new RefusedException("The password is not UTF-8.");
         }
-        // RFC 7617: neither name nor password of a Basic login has control characters.
         if (text.indexOf(UNREADABLE) >= 0) {
             throw new RefusedException("The password has characters that the locale of this terminal does not have; set LC_ALL=C.UTF-8.");
         }
+        // RFC 7617: neither name nor password of a Basic login has control characters.
         if (text.chars().anyMatch(Character::isISOControl)) {
             throw new RefusedException("The password has a control character.");
         }

@@ -50,7 +50,8 @@ record Policy(String file, Map<String, String> users, Map<String, Robot> robots,
                 return without;
             }
             // A robot may do at least what it could do without its token.
-            Set<Action> may = EnumSet.copyOf(robot.may());
+            Set<Action> may = EnumSet.noneOf(Action.class);
+            may.addAll(robot.may());
             may.addAll(without.may());
             return new Decision(null, may);
         }

@@ -13,5 +13,5 @@ import java.util.Set;
  * @param may what it may do there
  * @param expires from when on its token is refused; null for never
  */
-public record Robot(String name, String tokenHash, List<NamePattern> repositories, Set<Action> may, Instant expires) {
+record Robot(String name, String tokenHash, List<NamePattern> repositories, Set<Action> may, Instant expires) {
 }

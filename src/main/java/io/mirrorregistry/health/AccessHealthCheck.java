@@ -3,15 +3,14 @@ package io.mirrorregistry.health;
 import io.mirrorregistry.access.Access;
 import java.util.Map;
 import org.apache.camel.health.HealthCheckResultBuilder;
-import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /** Tells whether the files of {@code mirror.access.file} decide as they are. The mirror is alive and ready all the same: the last good ones do. */
-public final class AccessHealthCheck extends AbstractHealthCheck {
+public final class AccessHealthCheck extends NoticeHealthCheck {
 
     private final Access access;
 
     public AccessHealthCheck(Access access) {
-        super("mirror-registry", "access-file");
+        super("access-file");
         this.access = access;
     }
 
@@ -25,15 +24,5 @@ public final class AccessHealthCheck extends AbstractHealthCheck {
         builder.message(access.isFileRefused() ? "a change is refused, the last good files decide: " + problem : problem);
         builder.detail("access.problem", problem);
         builder.down();
-    }
-
-    @Override
-    public boolean isLiveness() {
-        return false;
-    }
-
-    @Override
-    public boolean isReadiness() {
-        return false;
     }
 }

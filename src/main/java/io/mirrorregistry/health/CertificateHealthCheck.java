@@ -3,15 +3,14 @@ package io.mirrorregistry.health;
 import io.mirrorregistry.server.tls.ClientsTls;
 import java.util.Map;
 import org.apache.camel.health.HealthCheckResultBuilder;
-import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /** Tells whether the certificate that clients are shown is the one in its file, and valid for 14 days and more. The mirror is alive and ready all the same. */
-public final class CertificateHealthCheck extends AbstractHealthCheck {
+public final class CertificateHealthCheck extends NoticeHealthCheck {
 
     private final ClientsTls tls;
 
     public CertificateHealthCheck(ClientsTls tls) {
-        super("mirror-registry", "server-certificate");
+        super("server-certificate");
         this.tls = tls;
     }
 
@@ -26,15 +25,5 @@ public final class CertificateHealthCheck extends AbstractHealthCheck {
                 + tls.certificate());
         builder.detail("certificate.problem", problem);
         builder.down();
-    }
-
-    @Override
-    public boolean isLiveness() {
-        return false;
-    }
-
-    @Override
-    public boolean isReadiness() {
-        return false;
     }
 }

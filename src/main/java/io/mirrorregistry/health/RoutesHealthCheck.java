@@ -5,15 +5,14 @@ import io.mirrorregistry.reload.RouteWatcher;
 import java.util.List;
 import java.util.Map;
 import org.apache.camel.health.HealthCheckResultBuilder;
-import org.apache.camel.impl.health.AbstractHealthCheck;
 
 /** Tells whether the routes that serve are those in the folder. The mirror is alive and ready all the same: the last good ones serve. */
-public final class RoutesHealthCheck extends AbstractHealthCheck {
+public final class RoutesHealthCheck extends NoticeHealthCheck {
 
     private final RouteWatcher routes;
 
     public RoutesHealthCheck(RouteWatcher routes) {
-        super("mirror-registry", "route-files");
+        super("route-files");
         this.routes = routes;
     }
 
@@ -32,15 +31,5 @@ public final class RoutesHealthCheck extends AbstractHealthCheck {
         builder.message("refused, the last good routes serve: " + refused.get(0).withoutFolder());
         builder.detail("routes.refused", String.join("; ", refused.stream().map(RouteFault::toString).toList()));
         builder.down();
-    }
-
-    @Override
-    public boolean isLiveness() {
-        return false;
-    }
-
-    @Override
-    public boolean isReadiness() {
-        return false;
     }
 }

@@ -264,8 +264,9 @@ public final class Metrics implements AutoCloseable {
                     .tag("kind", some.first).tag("registry", some.second).tag("outcome", some.third).register(meters));
         }
         counter.increment();
-        // Clients and load balancers ask for the version of the API without pulling anything.
-        if (outcome != Outcome.SERVED || !kind.equals(API_VERSION)) {
+        // Clients and load balancers ask for the version of the API without pulling anything; with access control clients do so to learn where they log in.
+        boolean isPull = !kind.equals(API_VERSION) || outcome != Outcome.SERVED && outcome != Outcome.REFUSED;
+        if (isPull) {
             recent.pulled(registry, servedBy != null && kind.equals(MANIFEST), outcome, nanos);
         }
         Timer timer = times.get(kind);

@@ -3,9 +3,7 @@ package io.mirrorregistry.plan;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -26,9 +24,7 @@ public final class FullNames {
     }
 
     public static FullNames of(Settings settings) {
-        Map<String, List<String>> serves = new LinkedHashMap<>();
-        settings.order().forEach(name -> serves.put(name, settings.registries().get(name).serves()));
-        return new FullNames(new Namespaces(settings.plan(), serves),
+        return new FullNames(Namespaces.of(settings),
                 settings.registries().values().stream().filter(RegistrySettings::library).map(RegistrySettings::name).collect(Collectors.toSet()));
     }
 

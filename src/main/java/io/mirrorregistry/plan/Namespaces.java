@@ -1,6 +1,8 @@
 package io.mirrorregistry.plan;
 
+import io.mirrorregistry.config.Settings;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -25,6 +27,12 @@ public final class Namespaces {
         serves.forEach((registry, namespaces) ->
                 namespaces.forEach(namespace -> registries.computeIfAbsent(namespace, some -> new ArrayList<>()).add(registry)));
         registries.replaceAll((namespace, names) -> List.copyOf(names));
+    }
+
+    public static Namespaces of(Settings settings) {
+        Map<String, List<String>> serves = new LinkedHashMap<>();
+        settings.order().forEach(name -> serves.put(name, settings.registries().get(name).serves()));
+        return new Namespaces(settings.plan(), serves);
     }
 
     /** Returns whether a registry serves the namespace. */

@@ -49,6 +49,7 @@ public final class Pull extends CallContext {
     private volatile boolean abandoned;
     private volatile Runnable whenAbandoned;
     private volatile String user;
+    private volatile boolean loginRefused;
 
     private ApiPath parsed;
     private String namespace = "";
@@ -150,6 +151,15 @@ public final class Pull extends CallContext {
 
     public void user(String name) {
         this.user = name;
+    }
+
+    /** Returns whether the client sent too many wrong passwords, so that the fault is its own, whatever the status. */
+    public boolean isLoginRefused() {
+        return loginRefused;
+    }
+
+    public void loginRefused(boolean refused) {
+        this.loginRefused = refused;
     }
 
     /** Returns whether the method is HEAD. */

@@ -112,9 +112,10 @@ public final class AccessCheck {
     private ProtocolException refused(Pull pull, HttpServerRequest request, List<String> names, LoginException login) {
         if (login.reason() == LoginException.Reason.MIRROR_TOKEN) {
             metrics.refused(INVALID_TOKEN);
-            return unauthorized(request, names, INVALID_TOKEN, login.getMessage());
+        } else {
+            log.refused(login, pull.clientAddress(), pull.requestId());
         }
-        log.refused(login, pull.clientAddress(), pull.requestId());
+        pull.loginRefused(login.reason() == LoginException.Reason.WAIT);
         return switch (login.reason()) {
             case CREDENTIALS -> unauthorized(request, names, null, login.getMessage());
             case TOKEN, MIRROR_TOKEN -> unauthorized(request, names, INVALID_TOKEN, login.getMessage());

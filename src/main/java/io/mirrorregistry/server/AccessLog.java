@@ -1,6 +1,7 @@
 package io.mirrorregistry.server;
 
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.work.MemoryBudget;
@@ -24,6 +25,8 @@ final class AccessLog implements Handler<RoutingContext> {
     private static final String KEY = "mirror.access";
     private static final int LONGEST_VALUE = 512;
     private static final int CLIENT_LEFT = 499;
+    /** As what a request with too many wrong passwords counts: 429 would count as a registry that throttles. */
+    private static final int UNAUTHORIZED = ErrorCode.UNAUTHORIZED.status();
     /** What is counted as asked for where a request was refused before that was known. */
     private static final String NOT_UNDERSTOOD = "other";
 
@@ -130,7 +133,7 @@ final class AccessLog implements Handler<RoutingContext> {
 
         private void measure(Pull known, int status, boolean cut, long nanos) {
             if (known != null && known.request() != null) {
-                metrics.pulled(known.request().path().kind().asked(), known.servedBy(), status, cut, nanos);
+                metrics.pulled(known.request().path().kind().asked(), known.servedBy(), known.isLoginRefused() ? UNAUTHORIZED : status, cut, nanos);
                 for (Pull.Fallback fallback : known.fallbacks()) {
                     metrics.fellBack(request.path(), fallback.registry(), fallback.reason(), fallback.message());
                 }

@@ -32,9 +32,9 @@ public final class EdgeHandlers {
      * @param tokens the token service; null for none
      */
     EdgeHandlers(AccessLog accessLog, BooleanSupplier serving, TokenEndpoint tokens) {
-        this.tokens = tokens;
         this.accessLog = accessLog;
         this.serving = serving;
+        this.tokens = tokens;
     }
 
     void around(Router router) {

@@ -1,6 +1,7 @@
 package io.mirrorregistry.server;
 
 import io.mirrorregistry.access.LoginException;
+import io.mirrorregistry.access.Printable;
 import io.mirrorregistry.access.Proof;
 import io.mirrorregistry.metrics.Metrics;
 import java.util.Locale;
@@ -11,7 +12,6 @@ import org.slf4j.LoggerFactory;
 final class LoginLog {
 
     private static final Logger AUDIT = LoggerFactory.getLogger("audit");
-    private static final int LONGEST_USER = 100;
 
     private final Metrics metrics;
 
@@ -41,17 +41,10 @@ final class LoginLog {
     void refused(LoginException login, String address, String requestId) {
         String result = login.reason().name().toLowerCase(Locale.ROOT);
         metrics.loggedIn(switch (login.reason()) {
-            case CREDENTIALS, TOKEN, MIRROR_TOKEN -> "refused";
+            case CREDENTIALS, TOKEN -> "refused";
             default -> result;
         });
-        AUDIT.atInfo().addKeyValue("user", plain(login.user())).addKeyValue("remote", address).addKeyValue("reason", result)
+        AUDIT.atInfo().addKeyValue("user", Printable.of(login.user())).addKeyValue("remote", address).addKeyValue("reason", result)
                 .addKeyValue("request_id", requestId).log("login refused: " + login.getMessage());
-    }
-
-    /** Returns what a client has sent as a name, without control characters and not longer than a line can take. */
-    private static String plain(String user) {
-        return user.codePoints().map(c -> Character.isISOControl(c) || Character.getType(c) == Character.FORMAT || Character.getType(c) == Character.LINE_SEPARATOR
-                || Character.getType(c) == Character.PARAGRAPH_SEPARATOR || Character.getType(c) == Character.SURROGATE ? '?' : c)
-                .limit(LONGEST_USER).collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
     }
 }

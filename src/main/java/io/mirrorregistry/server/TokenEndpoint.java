@@ -5,6 +5,7 @@ import io.mirrorregistry.access.Action;
 import io.mirrorregistry.access.LoginException;
 import io.mirrorregistry.access.Proof;
 import io.mirrorregistry.access.Scope;
+import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
@@ -26,8 +27,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The token service on the clients' port. Runs on the event loop; passwords are checked on other threads.
@@ -37,7 +38,6 @@ import org.slf4j.LoggerFactory;
  */
 final class TokenEndpoint {
 
-    private static final Logger LOG = LoggerFactory.getLogger(TokenEndpoint.class);
     private static final int LONGEST_FORM = 32 * 1024;
     /** So many forms may arrive at a time, because each takes memory. */
     private static final int MOST_FORMS = 100;
@@ -47,6 +47,7 @@ final class TokenEndpoint {
     private static final String MALFORMED = "The request is malformed.";
     private static final String FORM = "application/x-www-form-urlencoded";
 
+    private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(TokenEndpoint.class), Level.ERROR);
     private final Access access;
     private final LoginLog log;
     private final int longestToken;
@@ -176,7 +177,7 @@ final class TokenEndpoint {
         } catch (RuntimeException e) {
             LoginException login = LoginLog.cause(e);
             if (login == null) {
-                LOG.error("The token service failed", e);
+                faults.log(e.getClass().getName(), null, AccessLog.line(context).id(), e, "The token service failed");
                 EdgeHandlers.failed(request);
             } else {
                 refuse(context, login);
@@ -221,12 +222,10 @@ final class TokenEndpoint {
 
     private void refuse(RoutingContext context, LoginException login) {
         HttpServerRequest request = context.request();
-        if (login.reason() == LoginException.Reason.MIRROR_TOKEN) {
-            unauthorized(request, login.getMessage());
-            return;
+        if (login.reason() != LoginException.Reason.MIRROR_TOKEN) {
+            // Also of a client that has gone, which would guess without a trace.
+            log.refused(login, AccessLog.line(context).clientAddress(), AccessLog.line(context).id());
         }
-        // Also of a client that has gone, which would guess without a trace.
-        log.refused(login, AccessLog.line(context).clientAddress(), AccessLog.line(context).id());
         if (isGone(request)) {
             return;
         }
