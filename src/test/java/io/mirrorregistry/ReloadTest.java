@@ -393,7 +393,8 @@ class ReloadTest {
     /** In the outage in which somebody edits, the calls of the old routes hang on, and as many of the new ones would join them. */
     @Test
     void callsOfTheOldRoutesCountForTheBoundOfTheNewOnes() throws Exception {
-        start("MIRROR_SERVER_CALLS_PER_REGISTRY", "3", "HOT_RESPONSE_TIMEOUT", "20s");
+        // A registry that is given up and asked once more would have twice as many calls.
+        start("MIRROR_SERVER_CALLS_PER_REGISTRY", "3", "HOT_RESPONSE_TIMEOUT", "20s", "HOT_PATIENCE", "20s");
         CountDownLatch held = new CountDownLatch(1);
         hot.fault(Fault.heldUntil(held).on(Kind.MANIFEST));
         HttpClient http = HttpClient.newHttpClient();
@@ -574,6 +575,8 @@ class ReloadTest {
     void anEditThatWouldFailRequestsIsRefused(String sound, String edited, String fault) throws Exception {
         start("MIRROR_LOGGING_LEVEL", "info");
         assertEquals(200, mirror.get(image.path()).status());
+        // A pull is counted a little later than its answer.
+        await(() -> counts().contains("mirror_pulls_total{kind=\"manifest\""));
         hot.forget();
         cold.forget();
         String counted = counts();
