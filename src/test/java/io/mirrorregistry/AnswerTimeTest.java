@@ -28,6 +28,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -116,6 +118,7 @@ class AnswerTimeTest {
     }
 
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"silence,GET,tag", "silence,HEAD,tag", "silence,GET,digest", "silence,HEAD,digest", "silence,GET,blob", "silence,HEAD,blob",
         "silence,GET,tags", "silence,HEAD,tags", "silence,GET,referrers", "token,GET,tag", "token,HEAD,digest", "token,GET,blob", "token,HEAD,blob",
         "token,GET,tags", "token,GET,referrers", "token-body,GET,tag", "redirect,GET,tag", "redirect,HEAD,tag", "redirect,GET,tags", "redirect,GET,referrers",
@@ -130,6 +133,7 @@ class AnswerTimeTest {
     }
 
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"silence", "token", "storage", "dribbling-head", "silent-body"})
     void bothRegistriesHangWhereBlobsAreStreamed(String how) {
         start("HOT_BLOBS", "proxy", "COLD_BLOBS", "proxy");

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.testing.Body;
 import io.mirrorregistry.testing.Fault;
 import io.mirrorregistry.testing.Image;
@@ -204,10 +205,10 @@ class RouteHeadersTest {
         assertArrayEquals(blob.bytes(), reply.join().body());
     }
 
-    /** Returns the names of the threads that send a blob. */
+    /** Returns the names of the threads that send a blob to a client; a rehearsal of routes may send one to itself at the same time. */
     private static List<String> sending() {
         return Thread.getAllStackTraces().entrySet().stream()
                 .filter(thread -> Stream.of(thread.getValue()).anyMatch(frame -> frame.getMethodName().equals("stream") && frame.getClassName().endsWith(".AnswerWriter")))
-                .map(thread -> thread.getKey().getName()).toList();
+                .map(thread -> thread.getKey().getName()).filter(name -> !name.startsWith(Logs.REHEARSAL)).toList();
     }
 }

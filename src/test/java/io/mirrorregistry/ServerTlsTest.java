@@ -10,6 +10,7 @@ import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.TestCertificate;
 import io.mirrorregistry.testing.TestRegistry;
+import io.mirrorregistry.testing.TestTls;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
@@ -42,7 +43,7 @@ class ServerTlsTest {
 
     @TempDir
     private Path directory;
-    private final TestCertificate certificate = TestCertificate.make();
+    private final TestCertificate certificate = TestTls.certificate();
     private final TestRegistry hot = TestRegistry.start("hot");
     private final Image image = hot.image("library/app", "1.0");
 

@@ -23,6 +23,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -89,6 +91,7 @@ class StaleAnswerTest {
     }
 
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"429,GET", "429,HEAD", "503,GET", "503,HEAD", "date,GET", "silence,GET", "silence,HEAD"})
     void clientsOneAfterTheOtherShareIt(String how, String method) throws Exception {
         start();
@@ -107,6 +110,7 @@ class StaleAnswerTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void clientsAtTheSameTimeShareIt() throws Exception {
         start();
         outlive(Fault.status(429));
@@ -122,6 +126,7 @@ class StaleAnswerTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void aRegistryThatIsNotAskedCountsAsWell() throws Exception {
         start("MIRROR_BREAKER_CALLS", "1", "MIRROR_BREAKER_MINIMUM_CALLS", "1", "MIRROR_BREAKER_PROBE_INTERVAL", "1h");
         outlive(Fault.status(500));
@@ -135,6 +140,7 @@ class StaleAnswerTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void eachAcceptIsAskedForOnce() throws Exception {
         start();
         List<String> accepts = List.of(image.mediaType(), image.mediaType() + ", */*");
@@ -149,6 +155,7 @@ class StaleAnswerTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void aRegistryThatHealedIsAskedAfterTheTagsTime() throws Exception {
         start();
         outlive(Fault.status(429));
@@ -163,6 +170,7 @@ class StaleAnswerTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void aRegistryThatHealedIsAskedAfterItsRetryAfter() throws Exception {
         start();
         outlive(Fault.status(429, Duration.ofSeconds(1)));
@@ -175,6 +183,7 @@ class StaleAnswerTest {
     }
 
     @ParameterizedTest
+    @Execution(ExecutionMode.CONCURRENT)
     @ValueSource(booleans = {false, true})
     void zeroAsksEachTime(boolean retryAfter) throws Exception {
         start(retryAfter ? new String[0] : new String[] {"MIRROR_CACHE_TAG_TTL", "0"});
@@ -186,6 +195,7 @@ class StaleAnswerTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void itIsServedNoLongerThanItMayBe() throws Exception {
         start("MIRROR_CACHE_STALE_IF_ERROR", "500ms");
         outlive(Fault.status(429));
@@ -195,6 +205,7 @@ class StaleAnswerTest {
     }
 
     @Test
+    @Execution(ExecutionMode.CONCURRENT)
     void aTagThatTurnsOutToBeGoneIsGone() throws Exception {
         start();
         outlive(Fault.status(429, Duration.ofSeconds(1)));

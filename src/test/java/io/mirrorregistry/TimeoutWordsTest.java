@@ -38,9 +38,10 @@ class TimeoutWordsTest {
         "chunked-body,MANIFEST", "token,MANIFEST", "token-body,MANIFEST", "token-body,BLOB", "redirects,MANIFEST", "storage,BLOB", "storage-head,BLOB",
         "tunnel,MANIFEST", "tunnel-head,MANIFEST"})
     void tellsTheTime(String how, Kind kind) {
-        Fault drip = Fault.drip(Duration.ofMillis(100));
-        Fault dripHead = Fault.dripFromTheStart(Duration.ofMillis(100));
-        List<String> settings = new ArrayList<>(List.of("HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_LOGGING_LEVEL", "debug"));
+        Fault drip = Fault.drip(Duration.ofMillis(50));
+        Fault dripHead = Fault.dripFromTheStart(Duration.ofMillis(50));
+        List<String> settings = new ArrayList<>(List.of("HOT_URL", hot.url(), "COLD_URL", cold.url(), "HOT_CONNECT_TIMEOUT", "250ms", "HOT_RESPONSE_TIMEOUT", "350ms",
+                "MIRROR_LOGGING_LEVEL", "debug"));
         switch (how) {
             case "silence" -> hot.fault(Fault.silence());
             case "dribbling-head" -> hot.fault(dripHead.on(kind));
@@ -54,7 +55,7 @@ class TimeoutWordsTest {
                 hot.requireBearer(tokens);
                 tokens.fault(drip);
             }
-            case "redirects" -> hot.fault(Fault.redirectLoop(), Fault.delay(Duration.ofMillis(500)));
+            case "redirects" -> hot.fault(Fault.redirectLoop(), Fault.delay(Duration.ofMillis(250)));
             case "storage" -> {
                 hot.redirectBlobsTo(storage);
                 storage.fault(Fault.silence());
@@ -91,7 +92,7 @@ class TimeoutWordsTest {
             return null;
         }
         TestServer proxy = TestRegistry.start("proxy");
-        proxy.fault(how.equals("tunnel") ? Fault.silence() : Fault.instead((call, answer) -> answer.with(Manner.drip(Duration.ofMillis(100), true))));
+        proxy.fault(how.equals("tunnel") ? Fault.silence() : Fault.instead((call, answer) -> answer.with(Manner.drip(Duration.ofMillis(50), true))));
         return proxy;
     }
 }
