@@ -1,5 +1,6 @@
 package io.mirrorregistry;
 
+import io.mirrorregistry.config.PushSettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.plugins.PluginFolder;
 import io.mirrorregistry.plugins.Strategies;
@@ -7,6 +8,7 @@ import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.StrategyStep;
 import io.mirrorregistry.reload.ChosenRoute;
 import io.mirrorregistry.reload.GenerationParts;
+import io.mirrorregistry.reload.NeededStep;
 import io.mirrorregistry.reload.WantedRoute;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -53,7 +55,13 @@ final class GenerationSource implements GenerationParts.Source {
             beans.put("strategy." + name, new StrategyStep(name, strategy, plan));
             wanted.add(new WantedRoute("strategy", name, "direct:strategy-" + name));
         });
-        return new GenerationParts(beans, wanted, new ChosenRoute("mirror.strategy", "strategy", "direct:strategy-", settings.strategy()),
+        return new GenerationParts(beans, wanted, new ChosenRoute("mirror.strategy", "strategy", "direct:strategy-", settings.strategy()), neededStep(),
                 strategies.resources(), strategies.faults());
+    }
+
+    /** Returns the step that sends pushes, if anybody may push: routes of an earlier version have none. */
+    private NeededStep neededStep() {
+        return settings.push() == null ? null : new NeededStep(PushSettings.REGISTRY + "=" + settings.push().registry(), "push", "send",
+                "add the file push.camel.yaml, and the choice with direct:push in front-door.camel.yaml, that come with this version, or leave the setting empty");
     }
 }

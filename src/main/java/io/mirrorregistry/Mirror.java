@@ -120,7 +120,8 @@ public final class Mirror implements AutoCloseable {
         try {
             // Before the other: Camel's management service takes the first server for its own if it has its port.
             camel.addService(new ManagementServer(settings.managementPort(), settings.server()));
-            camel.addService(new ClientsServer(settings.server(), parts.tls(), parts.access(), parts.live(), parts.metrics(), parts.eventLoop()));
+            camel.addService(new ClientsServer(settings.server(), parts.tls(), parts.access(), parts.live(), parts.metrics(), parts.eventLoop(),
+                    settings.push() != null));
             camel.addLifecycleStrategy(new LifecycleStrategySupport() {
                 @Override
                 public void onContextStarted(CamelContext started) {

@@ -29,6 +29,8 @@ import io.mirrorregistry.pull.ReferrersStep;
 import io.mirrorregistry.pull.TagsStep;
 import io.mirrorregistry.registry.AccountState;
 import io.mirrorregistry.registry.CallContext;
+import io.mirrorregistry.push.PushStep;
+import io.mirrorregistry.push.UploadSessions;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -46,6 +48,8 @@ import io.mirrorregistry.server.ClientHeaders;
 import io.mirrorregistry.server.ClientsEngine;
 import io.mirrorregistry.server.EdgeHandlers;
 import io.mirrorregistry.server.EventLoopFastPath;
+import io.mirrorregistry.server.PushReader;
+import io.mirrorregistry.server.RequestBody;
 import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.server.StreamStep;
 import io.mirrorregistry.server.tls.ClientsTls;
@@ -92,6 +96,7 @@ final class Parts implements AutoCloseable {
     private final ClientsTls tls;
     private final Access access;
     private final ExplainPage explain;
+    private PushStep push;
 
     /**
      * @param tls with what clients are served TLS; null for plain http
@@ -158,7 +163,13 @@ final class Parts implements AutoCloseable {
     private ExplainPage bindSteps(MirrorIdentity self, Namespaces namespaces, PlanStep plan) {
         CacheStep cache = new CacheStep(settings.cache(), workers, metrics);
         beans.bind("plan", plan);
-        beans.bind("request", new RequestStep(self, plan, access == null ? null : new AccessCheck(access, settings.access(), metrics, workers)));
+        boolean pushing = settings.push() != null;
+        UploadSessions sessions = pushing ? new UploadSessions(settings.access().secret(), settings.server().maxRequestLine()) : null;
+        PushReader pushes = new PushReader(settings.push(), sessions, RequestBody::of);
+        beans.bind("request", new RequestStep(self, plan, access == null ? null : new AccessCheck(access, settings.access(), metrics, workers), pushes));
+        push = new PushStep(settings, registries, folders, sessions, plan, cache, "push");
+        beans.bind("push", push);
+        metrics.uploads(push::running);
         beans.bind("cache", cache);
         beans.bind("lookahead", new LookaheadStep(settings.lookahead(), cache, workers, live));
         beans.bind("manifest", new ManifestStep());
@@ -263,6 +274,7 @@ final class Parts implements AutoCloseable {
             access.close();
         }
         explain.close();
+        push.close();
         probes.close();
         workers.close();
         registries.values().forEach(Registry::close);

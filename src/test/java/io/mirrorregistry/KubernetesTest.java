@@ -24,6 +24,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 
@@ -165,6 +166,27 @@ class KubernetesTest {
         String message = assertThrows(InvalidSettingException.class,
                 () -> SettingsReader.read(Path.of(""), Map.of(name, secret.getProperty(name)), "test")).getMessage();
         assertTrue(message.startsWith("mirror.secret=*** cannot work: a secret has at least 16 characters"), message);
+    }
+
+    /** Pushes are off; the lines that switch them on are sound once their # is taken away. */
+    @Test
+    void theOverlayWithAccessHasTheLinesThatSwitchPushesOn(@TempDir Path folder) throws Exception {
+        Path overlay = Path.of("deploy/kubernetes-access");
+        assertEquals(2, list(yaml(overlay.resolve("deployment.yaml")), "spec template spec containers 0 env").size());
+        for (String file : List.of("deployment.yaml", "access.yaml", "users.htpasswd", "robots.yaml")) {
+            Files.writeString(folder.resolve(file), Files.readString(overlay.resolve(file))
+                    .replaceAll("(?m)^( *)# (- name: MIRROR_PUSH_REGISTRY|  value: |- \\{who: users, .*push)", "$1$2"));
+        }
+        Object variable = at(yaml(folder.resolve("deployment.yaml")), "spec template spec containers 0 env 2");
+        Map<String, String> variables = Map.of((String) at(variable, "name"), (String) at(variable, "value"), "MIRROR_REGISTRY_COLD_URL", "http://cold:5000",
+                "MIRROR_ACCESS_FILE", folder.resolve("access.yaml").toString(), "MIRROR_SECRET", "a secret of the tests");
+        assertEquals("cold", SettingsReader.read(Path.of(""), variables, "test").push().registry());
+        assertEquals(List.of("pull", "push"), list(yaml(folder.resolve("access.yaml")), "rules 0 may"));
+        List<String> faults = new ArrayList<>();
+        List<String> warnings = new ArrayList<>();
+        Access.check(new AccessSettings(folder.resolve("access.yaml"), null, Duration.ofMinutes(5), null, Networks.NONE), faults, warnings);
+        assertEquals(List.of(), faults);
+        assertEquals(List.of(), warnings);
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.mirrorregistry;
 
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.AppenderBase;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -33,6 +34,12 @@ final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseabl
     /** Returns the messages so far of all threads but those whose names begin so. */
     List<String> linesWithout(String threads) {
         return lines.stream().filter(line -> !line.getThreadName().startsWith(threads)).map(ILoggingEvent::getFormattedMessage).toList();
+    }
+
+    /** Returns all that the lines so far have: messages, fields and faults. */
+    List<String> whole() {
+        return lines.stream().map(line -> line.getFormattedMessage() + " " + line.getKeyValuePairs() + " " + line.getMDCPropertyMap() + " "
+                + (line.getThrowableProxy() == null ? "" : ThrowableProxyUtil.asString(line.getThrowableProxy()))).toList();
     }
 
     /** Returns how many messages so far have a stack trace. */

@@ -16,6 +16,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -81,9 +83,7 @@ class RehearsalTest {
                 plan("- stop: {}\n", "14:11: GET /v2/ ends without an answer"),
                 plan("- toD:\n    uri: direct:registry-${variable.repository}\n", "15:18: the step toD direct:registry-${variable.repository} fails: No consumers available"),
                 plan("- throwException:\n    exceptionType: java.lang.IllegalStateException\n    message: no\n", "14:11: the step throwException fails: no (rehearsed: GET /v2/)"),
-                plan("- delay:\n    expression:\n      constant:\n        expression: 60000\n", "17:29: GET /v2/ has not ended within 5 s"),
                 plan("- bean:\n    beanType: io.mirrorregistry.FailingStep\n    method: explode\n", "16:21: the step bean io.mirrorregistry.FailingStep.explode fails: for this test"),
-                plan("- bean:\n    beanType: io.mirrorregistry.FailingStep\n    method: spin\n", "16:21: GET /v2/ has not ended within 5 s; the last step was the step bean io.mirrorregistry.FailingStep.spin"),
                 Arguments.of("front-door", FINISH, "", ": GET /v2/ is answered 200 without the header Docker-Distribution-Api-Version, which the step answer.finish sets"),
                 Arguments.of("front-door", READ, "READ", "strategy.camel.yaml:11:21: the step plan.ordered fails: it needs request, and not all of that was set before"),
                 Arguments.of("front-door", "${variable.asked} == 'manifest'", "${variable.aksed} == 'manifest'", "27:33: no step sets the variable aksed; did you mean asked?"),
@@ -106,6 +106,12 @@ class RehearsalTest {
                 Arguments.of("health", "        - bean:\n            ref: answer\n            method: healthy\n", "        - log: {message: nothing}\n", "12:26: GET /health ends without an answer"));
     }
 
+    static Stream<Arguments> endless() {
+        return Stream.of(
+                plan("- delay:\n    expression:\n      constant:\n        expression: 60000\n", "17:29: GET /v2/ has not ended within 5 s"),
+                plan("- bean:\n    beanType: io.mirrorregistry.FailingStep\n    method: spin\n", "16:21: GET /v2/ has not ended within 5 s; the last step was the step bean io.mirrorregistry.FailingStep.spin"));
+    }
+
     private static String log(String message) {
         return "- log:\n    message: " + message + "\n";
     }
@@ -125,7 +131,7 @@ class RehearsalTest {
                 plan("- throttle:\n    timePeriodMillis: 60000\n    rejectExecution: true\n    expression:\n      constant:\n        expression: 3\n"
                         + "    correlationExpression:\n      simple:\n        expression: ${variable.client}\n", null),
                 plan("- to:\n    uri: http://127.0.0.1:1/licence\n- toD:\n    uri: direct:registry-${header.none}\n", null),
-                plan("- to:\n    uri: file:written-by-a-rehearsal\n- delay:\n    expression:\n      constant:\n        expression: 20\n", null),
+                plan("- to:\n    uri: file:written-by-a-rehearsal\n- delay:\n    expression:\n      constant:\n        expression: 2\n", null),
                 plan("- bean:\n    ref: plan\n    method: named('${variable.reference}/UPPER')\n", null),
                 Arguments.of("errors", "method: missing", "method: unavailable", null),
                 Arguments.of("blob", "direct:blob-from-registry", "direct:blob-from-registry", null),
@@ -133,6 +139,14 @@ class RehearsalTest {
                         "                            ref: failures\n                            method: judge", null),
                 Arguments.of("blob-rest", "ref: stream\n                        method: resume\n", "ref: failures\n                        method: judge\n", null),
                 Arguments.of("blob-rest", "method: passOver\n        - loop", "method: remember\n        - loop", null));
+    }
+
+    /** Each waits for the whole time that a request may take. */
+    @ParameterizedTest(name = "{0}: {2}")
+    @MethodSource("endless")
+    @Execution(ExecutionMode.CONCURRENT)
+    void saysWhichStepDoesNotEnd(String file, String sound, String broken, String fault) throws Exception {
+        saysWhereAndWhy(file, sound, broken, fault);
     }
 
     @ParameterizedTest(name = "{0}: {2}")

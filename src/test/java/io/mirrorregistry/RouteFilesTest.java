@@ -50,6 +50,6 @@ class RouteFilesTest {
                 });
             }
         }
-        assertEquals(20, ids.size(), ids.toString());
+        assertEquals(22, ids.size(), ids.toString());
     }
 }

@@ -10,9 +10,6 @@ import com.nimbusds.jose.crypto.MACSigner;
 import com.nimbusds.jose.crypto.MACVerifier;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.SecureRandom;
 import java.text.ParseException;
 import java.time.Duration;
 import java.time.Instant;
@@ -25,8 +22,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 
 /**
  * The mirror's own tokens. Whoever has the secret makes and verifies them. The algorithm and the key are fixed: a token's header chooses neither.
@@ -40,10 +35,8 @@ final class MirrorTokens {
     static final String ISSUER = "mirror-registry";
 
     private static final String PURPOSE = "mirror-registry: key of tokens, 1";
-    private static final String HMAC = "HmacSHA256";
     private static final String KIND = "kind";
     private static final String ACCESS = "access";
-    private static final int RANDOM_BYTES = 32;
     /** The memory for verified tokens, in characters. */
     private static final long MOST_CHARACTERS = 4_000_000;
     /** Clocks of replicas differ. */
@@ -74,25 +67,9 @@ final class MirrorTokens {
      * @param audience the name of the service
      */
     MirrorTokens(String secret, String audience, Supplier<Instant> clock) {
-        this.key = key(secret == null ? random() : secret.getBytes(StandardCharsets.UTF_8));
+        this.key = DerivedKey.of(secret, PURPOSE);
         this.audience = audience;
         this.clock = clock;
-    }
-
-    private static byte[] random() {
-        byte[] bytes = new byte[RANDOM_BYTES];
-        new SecureRandom().nextBytes(bytes);
-        return bytes;
-    }
-
-    private static byte[] key(byte[] secret) {
-        try {
-            Mac mac = Mac.getInstance(HMAC);
-            mac.init(new SecretKeySpec(secret, HMAC));
-            return mac.doFinal(PURPOSE.getBytes(StandardCharsets.UTF_8));
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("Java has no " + HMAC, e);
-        }
     }
 
     /** Makes a token. */

@@ -22,6 +22,7 @@ import io.mirrorregistry.work.OnWorker;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -29,6 +30,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.apache.camel.Exchange;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,6 +46,7 @@ public final class CacheStep {
     private static final String KNOWN = "known";
     /** The bound for each kind of name that is remembered. */
     private static final int NAMES_BYTES = 4 * 1024 * 1024;
+    private static final int MOST_PUSHES = 10_000;
     /** The objects of a failure without their characters, in bytes; rounded up. */
     private static final int FAILURE_BYTES = 100;
 
@@ -55,14 +60,20 @@ public final class CacheStep {
     private record Guess(CacheKey key, Object found) {
     }
 
+    private record Pushed(Plan.Target target, Reference reference) {
+    }
+
     /** What is kept of the look-up for one request: its key, and the flight that it leads. */
     private static final class Lookup {
 
         private final CacheKey key;
+        /** The number of pushes that had ended when the look-up began. A response from before a push must not be cached after it. */
+        private final long pushes;
         private SingleFlight<Object>.Flight flight;
 
-        private Lookup(CacheKey key) {
+        private Lookup(CacheKey key, long pushes) {
             this.key = key;
+            this.pushes = pushes;
         }
 
         private static Lookup of(Pull pull) {
@@ -92,6 +103,9 @@ public final class CacheStep {
     private final Cache<CacheKey, List<Exception>> misses;
     private final PlanHints hints = new PlanHints();
     private final SingleFlight<Object> inFlight = new SingleFlight<>();
+    private final AtomicLong pushes = new AtomicLong();
+    /** The pushes of the last minutes, by what they changed: how many pushes had ended then. A pull that began before one of them may still be under way. */
+    private final Cache<Pushed, Long> lately = Caffeine.newBuilder().expireAfterWrite(Duration.ofMinutes(2)).maximumSize(MOST_PUSHES).executor(Runnable::run).build();
     private final boolean keepsBlobs;
     private final Executor workers;
     private final Metrics metrics;
@@ -215,7 +229,7 @@ public final class CacheStep {
         if (isKnown(key)) {
             return false;
         }
-        Lookup lookup = new Lookup(key);
+        Lookup lookup = new Lookup(key, pushes.get());
         lookup.flight = inFlight.flight(key);
         if (inFlight.join(lookup.flight) != null) {
             return false;
@@ -353,7 +367,7 @@ public final class CacheStep {
 
     /** Sees to it that the flight ends, whatever becomes of the exchange. */
     private void lead(Exchange exchange, CacheKey key, SingleFlight<Object>.Flight flight) {
-        Lookup lookup = new Lookup(key);
+        Lookup lookup = new Lookup(key, pushes.get());
         lookup.flight = flight;
         Pull.of(exchange).lookup(lookup);
         RouteEnd.run(exchange, () -> {
@@ -365,11 +379,31 @@ public final class CacheStep {
         });
     }
 
+    /**
+     * Returns whether no push has changed something since the look-up of a request began. Ask before it is kept, and again afterwards: a push that comes
+     * between does not find it yet.
+     *
+     * @param lookup null where nothing was looked up, so that nobody can tell
+     */
+    private boolean isCurrent(Lookup lookup, Plan plan, Reference reference) {
+        if (lookup == null || lookup.pushes == pushes.get()) {
+            return true;
+        }
+        for (Plan.Target target : plan.targets()) {
+            Long pushed = lately.getIfPresent(new Pushed(target, reference));
+            if (pushed != null && pushed > lookup.pushes) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Remembers a registry's answer: a manifest that was verified, or that it has a blob. */
     @Step(needs = {"plan", "answer or found"})
     public void keep(Exchange exchange) {
         Pull pull = Pull.of(exchange);
-        Lookup lookup = Lookup.of(pull);
+        Lookup begun = Lookup.of(pull);
+        Lookup lookup = begun;
         if (lookup != null && !lookup.key.plan().equals(pull.plan())) {
             // A route has planned again since the look-up: those who wait for that plan's answer ask for themselves.
             lookup = null;
@@ -378,14 +412,21 @@ public final class CacheStep {
         Object found;
         if (key.isManifest()) {
             KeptManifest manifest = KeptManifest.answered(exchange);
-            if (key.isCached()) {
+            BooleanSupplier current = () -> isCurrent(begun, key.plan(), key.reference()) && isCurrent(begun, key.plan(), manifest.digest());
+            if (key.isCached() && current.getAsBoolean()) {
                 manifests.keep(key, manifest);
+                if (!current.getAsBoolean()) {
+                    manifests.forget(key, manifest.digest());
+                }
             }
             found = manifest;
         } else {
             KnownBlob blob = new KnownBlob(pull.registry(), pull.found());
-            if (!pull.isStopgap()) {
+            if (!pull.isStopgap() && isCurrent(begun, key.plan(), key.reference())) {
                 blobs.put(key.miss(), blob);
+                if (!isCurrent(begun, key.plan(), key.reference())) {
+                    blobs.invalidate(key.miss());
+                }
             }
             found = blob.found().length() >= 0 || !key.head() ? blob : null;
         }
@@ -400,8 +441,11 @@ public final class CacheStep {
     @Step(needs = "failures")
     public void keepMissing(Exchange exchange) {
         Lookup lookup = Lookup.of(Pull.of(exchange));
-        if (lookup != null && !Pull.of(exchange).isLookahead()) {
+        if (lookup != null && isCurrent(lookup, lookup.key.plan(), lookup.key.reference()) && !Pull.of(exchange).isLookahead()) {
             misses.put(lookup.key.miss(), List.copyOf(Pull.of(exchange).failures()));
+            if (!isCurrent(lookup, lookup.key.plan(), lookup.key.reference())) {
+                misses.invalidate(lookup.key.miss());
+            }
         }
     }
 
@@ -421,6 +465,25 @@ public final class CacheStep {
         }
         Pull pull = Pull.of(exchange);
         blobs.invalidate(CacheKey.of(pull.plan(), pull.request()).miss());
+    }
+
+    /**
+     * Evicts a pushed or deleted manifest or blob, so that the next pull asks the registries. Scans all keys, which takes some milliseconds.
+     *
+     * @param target the registry and the repository there
+     * @param changed the tags and digests of what was pushed or deleted
+     * @param deleted whether it is gone
+     */
+    public void forget(Plan.Target target, Collection<Reference> changed, boolean deleted) {
+        Predicate<CacheKey> affected = key -> changed.contains(key.reference()) && key.plan().targets().contains(target);
+        long number = pushes.incrementAndGet();
+        changed.forEach(reference -> lately.put(new Pushed(target, reference), number));
+        inFlight.forget(key -> affected.test((CacheKey) key));
+        misses.asMap().keySet().removeIf(affected);
+        manifests.forget(target, changed, deleted);
+        if (deleted) {
+            blobs.asMap().keySet().removeIf(affected);
+        }
     }
 
     /**

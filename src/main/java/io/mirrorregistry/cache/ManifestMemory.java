@@ -11,10 +11,12 @@ import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.pull.KeptManifest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BiPredicate;
 
 /**
  * Manifests in memory, bounded by their bytes. By digest they are valid for ever, for the plan by which they were found; a tag is
@@ -232,6 +234,28 @@ final class ManifestMemory {
         if (kept == null || !kept.hasContentOf(manifest)) {
             manifests.put(key, manifest);
         }
+    }
+
+    /**
+     * Evicts a pushed or deleted manifest.
+     *
+     * @param changed the tags and digests of what was pushed or deleted
+     * @param deleted whether it is gone, so that neither its bytes are kept nor tags that meant it
+     */
+    void forget(Plan.Target target, Collection<Reference> changed, boolean deleted) {
+        BiPredicate<ByTag, Tagged> affected = (key, tagged) -> key.plan.targets().contains(target)
+                && (changed.contains(key.tag) || deleted && changed.contains(tagged.withoutBytes.digest()));
+        tags.asMap().entrySet().removeIf(entry -> affected.test(entry.getKey(), entry.getValue()));
+        believed.asMap().entrySet().removeIf(entry -> affected.test(entry.getKey(), entry.getValue().tagged));
+        if (deleted) {
+            manifests.asMap().keySet().removeIf(key -> changed.contains(key.digest) && key.plan.targets().contains(target));
+        }
+    }
+
+    /** Forgets a manifest that was kept for this key, and what its tag meant. */
+    void forget(CacheKey key, Digest digest) {
+        forget(key);
+        manifests.invalidate(new ByDigest(key.plan(), digest));
     }
 
     /** Forgets what a tag meant. */

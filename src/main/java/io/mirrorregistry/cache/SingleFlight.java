@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.function.Predicate;
 
 /**
  * Clients that want the same at the same time: the first of them leads and asks the registries, the others follow and get what
@@ -58,6 +59,11 @@ final class SingleFlight<T> {
      */
     Flight join(Flight own) {
         return flights.putIfAbsent(own.key, own);
+    }
+
+    /** Lets the next request for such a key lead a flight of its own; those that follow the flight under way get what comes of that. */
+    void forget(Predicate<Object> affected) {
+        flights.keySet().removeIf(affected);
     }
 
     Flight flight(Object key) {

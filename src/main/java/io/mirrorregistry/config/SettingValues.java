@@ -122,6 +122,11 @@ final class SettingValues {
         return Duration.of(count(time), unit.toChronoUnit());
     }
 
+    /** Returns whether a setting is true rather than false. */
+    boolean bool(String name) throws InvalidSettingException {
+        return oneOf(name, Set.of("true", "false")).equals("true");
+    }
+
     String oneOf(String name, Set<String> choices) throws InvalidSettingException {
         return oneOf(name, choices, SettingsSource.carried().get(name));
     }

@@ -26,6 +26,7 @@ import java.util.Set;
  * @param cache what is remembered of registries' answers
  * @param lookahead how blobs are asked for before clients do
  * @param access who may pull; null where everybody may
+ * @param push where pushes go; null where nobody may push
  * @param logging how logs are written
  * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
  * @param warnings what was found in files and has no meaning, a sentence each
@@ -47,6 +48,7 @@ public record Settings(
         CacheSettings cache,
         LookaheadSettings lookahead,
         AccessSettings access,
+        PushSettings push,
         LoggingSettings logging,
         Map<String, String> placeholders,
         List<String> warnings,

@@ -107,6 +107,8 @@ public final class SettingsReader {
             throw values.invalid("mirror.management.port", "it is the clients' port, mirror.server.port; choose another");
         }
         Settings.ServerSettings server = server(port, registries);
+        AccessSettings access = AccessSettings.read(values, directory, server.trustedProxies());
+        List<String> order = plan.plan(RegistryNames.of(text.keySet()));
         return new Settings(
                 server,
                 managementPort,
@@ -114,17 +116,18 @@ public final class SettingsReader {
                 breaker(),
                 registries,
                 reader.leftOut(),
-                plan.plan(RegistryNames.of(text.keySet())),
+                order,
                 plan.strategy(),
                 StrategyKeys.read(text),
                 values.folder("mirror.plugins.directory", directory),
-                new Settings.RouteSettings(values.oneOf("mirror.routes.reload", Set.of("true", "false")).equals("true"),
+                new Settings.RouteSettings(values.bool("mirror.routes.reload"),
                         values.duration("mirror.routes.reload-interval")),
                 images,
                 cache(),
                 new Settings.LookaheadSettings(values.number("mirror.lookahead.calls", 0, MOST_LOOKAHEAD_CALLS),
                         values.durationOrZero("mirror.lookahead.min-latency")),
-                AccessSettings.read(values, directory, server.trustedProxies()),
+                access,
+                PushSettings.read(values, registries, access, order, warnings),
                 new Settings.LoggingSettings(values.oneOf("mirror.logging.level", LEVELS), values.oneOf("mirror.logging.format", FORMATS)),
                 placeholders(server, registries),
                 warnings.stream().map(places::locate).toList(),

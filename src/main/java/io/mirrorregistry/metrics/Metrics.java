@@ -202,6 +202,38 @@ public final class Metrics implements AutoCloseable {
                 .tag("reason", reason).register(meters);
     }
 
+    /**
+     * Registers the gauge of running uploads.
+     *
+     * @param running returns the number of uploads that run now
+     */
+    public void uploads(IntSupplier running) {
+        Gauge.builder("mirror.uploads.running", running, IntSupplier::getAsInt).description("Uploads that run now")
+                // Nothing else keeps it.
+                .strongReference(true).register(meters);
+    }
+
+    /**
+     * Counts a push request, and the bytes of its body.
+     *
+     * @param asked the object: {@code manifest}, {@code blob} or {@code upload}
+     * @param method the HTTP method in lower case
+     * @param servedBy the target; null if the request was refused before its target was known
+     * @param status the HTTP status of the response
+     * @param cut whether the connection closed before the whole response was sent
+     * @param received the number of bytes of the request's body that arrived
+     */
+    public void pushed(String asked, String method, String servedBy, int status, boolean cut, long received) {
+        String registry = servedBy == null ? NOBODY : servedBy;
+        String result = cut ? "cut" : status < 400 ? "accepted" : status < 500 ? "refused" : "failed";
+        Counter.builder("mirror.pushes").description("Push requests, by object, method, target and result")
+                .tag("asked", asked).tag("method", method).tag("registry", registry).tag("result", result).register(meters).increment();
+        if (received > 0) {
+            Counter.builder("mirror.push").baseUnit("bytes").description("Bytes of the bodies of push requests, by target")
+                    .tag("registry", registry).register(meters).increment(received);
+        }
+    }
+
     /** Shows whether a registry is slow. */
     public void slow(String registry, BooleanSupplier slow) {
         Gauge.builder("mirror.registry.slow", slow, now -> now.getAsBoolean() ? 1 : 0)

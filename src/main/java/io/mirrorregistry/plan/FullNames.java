@@ -2,6 +2,7 @@ package io.mirrorregistry.plan;
 
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.protocol.RepositoryName;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -37,6 +38,16 @@ public final class FullNames {
         int slash = written.indexOf('/');
         boolean served = slash > 0 && isServed(written.substring(0, slash));
         return served ? of(written.substring(0, slash), written.substring(slash + 1)) : of("", written);
+    }
+
+    /**
+     * Returns the same for a repository in a request with the parameter {@code ns}.
+     *
+     * @param given the parameter, in lower case; null for none
+     */
+    public List<String> of(String given, RepositoryName written) {
+        Namespaces.Image image = namespaces.find(given, written);
+        return of(image.namespace(), image.within().value());
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.mirrorregistry.plan;
 
 import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.protocol.RepositoryName;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,8 +46,42 @@ public final class Namespaces {
         return registries.isEmpty();
     }
 
+    /**
+     * A repository as the mirror knows it.
+     *
+     * @param namespace the host name that it belongs to; empty for none
+     * @param within its name there
+     */
+    public record Image(String namespace, RepositoryName within) {
+    }
+
+    /**
+     * Finds the namespace of a repository: the parameter {@code ns}, or else the first part of the name where a registry serves that. A parameter that no
+     * registry serves gives way to a first part that one does. Whatever is checked, pulled or mounted is found by this method.
+     *
+     * @param given the parameter ns, in lower case; null for none
+     * @param written the name as the client writes it
+     */
+    public Image find(String given, RepositoryName written) {
+        String namespace = given == null ? "" : given;
+        int slash = written.value().indexOf('/');
+        if (!isServed(namespace) && slash > 0 && isServed(written.value().substring(0, slash))) {
+            return new Image(written.value().substring(0, slash), new RepositoryName(written.value().substring(slash + 1)));
+        }
+        return new Image(namespace, written);
+    }
+
     /** Returns the registries for a namespace, in the order of asking: those that serve it, or those for everything else if there are none. */
     public List<String> registriesFor(String namespace) {
         return registries.getOrDefault(namespace, otherwise);
+    }
+
+    /**
+     * Returns whether an image of a namespace may be pushed to a registry: pulls of that namespace ask it, or neither of them has anything to do with
+     * namespaces. The repositories of any other registry are another namespace's, whose images a push would overwrite.
+     */
+    public boolean isPushable(String namespace, String registry) {
+        return registriesFor(namespace).contains(registry)
+                || !isServed(namespace) && registries.values().stream().noneMatch(serving -> serving.contains(registry));
     }
 }

@@ -12,7 +12,9 @@ public record ApiPath(Kind kind, RepositoryName repository, Reference reference)
 
     /** What can be asked for; {@link #asked()} is its name in routes and logs. */
     public enum Kind {
-        API_VERSION("api-version"), MANIFEST("manifest"), BLOB("blob"), TAGS("tags"), REFERRERS("referrers");
+        API_VERSION("api-version"), MANIFEST("manifest"), BLOB("blob"), TAGS("tags"), REFERRERS("referrers"),
+        /** The uploads of a repository; which of them is no part of it, because its name is a secret. */
+        UPLOAD("upload");
 
         private final String asked;
 
@@ -27,6 +29,7 @@ public record ApiPath(Kind kind, RepositoryName repository, Reference reference)
 
     private static final String ROOT = "/v2";
     private static final String TAGS_LIST = "/tags/list";
+    private static final String UPLOADS = "/blobs/uploads";
 
     /** Returns the path of a manifest. */
     public static ApiPath manifest(RepositoryName repository, Reference reference) {
@@ -56,7 +59,15 @@ public record ApiPath(Kind kind, RepositoryName repository, Reference reference)
             throw unknown(path);
         }
         String reference = path.substring(beforeReference + 1);
+        if (path.endsWith(UPLOADS)) {
+            return new ApiPath(Kind.UPLOAD, name(path, path.length() - UPLOADS.length()), null);
+        }
         switch (path.substring(beforeKind + 1, beforeReference)) {
+            case "uploads":
+                if (!path.startsWith(UPLOADS, beforeReference - UPLOADS.length())) {
+                    throw unknown(path);
+                }
+                return new ApiPath(Kind.UPLOAD, name(path, beforeReference - UPLOADS.length()), null);
             case "manifests":
                 return new ApiPath(Kind.MANIFEST, name(path, beforeKind), Reference.parse(withColon(reference)));
             case "blobs":
@@ -90,7 +101,7 @@ public record ApiPath(Kind kind, RepositoryName repository, Reference reference)
         return new ProtocolException(ErrorCode.NOT_FOUND, "The distribution API has no such path.", path);
     }
 
-    /** Returns the path, the inverse of {@link #parse}. */
+    /** Returns the path, the inverse of {@link #parse}; of an upload, the path of all of them. */
     @Override
     public String toString() {
         return switch (kind) {
@@ -99,6 +110,7 @@ public record ApiPath(Kind kind, RepositoryName repository, Reference reference)
             case BLOB -> ROOT + "/" + repository + "/blobs/" + reference;
             case TAGS -> ROOT + "/" + repository + TAGS_LIST;
             case REFERRERS -> ROOT + "/" + repository + "/referrers/" + reference;
+            case UPLOAD -> ROOT + "/" + repository + UPLOADS + "/";
         };
     }
 }

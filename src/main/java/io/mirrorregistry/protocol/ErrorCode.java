@@ -9,6 +9,8 @@ public enum ErrorCode {
     NAME_INVALID(400),
     MANIFEST_INVALID(400),
     DIGEST_INVALID(400),
+    /** A request of an upload that is outside the protocol, or whose body is not what it said. */
+    BLOB_UPLOAD_INVALID(400),
     /** Of the distribution project, for an {@code n} that is no number. */
     PAGINATION_NUMBER_INVALID(400),
     /** Without credentials, or with some that prove nothing. */
@@ -18,6 +20,8 @@ public enum ErrorCode {
     NAME_UNKNOWN(404),
     MANIFEST_UNKNOWN(404),
     BLOB_UNKNOWN(404),
+    /** An upload that nobody has begun, or that is over. */
+    BLOB_UPLOAD_UNKNOWN(404),
     /** A path that is none of the protocol's. */
     NOT_FOUND(404),
     /** A method that this mirror does not serve. */

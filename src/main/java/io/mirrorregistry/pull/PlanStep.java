@@ -8,6 +8,7 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.Namespace;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.PushRequest;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -63,12 +64,10 @@ public final class PlanStep {
             pull.givenNamespace(host);
             pull.namespace(host);
         }
-        if (within != null && !namespaces.isEmpty() && !namespaces.isServed(pull.namespace())) {
-            int slash = within.value().indexOf('/');
-            if (slash > 0 && namespaces.isServed(within.value().substring(0, slash))) {
-                pull.namespace(within.value().substring(0, slash));
-                within = new RepositoryName(within.value().substring(slash + 1));
-            }
+        if (within != null && !namespaces.isEmpty()) {
+            Namespaces.Image image = namespaces.find(pull.givenNamespace(), within);
+            pull.namespace(image.namespace());
+            within = image.within();
         }
         pull.planFor(within, this);
         return within;
@@ -114,9 +113,11 @@ public final class PlanStep {
      *
      * @param names their names, in the order of asking, with commas between
      * @throws RegistryTroubleException when settings define no registry of that name
+     * @throws ProtocolException DENIED where a push goes, if none of them serves the namespace: it goes nowhere else. The question of a pusher whether
+     *     something is there becomes a pull instead, because nobody can push there
      */
     @Step(needs = "request", sets = {"plan", "next"})
-    public void ask(String names, Exchange exchange) throws RegistryTroubleException {
+    public void ask(String names, Exchange exchange) throws RegistryTroubleException, ProtocolException {
         List<String> list = new ArrayList<>(2);
         for (String name : names.split(",")) {
             if (!name.isBlank() && !list.contains(name.strip())) {
@@ -125,6 +126,17 @@ public final class PlanStep {
         }
         if (list.isEmpty()) {
             throw refused(Pull.of(exchange), "none", "a step plan.ask names no registry");
+        }
+        Pull pull = Pull.of(exchange);
+        if (pull.planning().isForPush() && list.stream().noneMatch(name -> namespaces.isPushable(pull.namespace(), name))) {
+            if (pull.push().method() == PushRequest.Method.HEAD) {
+                pull.becomePull();
+                return;
+            }
+            String why = namespaces.isServed(pull.namespace())
+                    ? "Images of " + pull.namespace() + " cannot be pushed here: no registry that takes pushes serves that namespace."
+                    : "This image cannot be pushed here: the registry that takes pushes has images of host names such as docker.io only, and the name begins with none.";
+            throw new ProtocolException(ErrorCode.DENIED, why, pull.request().path().repository().value());
         }
         set(exchange, list);
     }
@@ -138,6 +150,18 @@ public final class PlanStep {
             }
         }
         registries(exchange, allowed(pull, names));
+    }
+
+    /**
+     * Returns the name of another repository at a registry, by the settings alone.
+     *
+     * @param written the repository's name as a client writes it
+     * @return null if pulls of that repository do not ask the registry, which may have another repository of that name, or if no repository there can have
+     *     that name
+     */
+    public RepositoryName nameThere(Pull pull, RepositoryName written, Registry registry) {
+        Namespaces.Image image = namespaces.find(pull.givenNamespace(), written);
+        return namespaces.registriesFor(image.namespace()).contains(registry.name()) ? registry.nameThere(image.within()) : null;
     }
 
     /** Logs why a plan cannot work, and returns the exception for which the mirror responds 503. */

@@ -4,9 +4,11 @@ import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.PushRequest;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.PushBody;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.work.MemoryBudget;
@@ -51,6 +53,11 @@ public final class Pull extends CallContext {
     private volatile String user;
     private volatile boolean loginRefused;
 
+    private PushRequest push;
+    private volatile boolean pushAttempted;
+    private PushBody body;
+    private Object upload;
+    private String allow = "GET, HEAD";
     private ApiPath parsed;
     private String namespace = "";
     private String givenNamespace;
@@ -256,6 +263,53 @@ public final class Pull extends CallContext {
         this.request = understood;
     }
 
+    /** Returns the request as one of a push; null for a pull. */
+    public PushRequest push() {
+        return push;
+    }
+
+    /** Returns whether the method or the path is one of pushes, even if the request was refused before {@link #push} was known. */
+    public boolean isPushAttempted() {
+        return pushAttempted;
+    }
+
+    public void pushAttempted(boolean attempted) {
+        this.pushAttempted = attempted;
+    }
+
+    /** Returns what the client sends to the registry; null for nothing. */
+    public PushBody body() {
+        return body;
+    }
+
+    /** Returns the methods that are served where the request goes, with commas between. */
+    public String allow() {
+        return allow;
+    }
+
+    public void allow(String methods) {
+        this.allow = methods;
+    }
+
+    /** Returns the upload that the request goes on with, as the steps of pushes know it; null for none. */
+    public Object upload() {
+        return upload;
+    }
+
+    public void upload(Object begun) {
+        this.upload = begun;
+    }
+
+    /**
+     * Makes this the context of a push.
+     *
+     * @param sent what the client sends to the registry; null for nothing
+     */
+    public void push(PushRequest understood, PushBody sent) {
+        this.push = understood;
+        this.body = sent;
+    }
+
     /** Returns the namespace, such as {@code docker.io}; empty for none. */
     public String namespace() {
         return namespace;
@@ -310,6 +364,21 @@ public final class Pull extends CallContext {
         return planning.plan();
     }
 
+    /**
+     * Lets later steps of the routes set where a push goes. Earlier steps have set registries, and perhaps another name, for pulls: both are forgotten,
+     * because a push under that name could reach a repository that its user may not push to.
+     */
+    public void planPush() {
+        planning.anewForPush();
+    }
+
+    /** Makes the question of a pusher whether something is there a pull, which asks the registries of the plan. */
+    void becomePull() {
+        push = null;
+        planning = planning.ofPulls();
+        planAgain();
+    }
+
     /** Begins anew with the registries of a plan that has changed; those that have failed under the same name are not asked again. */
     void planAgain() {
         next = 0;
@@ -334,9 +403,9 @@ public final class Pull extends CallContext {
         return peek() != null;
     }
 
-    /** Returns the name of the registry that is asked next; null where none is left, and where no plan was made. */
+    /** Returns the name of the registry that is asked next; null where none is left, where no plan was made, and for a push, which goes to one registry. */
     String nextRegistry() {
-        return planning != null && planning.isMade() && isNext() ? peek().registry() : null;
+        return push == null && planning != null && planning.isMade() && isNext() ? peek().registry() : null;
     }
 
     /**

@@ -23,7 +23,12 @@ public final class CallFailures {
      * @param time the time of the call
      */
     public static String describe(Exception e, ProxySettings proxy, CallTime time) {
-        return (isTimeout(e) ? time.timedOut() : describe(e)) + (proxy == null ? "" : " (by way of the proxy " + proxy.host() + ":" + proxy.port() + ")");
+        return (isTimeout(e) ? time.timedOut() : describe(e)) + byWayOf(proxy);
+    }
+
+    /** Returns what is said of a proxy, at the end of a message; empty for none. */
+    public static String byWayOf(ProxySettings proxy) {
+        return proxy == null ? "" : " (by way of the proxy " + proxy.host() + ":" + proxy.port() + ")";
     }
 
     private static boolean isTimeout(Exception e) {

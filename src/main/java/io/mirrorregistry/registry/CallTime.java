@@ -115,7 +115,7 @@ public final class CallTime {
     }
 
     /** Returns a time with one digit after the point, or three if it is short: "8 s", "2.5 s", "0.012 s". */
-    static String seconds(long nanos) {
+    public static String seconds(long nanos) {
         double seconds = nanos / (double) TimeUnit.SECONDS.toNanos(1);
         String text = String.format(Locale.ROOT, seconds < 0.1 ? "%.3f" : "%.1f", seconds);
         return (text.endsWith(".0") ? text.substring(0, text.length() - 2) : text) + " s";

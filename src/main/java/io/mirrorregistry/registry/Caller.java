@@ -23,6 +23,18 @@ public interface Caller {
     ClassicHttpResponse askUncounted(Call call) throws RegistryTroubleException;
 
     /**
+     * Makes a request of a push. It is authorized for pulling and pushing (for deleting, with DELETE). Redirects are not followed, except for HEAD,
+     * which registries redirect to their storage. Unlike other calls, it has connections of its own.
+     *
+     * @throws PushBodyException when the source of the body failed
+     * @throws RegistryTroubleException when the registry cannot be reached, or not in time; when it does not accept the mirror's account; and for a response
+     *     that is no registry's, a redirect, and the statuses 408, 429 and from 500 on
+     */
+    default PushResponse push(PushCall call) throws RegistryTroubleException, PushBodyException {
+        throw new UnsupportedOperationException("a registry that takes no pushes");
+    }
+
+    /**
      * Returns a moving average of the milliseconds from a call of the registry itself to the head of its response; NaN while nothing was
      * measured. A response 408, 429 or from 500 on counts only if it makes the average longer.
      */

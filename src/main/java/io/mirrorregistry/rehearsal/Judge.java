@@ -1,5 +1,6 @@
 package io.mirrorregistry.rehearsal;
 
+import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.registry.NotHereException;
@@ -9,6 +10,7 @@ import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Set;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 
@@ -49,7 +51,7 @@ final class Judge {
     }
 
     /** Returns the status; 0 where there is no answer. */
-    private int status() {
+    int status() {
         Message message = exchange.getMessage();
         if (client.isWritten()) {
             return client.status();
@@ -58,7 +60,7 @@ final class Judge {
         return none ? 0 : message.getHeader(Exchange.HTTP_RESPONSE_CODE, 200, Integer.class);
     }
 
-    private String header(String name) {
+    String header(String name) {
         return client.isWritten() ? client.header(name) : exchange.getMessage().getHeader(name, String.class);
     }
 
@@ -85,6 +87,9 @@ final class Judge {
             // That nobody fetches the rest is a decision of the operator.
             return request.manners().containsValue(Manner.BREAKS_OFF) ? null : "ends in the middle of a response";
         }
+        if (request.push() && status < 300) {
+            return faultOfTaken(status);
+        }
         if (status >= 400) {
             Exception misjudged = misjudged();
             return misjudged == null ? null : "is answered " + status + ", for a step took this for " + (misjudged instanceof NotHereException ? "missing" : "trouble")
@@ -110,9 +115,33 @@ final class Judge {
         return called && status() >= 400 && request.manners().values().stream().allMatch(Manner.HAS::equals) ? caught : null;
     }
 
+    /** A push that a registry has taken has one or two statuses; one that no registry has taken has none of them. */
+    private String faultOfTaken(int status) {
+        Set<Integer> right = switch (request.method()) {
+            case "POST" -> Set.of(201, 202);
+            case "PUT" -> Set.of(201);
+            case "HEAD" -> Set.of(200);
+            case "GET" -> Set.of(204);
+            case "DELETE" -> Set.of(request.kind() == ApiPath.Kind.UPLOAD ? 204 : 202);
+            default -> Set.of(202);
+        };
+        if (!right.contains(status)) {
+            return "is answered " + status + shown(body()) + ", which is no answer to a push";
+        }
+        if (!scene.isTaken()) {
+            return "is answered " + status + ", and no registry has taken it";
+        }
+        boolean located = !request.method().equals("HEAD") && !request.method().equals("DELETE");
+        return located && header("Location") == null ? "is answered " + status + " without a Location" : faultOfHead();
+    }
+
+    private String faultOfHead() {
+        return header(VERSION) == null ? "is answered " + status() + " without the header " + VERSION + ", which the step answer.finish sets" : null;
+    }
+
     private String faultOfFound() {
-        if (header(VERSION) == null) {
-            return "is answered 200 without the header " + VERSION + ", which the step answer.finish sets";
+        if (faultOfHead() != null) {
+            return faultOfHead();
         }
         byte[] body = body();
         return switch (request.kind()) {

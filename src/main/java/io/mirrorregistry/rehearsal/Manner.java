@@ -17,6 +17,8 @@ enum Manner {
     REFUSES("refuses the mirror with 401"),
     /** 403, and the account is accepted elsewhere. */
     FORBIDS("responds 403 for this image"),
+    /** 400 for a push, with an error body; for a pull as {@link #LACKS}. */
+    DISLIKES("responds 400"),
     /** 429. */
     THROTTLES("responds 429"),
     /** 500. */

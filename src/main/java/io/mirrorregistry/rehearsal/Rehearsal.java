@@ -4,15 +4,22 @@ import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.mirrorregistry.cache.CacheStep;
 import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
+import io.mirrorregistry.config.Settings.BreakerSettings;
 import io.mirrorregistry.logging.Logs;
 import io.mirrorregistry.lookahead.LookaheadStep;
 import io.mirrorregistry.metrics.Metrics;
 import io.mirrorregistry.pull.FailuresStep;
+import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.push.BytesBody;
+import io.mirrorregistry.push.PushStep;
+import io.mirrorregistry.push.UploadSessions;
+import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.Registry;
 import io.mirrorregistry.reload.RouteRehearsal;
 import io.mirrorregistry.server.AnswerWriter;
+import io.mirrorregistry.server.PushReader;
 import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.server.StreamStep;
 import io.mirrorregistry.work.Bulkhead;
@@ -21,6 +28,7 @@ import io.mirrorregistry.work.MemoryBudget;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -47,8 +55,10 @@ import org.apache.camel.component.platform.http.vertx.HttpMessage;
 public final class Rehearsal implements RouteRehearsal {
 
     private static final Duration LONGEST_REQUEST = Duration.ofSeconds(5);
-    /** Routes that are slow and end are not refused: requests that are not rehearsed by then are left out. */
+    /** For pulls, and again for pushes. Routes that are slow and end are not refused: requests that are not rehearsed by then are left out. */
     private static final Duration LONGEST = Duration.ofSeconds(8);
+    /** A request calls a registry less often. Breakers are made anew for each, which takes the longer the more calls they count. */
+    private static final int MOST_CALLS_COUNTED = 1000;
 
     private final Settings settings;
     private final Duration longestRequest;
@@ -83,6 +93,11 @@ public final class Rehearsal implements RouteRehearsal {
         });
         private final Metrics metrics = new Metrics(new CompositeMeterRegistry());
         private final MemoryBudget memory = MemoryBudget.beside(settings.cache().size());
+        private final PushStep pushes;
+        /** What runs now. */
+        private volatile RehearsedRequest request;
+        /** The address of the upload that was begun last; null for none. */
+        private String upload;
 
         Run(CamelContext camel) {
             this.camel = camel;
@@ -90,7 +105,7 @@ public final class Rehearsal implements RouteRehearsal {
             for (RegistrySettings registry : settings.registries().values()) {
                 String name = registry.name();
                 StandInClient client = registry.isFolder() ? null : new StandInClient(name, registry.url(), scene);
-                registries.put(name, new Registry(registry, settings.breaker(), client, threads, self,
+                registries.put(name, new Registry(registry, breaker(), client, threads, self,
                         new Bulkhead(settings.server().callsPerRegistry(), settings.server().queueTime())));
                 bind(name, registries.get(name));
                 if (client == null) {
@@ -101,9 +116,14 @@ public final class Rehearsal implements RouteRehearsal {
                 }
             }
             bind("failures", new FailuresStep(registries));
-            bind("request", camel.getRegistry().lookupByNameAndType("request", RequestStep.class).withoutAccess());
+            UploadSessions sessions = settings.push() == null ? null : new UploadSessions(null, settings.server().maxRequestLine());
+            bind("request", camel.getRegistry().lookupByNameAndType("request", RequestStep.class)
+                    .rehearsed(new PushReader(settings.push(), sessions, sent -> new BytesBody(request.body())), () -> request.push()));
             CacheStep cache = new CacheStep(settings.cache(), threads, metrics);
             bind("cache", cache);
+            PlanStep plan = camel.getRegistry().lookupByNameAndType("plan", PlanStep.class);
+            pushes = new PushStep(settings, registries, Map.of(), sessions, plan, cache, Logs.REHEARSAL);
+            bind("push", pushes);
             bind("lookahead", LookaheadStep.off(cache));
             bind("stream", new StreamStep(settings.server(), threads, metrics));
             bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, entrances);
@@ -117,6 +137,12 @@ public final class Rehearsal implements RouteRehearsal {
             camel.getShutdownStrategy().setLogInflightExchangesOnTimeout(false);
         }
 
+        private BreakerSettings breaker() {
+            BreakerSettings breaker = settings.breaker();
+            return new BreakerSettings(breaker.failureRate(), Math.min(breaker.calls(), MOST_CALLS_COUNTED), Math.min(breaker.minimumCalls(), MOST_CALLS_COUNTED),
+                    breaker.probeInterval(), breaker.trialCalls());
+        }
+
         private void bind(String name, Object bean) {
             camel.getRegistry().bind(name, bean);
         }
@@ -125,9 +151,20 @@ public final class Rehearsal implements RouteRehearsal {
         public Optional<Mishap> run(Collection<String> words) {
             TreeSet<String> namespaces = new TreeSet<>();
             settings.registries().values().forEach(registry -> namespaces.addAll(registry.serves()));
+            Optional<Mishap> mishap = rehearse(RehearsedRequest.all(settings.order(), namespaces, words));
+            return mishap.isPresent() || settings.push() == null ? mishap
+                    : rehearse(RehearsedPushes.all(settings.order(), namespaces, words, settings.push().delete()));
+        }
+
+        private Optional<Mishap> rehearse(List<RehearsedRequest> requests) {
             long end = System.nanoTime() + LONGEST.toNanos();
-            for (RehearsedRequest request : RehearsedRequest.all(settings.order(), namespaces, words)) {
-                Optional<Mishap> mishap = rehearse(request);
+            for (RehearsedRequest next : requests) {
+                if (next.goesOn() && upload == null) {
+                    // Routes refuse the uploads of that repository.
+                    continue;
+                }
+                request = next.goesOn() ? next.at(upload) : next;
+                Optional<Mishap> mishap = rehearse();
                 if (mishap.isPresent() || System.nanoTime() > end) {
                     return mishap;
                 }
@@ -135,8 +172,8 @@ public final class Rehearsal implements RouteRehearsal {
             return Optional.empty();
         }
 
-        private Optional<Mishap> rehearse(RehearsedRequest request) {
-            Entrances.Entrance entrance = entrances.find(request.head() ? "HEAD" : "GET", request.uri().replaceFirst("\\?.*", ""));
+        private Optional<Mishap> rehearse() {
+            Entrances.Entrance entrance = entrances.find(request.method(), request.uri().replaceFirst("\\?.*", ""));
             if (entrance == null) {
                 return Optional.empty();
             }
@@ -149,12 +186,15 @@ public final class Rehearsal implements RouteRehearsal {
             });
             CompletableFuture<Void> ended = new CompletableFuture<>();
             Trace trace = new Trace(() -> ended.complete(null));
-            RehearsedClient client = new RehearsedClient(request.head(), request.uri());
+            RehearsedClient client = new RehearsedClient(request);
             Exchange exchange = entrance.createExchange(false);
             try (Pull pull = new Pull(client.request(), client.response(), "rehearsal", true, memory.share())) {
                 exchange.setPattern(ExchangePattern.InOnly);
                 pull.clientAddress("10.0.0." + nextClient++ % 256);
                 pull.on(exchange);
+                if (request.push()) {
+                    pull.answerTime(AnswerTime.of(System.nanoTime(), settings.server().answerTime()));
+                }
                 trace.on(exchange);
                 exchange.setIn(new HttpMessage(exchange, client.request(), client.response()));
                 entrance.createUoW(exchange);
@@ -166,7 +206,7 @@ public final class Rehearsal implements RouteRehearsal {
                         ended.completeExceptionally(e);
                     }
                 });
-                return await(request, ended, running, trace, exchange, client, entrance);
+                return await(ended, running, trace, exchange, client, entrance);
             } catch (Exception e) {
                 FatalErrors.check(e);
                 return Optional.of(new Mishap(trace.stepOf(e) != null ? trace.stepOf(e) : trace.last(), e, null, request.toString(), exchange));
@@ -178,7 +218,7 @@ public final class Rehearsal implements RouteRehearsal {
             }
         }
 
-        private Optional<Mishap> await(RehearsedRequest request, CompletableFuture<Void> ended, Future<?> running, Trace trace, Exchange exchange, RehearsedClient client,
+        private Optional<Mishap> await(CompletableFuture<Void> ended, Future<?> running, Trace trace, Exchange exchange, RehearsedClient client,
                 Entrances.Entrance entrance) throws InterruptedException {
             Throwable failure = null;
             try {
@@ -214,6 +254,9 @@ public final class Rehearsal implements RouteRehearsal {
             }
             String fault = judge.fault();
             if (fault == null) {
+                if (request.method().equals("POST") && judge.status() == 202) {
+                    upload = judge.header("Location");
+                }
                 return Optional.empty();
             }
             NamedNode step = judge.misjudged() != null ? trace.stepOf(judge.misjudged()) : trace.lastToAnswer();
@@ -222,6 +265,7 @@ public final class Rehearsal implements RouteRehearsal {
 
         @Override
         public void close() {
+            pushes.close();
             threads.shutdownNow();
             metrics.close();
         }

@@ -1,5 +1,7 @@
 package io.mirrorregistry.rehearsal;
 
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.protocol.MediaTypes;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.QueryStringDecoder;
@@ -37,10 +39,14 @@ final class RehearsedClient {
         Object call(Method called, Object[] arguments);
     }
 
-    RehearsedClient(boolean head, String uri) {
-        this.method = head ? HttpMethod.HEAD : HttpMethod.GET;
-        this.uri = uri;
+    RehearsedClient(RehearsedRequest sent) {
+        this.method = HttpMethod.valueOf(sent.method());
+        this.uri = sent.uri();
         requestHeaders.set("Host", "mirror.invalid").set("User-Agent", "rehearsal");
+        if (sent.body().length > 0) {
+            requestHeaders.set("Content-Length", String.valueOf(sent.body().length))
+                    .set("Content-Type", sent.kind() == ApiPath.Kind.MANIFEST ? MediaTypes.OCI_MANIFEST : MediaTypes.OCTET_STREAM);
+        }
     }
 
     private static <T> T proxy(Class<T> type, Handler handler) {

@@ -10,20 +10,27 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * One request of a rehearsal.
  *
  * @param kind what is asked for; null for {@code /health}
+ * @param uri path and query; only the query of a request that goes on with an upload
+ * @param push whether it is one of a push
  * @param manners how each registry responds
  */
-record RehearsedRequest(ApiPath.Kind kind, boolean head, String uri, Map<String, Manner> manners) {
+record RehearsedRequest(ApiPath.Kind kind, String method, String uri, boolean push, Map<String, Manner> manners) {
 
     private static final String LONGEST_NAME = "a/" + "very-long-name.with_all--separators/".repeat(7).substring(0, 240) + "end";
-    private static final List<String> NAMES = List.of("app", "team/app", "team-a/app", "a.b_c__d-e/f/g/h", LONGEST_NAME);
-    private static final List<String> TAGS = List.of("latest", "1.0_x", "v".repeat(128));
+    static final List<String> NAMES = List.of("app", "team/app", "team-a/app", "a.b_c__d-e/f/g/h", LONGEST_NAME);
+    static final List<String> TAGS = List.of("latest", "1.0_x", "v".repeat(128));
     private static final int MOST_WORDS = 40;
+    /** The last part of the path of an upload. */
+    private static final Pattern UPLOAD = Pattern.compile("(/blobs/uploads/)[^?]+");
+    private static final String HEAD = "HEAD";
     private static final List<Manner> TOGETHER = List.of(Manner.HAS, Manner.LACKS, Manner.FAILS, Manner.BREAKS, Manner.REFUSES, Manner.FORBIDS, Manner.REDIRECTS,
             Manner.HAS_FOR_TOKENS, Manner.BREAKS_OFF, Manner.THROTTLES, Manner.IS_OPEN);
 
@@ -50,8 +57,36 @@ record RehearsedRequest(ApiPath.Kind kind, boolean head, String uri, Map<String,
         }
     }
 
+    /** Makes a request of a pull. */
+    RehearsedRequest(ApiPath.Kind kind, boolean head, String uri, Map<String, Manner> manners) {
+        this(kind, head ? HEAD : "GET", uri, false, manners);
+    }
+
+    boolean head() {
+        return method.equals(HEAD);
+    }
+
+    /** Returns whether it goes on with the upload that was begun last. */
+    boolean goesOn() {
+        return uri.isEmpty() || uri.startsWith("?");
+    }
+
+    /** Returns the request for an upload that goes on at this path. */
+    RehearsedRequest at(String upload) {
+        return new RehearsedRequest(kind, method, upload + uri, push, manners);
+    }
+
+    /** Returns what the client sends as the body; empty for none. */
+    byte[] body() {
+        return switch (method) {
+            case "PUT" -> kind == ApiPath.Kind.MANIFEST ? Scene.MANIFEST : Scene.BLOB;
+            case "PATCH" -> Scene.BLOB;
+            default -> new byte[0];
+        };
+    }
+
     /**
-     * Returns the requests of a rehearsal, the most usual first.
+     * Returns the requests of pulls of a rehearsal, the most usual first.
      *
      * @param registries the names of all registries
      * @param namespaces the host names that registries serve
@@ -90,19 +125,23 @@ record RehearsedRequest(ApiPath.Kind kind, boolean head, String uri, Map<String,
             all.add(new RehearsedRequest(ApiPath.Kind.MANIFEST, false, Path.MANIFEST_OF_TAG.uri("library/served", "1.0") + "?ns=" + host, found));
             all.add(new RehearsedRequest(ApiPath.Kind.MANIFEST, false, Path.MANIFEST_OF_TAG.uri(host.replaceFirst(":.*", "") + "/library/served", "1.0"), found));
         }
-        words.stream().limit(MOST_WORDS).forEach(word -> addWord(all, word, found));
+        rehearsed(words).forEach(word -> addWord(all, word, found));
         return all;
+    }
+
+    /** Returns the words that are rehearsed. */
+    static List<String> rehearsed(Collection<String> words) {
+        return words.stream().limit(MOST_WORDS).toList();
+    }
+
+    /** Returns the repositories that a word may mean: the whole name, or its beginning. */
+    static List<String> names(String word) {
+        return Stream.of(word, word.endsWith("/") ? word + "app" : word + "/app").filter(RepositoryName::isValid).distinct().toList();
     }
 
     /** A word may be the whole name or its beginning, a tag, or a namespace. */
     private static void addWord(List<RehearsedRequest> all, String word, Map<String, Manner> found) {
-        Set<String> names = new LinkedHashSet<>();
-        for (String name : List.of(word, word.endsWith("/") ? word + "app" : word + "/app")) {
-            if (RepositoryName.isValid(name)) {
-                names.add(name);
-            }
-        }
-        for (String name : names) {
+        for (String name : names(word)) {
             all.add(new RehearsedRequest(ApiPath.Kind.MANIFEST, false, Path.MANIFEST_OF_TAG.uri(name, "1.0"), found));
             all.add(new RehearsedRequest(ApiPath.Kind.BLOB, false, Path.BLOB.uri(name, "1.0"), found));
         }
@@ -129,7 +168,8 @@ record RehearsedRequest(ApiPath.Kind kind, boolean head, String uri, Map<String,
         return scenes;
     }
 
-    private static Map<String, Manner> together(List<String> registries, Manner manner) {
+    /** Returns the same manner for each registry. */
+    static Map<String, Manner> together(List<String> registries, Manner manner) {
         Map<String, Manner> all = new LinkedHashMap<>();
         registries.forEach(registry -> all.put(registry, manner));
         return all;
@@ -138,7 +178,7 @@ record RehearsedRequest(ApiPath.Kind kind, boolean head, String uri, Map<String,
     /** Returns it in words: the request, and what the registries do. */
     @Override
     public String toString() {
-        String request = (head ? "HEAD " : "GET ") + uri.replaceAll("(sha256:[0-9a-f]{12})[0-9a-f]+", "$1…");
+        String request = method + " " + UPLOAD.matcher(uri).replaceFirst("$1…").replaceAll("(sha256:[0-9a-f]{12})[0-9a-f]+", "$1…");
         if (kind == null || kind == ApiPath.Kind.API_VERSION) {
             return request;
         }

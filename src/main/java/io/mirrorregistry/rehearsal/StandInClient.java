@@ -6,10 +6,14 @@ import io.mirrorregistry.protocol.ProtocolException;
 import io.mirrorregistry.registry.Call;
 import io.mirrorregistry.registry.Caller;
 import io.mirrorregistry.registry.CutOffEntity;
+import io.mirrorregistry.registry.PushBodyException;
+import io.mirrorregistry.registry.PushCall;
+import io.mirrorregistry.registry.PushResponse;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.SequenceInputStream;
 import java.net.URI;
 import java.util.Collections;
@@ -111,6 +115,20 @@ final class StandInClient extends CloseableHttpClient implements Caller {
     @Override
     public ClassicHttpResponse askUncounted(Call call) throws RegistryTroubleException {
         return ask(call);
+    }
+
+    @Override
+    public PushResponse push(PushCall call) throws RegistryTroubleException, PushBodyException {
+        if (call.body() != null) {
+            try {
+                call.body().writeTo(OutputStream.nullOutputStream());
+            } catch (PushBodyException e) {
+                throw e;
+            } catch (IOException e) {
+                throw new RegistryTroubleException(registry, call + ": the body was not taken");
+            }
+        }
+        return scene.response(registry, call);
     }
 
     @Override

@@ -69,15 +69,31 @@ final class CheckRun {
             built.forEach((route, place) -> new StepCheck(camel, route, beginnings.keySet(), registries, leftOut,
                     (tokens, cause) -> files.fault(place, tokens, cause)).run());
             unused.check(files, beginnings.keySet(), registries);
-            if (beginnings.keySet().stream().noneMatch(from -> from.startsWith(PULLS) || from.equals("platform-http:/"))) {
+            if (beginnings.keySet().stream().noneMatch(CheckRun::isFrontDoor)) {
                 files.fault("no route takes what clients pull: the front door is missing");
             }
+        }
+        if (files.faults().isEmpty() && parts.needed() != null) {
+            requireNeeded(parts.needed());
         }
         if (files.faults().isEmpty() && !registries.isEmpty()) {
             // What is wrong otherwise may be why nothing sets a variable.
             files.checkVariables(camel);
         }
         return files.faults();
+    }
+
+    private static boolean isFrontDoor(String from) {
+        return from.startsWith(PULLS) || from.equals("platform-http:/");
+    }
+
+    /** What the front door leads to may be nothing but what pulls need. */
+    private void requireNeeded(NeededStep step) {
+        StepReach reach = new StepReach(camel, built.keySet());
+        List<RouteDefinition> doors = built.keySet().stream().filter(route -> isFrontDoor(address(route))).toList();
+        if (doors.stream().noneMatch(door -> reach.isReached(door, step))) {
+            files.fault(built.get(doors.get(0)), List.of(address(doors.get(0)), "from"), step.missing());
+        }
     }
 
     /** Returns the files of which no route is in use, and why, after {@link #faults}. */

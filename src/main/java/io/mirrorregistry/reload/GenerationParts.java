@@ -13,11 +13,12 @@ import org.slf4j.LoggerFactory;
  * @param beans beans by the names that routes use; no other generation sees them
  * @param wanted routes that have to exist, from a file or from a template
  * @param chosen a route that a setting names; null for none
+ * @param needed a step that a setting needs; null for none
  * @param resources closed in the opposite order, such as the class loaders of the beans
  * @param faults the parts that cannot be made, and why; no routes are started with such parts
  */
-public record GenerationParts(Map<String, Object> beans, List<WantedRoute> wanted, ChosenRoute chosen, List<AutoCloseable> resources,
-        List<RouteFault> faults) implements AutoCloseable {
+public record GenerationParts(Map<String, Object> beans, List<WantedRoute> wanted, ChosenRoute chosen, NeededStep needed,
+        List<AutoCloseable> resources, List<RouteFault> faults) implements AutoCloseable {
 
     /** Parts of a generation that owns nothing. */
     public static final GenerationParts NONE = new GenerationParts(Map.of(), List.of(), List.of());
@@ -31,9 +32,9 @@ public record GenerationParts(Map<String, Object> beans, List<WantedRoute> wante
         faults = List.copyOf(faults);
     }
 
-    /** Makes parts without faults, of which no setting chooses a route. */
+    /** Makes parts without faults, of which no setting chooses a route or needs a step. */
     public GenerationParts(Map<String, Object> beans, List<WantedRoute> wanted, List<AutoCloseable> resources) {
-        this(beans, wanted, null, resources, List.of());
+        this(beans, wanted, null, null, resources, List.of());
     }
 
     /** Makes the parts of a generation. Called for each check, for the first generation, and for each later one; one call at a time. */

@@ -23,6 +23,8 @@ final class StepCheck {
     private static final String REGISTRY = "direct:registry-";
     /** The bean whose methods name registries and repositories. */
     private static final String PLAN = "plan";
+    /** The bean with a method that has a regular expression. */
+    private static final String PUSH = "push";
     /** The beginning of an expression within an address. */
     private static final Pattern EXPRESSION = Pattern.compile("\\$\\{|\\$simple\\{");
     /** An argument of a method that is the address of a route, in quotes. */
@@ -61,8 +63,15 @@ final class StepCheck {
         }
         steps(BeanDefinition.class).stream().filter(step -> PLAN.equals(step.getRef()) && step.getMethod() != null)
                 .forEach(step -> checkPlan(step.getMethod()));
+        steps(BeanDefinition.class).stream().filter(step -> PUSH.equals(step.getRef()) && step.getMethod() != null)
+                .forEach(step -> checkPush(step.getMethod()));
         steps(BeanDefinition.class).stream().filter(step -> step.getMethod() != null)
-                .forEach(step -> ADDRESS.matcher(step.getMethod()).results().forEach(address -> requireBeginning(address.group(1), step.getMethod())));
+                .forEach(step -> addresses(step.getMethod()).forEach(address -> requireBeginning(address, step.getMethod())));
+    }
+
+    /** Returns the addresses of routes that are arguments of a method. */
+    static List<String> addresses(String method) {
+        return ADDRESS.matcher(method).results().map(address -> address.group(1)).toList();
     }
 
     private <T extends ProcessorDefinition<?>> Collection<T> steps(Class<T> type) {
@@ -107,6 +116,13 @@ final class StepCheck {
 
     private void checkPlan(String method) {
         new PlanCall(this::unknown).faults(Beginnings.resolve(camel, route, method)).forEach(fault -> faults.accept(List.of(method), fault));
+    }
+
+    private void checkPush(String method) {
+        String fault = KeptTagsCall.fault(Beginnings.resolve(camel, route, method));
+        if (fault != null) {
+            faults.accept(List.of(method), fault);
+        }
     }
 
     private String unknown(String registry) {

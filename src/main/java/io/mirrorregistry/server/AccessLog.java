@@ -1,15 +1,19 @@
 package io.mirrorregistry.server;
 
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ErrorCode;
+import io.mirrorregistry.protocol.PushRequest;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.AnswerTime;
 import io.mirrorregistry.work.MemoryBudget;
 import io.vertx.core.Handler;
+import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,10 +45,11 @@ final class AccessLog implements Handler<RoutingContext> {
     /** Starts the line; the request goes on. */
     @Override
     public void handle(RoutingContext context) {
-        Line line = new Line(context.request(), context.response(), client, metrics);
+        ClientConnection connection = ClientConnection.of(context.request().connection());
+        Line line = new Line(context.request(), context.response(), connection, client, metrics);
         context.response().putHeader(RequestId.HEADER, line.id);
         context.put(KEY, line);
-        ClientConnection.of(context.request().connection()).whenEnded(line);
+        connection.whenEnded(line);
         context.next();
     }
 
@@ -59,6 +64,7 @@ final class AccessLog implements Handler<RoutingContext> {
         private final long start = System.nanoTime();
         private final HttpServerRequest request;
         private final HttpServerResponse response;
+        private final ClientConnection connection;
         private final ClientAddress client;
         private final Metrics metrics;
         private final String id;
@@ -68,9 +74,10 @@ final class AccessLog implements Handler<RoutingContext> {
         private volatile boolean gone;
         private volatile String user;
 
-        private Line(HttpServerRequest request, HttpServerResponse response, ClientAddress client, Metrics metrics) {
+        private Line(HttpServerRequest request, HttpServerResponse response, ClientConnection connection, ClientAddress client, Metrics metrics) {
             this.request = request;
             this.response = response;
+            this.connection = connection;
             this.client = client;
             this.metrics = metrics;
             String given = RequestId.given(request);
@@ -132,19 +139,36 @@ final class AccessLog implements Handler<RoutingContext> {
         }
 
         private void measure(Pull known, int status, boolean cut, long nanos) {
-            if (known != null && known.request() != null) {
+            if (known != null && known.push() != null) {
+                PushRequest push = known.push();
+                // A target that failed has served nobody.
+                String target = known.servedBy() != null || known.registry() == null ? known.servedBy() : known.registry().name();
+                metrics.pushed(push.path().kind().asked(), push.method().name().toLowerCase(Locale.ROOT), target, status, cut, connection.received());
+            } else if (known != null && known.isPushAttempted()) {
+                metrics.pushed(known.request().path().kind().asked(), method(request.method().name()), null, status, cut, connection.received());
+            } else if (known != null && known.request() != null) {
                 metrics.pulled(known.request().path().kind().asked(), known.servedBy(), known.isLoginRefused() ? UNAUTHORIZED : status, cut, nanos);
                 for (Pull.Fallback fallback : known.fallbacks()) {
-                    metrics.fellBack(request.path(), fallback.registry(), fallback.reason(), fallback.message());
+                    metrics.fellBack(loggedPath(known), fallback.registry(), fallback.reason(), fallback.message());
                 }
             } else if (request.path() != null && request.path().startsWith("/v2")) {
                 metrics.pulled(NOT_UNDERSTOOD, null, status, cut, nanos);
             }
         }
 
+        /** Returns a method of pushes as metrics name it; a client may write any other. */
+        private static String method(String written) {
+            for (PushRequest.Method method : PushRequest.Method.values()) {
+                if (method.name().equals(written)) {
+                    return written.toLowerCase(Locale.ROOT);
+                }
+            }
+            return NOT_UNDERSTOOD;
+        }
+
         private void log(Pull known, int status, boolean cut, long bytes, long milliseconds) {
             String servedBy = known == null || known.servedBy() == null ? "none" : known.servedBy();
-            String path = bounded(request.path());
+            String path = loggedPath(known);
             LoggingEventBuilder line = LOG.atInfo()
                     .addKeyValue("method", request.method().name())
                     .addKeyValue("path", path);
@@ -161,15 +185,29 @@ final class AccessLog implements Handler<RoutingContext> {
             if (from != null && !from.isEmpty()) {
                 line = line.addKeyValue("user", from);
             }
-            line.addKeyValue("status", status)
+            line = line.addKeyValue("status", status)
                     .addKeyValue("registry", servedBy)
                     .addKeyValue("milliseconds", milliseconds)
-                    .addKeyValue("bytes", bytes)
-                    .addKeyValue("cut", cut)
+                    .addKeyValue("bytes", bytes);
+            if (hadBody()) {
+                line = line.addKeyValue("received", connection.received());
+            }
+            line.addKeyValue("cut", cut)
                     .addKeyValue("remote", clientAddress())
                     .addKeyValue("user_agent", bounded(request.getHeader("User-Agent")))
                     .addKeyValue("request_id", id)
                     .log(request.method().name() + ' ' + path + ' ' + status + ' ' + servedBy + ' ' + milliseconds + " ms");
+        }
+
+        private boolean hadBody() {
+            String length = request.getHeader(HttpHeaders.CONTENT_LENGTH);
+            return length != null && !length.equals("0") || request.headers().contains(HttpHeaders.TRANSFER_ENCODING);
+        }
+
+        /** A path that was understood, and is none of an upload, is written as it is. */
+        private String loggedPath(Pull known) {
+            boolean isPlain = known != null && known.request() != null && known.request().path().kind() != ApiPath.Kind.UPLOAD;
+            return bounded(isPlain ? request.path() : LoggedPath.of(request.path()));
         }
 
         private static String bounded(String value) {

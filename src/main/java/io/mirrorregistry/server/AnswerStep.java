@@ -39,9 +39,16 @@ public final class AnswerStep {
 
     private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(AnswerStep.class), Level.ERROR);
 
-    /** Says that this is a registry. */
+    /**
+     * Says that this is a registry.
+     *
+     * @throws IllegalStateException for a request of a push, which the routes have sent nowhere
+     */
     @Step(sets = "answer")
     public void apiVersion(Exchange exchange) {
+        if (Pull.of(exchange) != null && Pull.of(exchange).push() != null) {
+            throw new IllegalStateException("mirror.push.registry is set, and the front door sends pushes (variable asked: push) nowhere");
+        }
         ok(exchange, EMPTY_OBJECT);
     }
 
@@ -98,7 +105,7 @@ public final class AnswerStep {
         ProtocolException refused = exchange.getProperty(Exchange.EXCEPTION_CAUGHT, ProtocolException.class);
         error(exchange, refused.code(), refused.getMessage(), refused.detail());
         if (refused.code() == ErrorCode.UNSUPPORTED) {
-            exchange.getMessage().setHeader("Allow", "GET, HEAD");
+            exchange.getMessage().setHeader("Allow", Pull.of(exchange).allow());
         } else if (refused.code() == ErrorCode.RANGE_INVALID && refused.detail() != null) {
             exchange.getMessage().setHeader("Content-Range", refused.detail());
         }
@@ -108,7 +115,7 @@ public final class AnswerStep {
     @Step(needs = "request", sets = "answer")
     public void denied(Exchange exchange) {
         ApiPath path = Pull.of(exchange).request().path();
-        error(exchange, ErrorCode.DENIED, "This mirror does not serve this repository.", path.repository() == null ? null : path.repository().value());
+        error(exchange, ErrorCode.DENIED, Pull.of(exchange).push() == null ? "This mirror does not serve this repository." : "This mirror does not take this push.", path.repository() == null ? null : path.repository().value());
     }
 
     /** Says that no registry has what was asked for. */
@@ -118,6 +125,7 @@ public final class AnswerStep {
         switch (path.kind()) {
             case BLOB -> error(exchange, ErrorCode.BLOB_UNKNOWN, "No registry has this blob.", path.reference().value());
             case TAGS -> error(exchange, ErrorCode.NAME_UNKNOWN, "No registry has this repository.", path.repository().value());
+            case UPLOAD -> error(exchange, ErrorCode.BLOB_UPLOAD_UNKNOWN, "No registry has this upload.", path.repository().value());
             default -> error(exchange, ErrorCode.MANIFEST_UNKNOWN, "No registry has this manifest.", path.reference().value());
         }
     }
@@ -135,6 +143,7 @@ public final class AnswerStep {
         String names = names(exchange);
         String text = names.isEmpty() ? "The mirror's plan for this cannot work; its log tells why."
                 : Pull.of(exchange).isTurnMissed() ? "More requests wait for a registry than it can answer in time, and no other has this; try again."
+                : Pull.of(exchange).push() != null ? "The registry that takes pushes is in trouble; try again."
                 : "A registry is in trouble and no other has this; try again.";
         error(exchange, ErrorCode.UNAVAILABLE, text, names.isEmpty() ? null : names);
         exchange.getMessage().setHeader(RETRY_AFTER, retryAfter(exchange));

@@ -21,6 +21,9 @@ import java.util.function.BiConsumer;
  */
 final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
 
+    /** The line before a chunk is short, and nobody sends header lines after a body. Each takes many times its bytes until all are there. */
+    private static final int MOST_BETWEEN_PARTS = 4 * 1024;
+
     private final int mostLines;
     private final ClientConnection connection;
     private final BiConsumer<CharSequence, CharSequence> validator = this::validate;
@@ -29,6 +32,10 @@ final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
     private long parsed;
     /** Whether the bytes that follow belong to a body, or to nothing after a message that is malformed. */
     private boolean inBody;
+    /** Bytes parsed of the body since a part of it was last passed on: of the line before a chunk, or of the lines after the last one. */
+    private long parsedOfBody;
+    /** Whether a body is malformed. What follows is dropped, and the connection is closed after the response, which a worker may still have to write. */
+    private boolean bodyFailed;
 
     BoundedRequestDecoder(HttpServerOptions options, int mostLines, ClientConnection connection) {
         super(options);
@@ -40,12 +47,31 @@ final class BoundedRequestDecoder extends VertxHttpRequestDecoder {
     protected void decode(ChannelHandlerContext context, ByteBuf in, List<Object> out) throws Exception {
         int messages = out.size();
         if (inBody) {
-            super.decode(context, in, out);
+            decodeBody(context, in, out);
         } else {
             decodeHead(context, in, out);
         }
         if (out.size() > messages) {
-            inBody = !(out.get(out.size() - 1) instanceof LastHttpContent);
+            inBody = !(out.get(out.size() - 1) instanceof LastHttpContent last) || last.decoderResult().isFailure();
+        }
+    }
+
+    private void decodeBody(ChannelHandlerContext context, ByteBuf in, List<Object> out) throws Exception {
+        int before = in.readableBytes();
+        int messages = out.size();
+        super.decode(context, in, out);
+        if (bodyFailed) {
+            return;
+        }
+        if (out.size() > messages) {
+            bodyFailed = out.get(out.size() - 1) instanceof LastHttpContent last && last.decoderResult().isFailure();
+        }
+        int parsed = before - in.readableBytes();
+        parsedOfBody = out.size() > messages ? 0 : parsedOfBody + parsed;
+        // What is not parsed at all is the beginning of a line.
+        if (out.size() == messages && parsedOfBody + (parsed == 0 ? before : 0) > MOST_BETWEEN_PARTS) {
+            parsedOfBody = 0;
+            context.close();
         }
     }
 

@@ -100,7 +100,7 @@ abstract class BoundedServer extends VertxPlatformHttpServer {
     }
 
     /** Responds to a request that is malformed or longer than allowed, and closes the connection, which cannot be used any more. */
-    private static void refuse(HttpServerRequest request) {
+    static void refuse(HttpServerRequest request) {
         Throwable cause = request.decoderResult().cause();
         int status = cause instanceof TooLongHttpLineException ? 414 : cause instanceof TooLongFrameException ? 431 : 400;
         EdgeHandlers.refuse(request, status, status == 400 ? "The request is malformed." : "The request is longer than allowed.");

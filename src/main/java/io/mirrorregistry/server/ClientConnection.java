@@ -11,6 +11,9 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.FileRegion;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpUtil;
@@ -47,6 +50,9 @@ final class ClientConnection extends ChannelDuplexHandler {
     /** Requests to pull have no bodies; so many bytes of them may wait on one connection. */
     private static final int MOST_LATER_BYTES = 64 * 1024;
 
+    /** After the last response of a connection so many bytes of the request are dropped; then the client has to wait until it is closed. */
+    private static final long MOST_DROPPED = 64 * 1024 * 1024;
+
     /** Of a file, so many bytes have to be taken to count as progress. Other parts are about as large. */
     private static final int LEAST_PROGRESS = 64 * 1024;
 
@@ -71,7 +77,14 @@ final class ClientConnection extends ChannelDuplexHandler {
         /** A request head, or the rest of a request body that is dropped, is arriving, and no response is under way. */
         ARRIVING,
         /** A request waits for its response, or the response is on its way. */
-        BUSY
+        BUSY,
+        /**
+         * The client has the last response, and may still send the body of its request, which is dropped. If it were closed at once, the client's system
+         * might drop the response before the client has read it.
+         *
+         * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-9.6">RFC 9112, Tear-down</a>
+         */
+        LEAVING
     }
 
     private final Channel channel;
@@ -82,6 +95,13 @@ final class ClientConnection extends ChannelDuplexHandler {
     private int unanswered;
     private boolean headArriving;
     private boolean bodyArriving;
+    /** The body of the current request if somebody may want it; null if it is dropped. */
+    private volatile RequestBody body;
+    /** How many bytes of the current request's body have arrived. */
+    private long received;
+    /** Whether the current response is the last, because too much of its request is missing. */
+    private boolean leaving;
+    private long dropped;
     private boolean over;
     private boolean closed;
     private volatile boolean closing;
@@ -186,6 +206,21 @@ final class ClientConnection extends ChannelDuplexHandler {
         }
     }
 
+    /** Has the current request's body wait for somebody who takes it. */
+    void hold(RequestBody held) {
+        body = held;
+    }
+
+    /** Returns the current request's body; null if it is not held. For any thread. */
+    RequestBody body() {
+        return body;
+    }
+
+    /** Returns how many bytes of the current request's body have arrived so far. */
+    long received() {
+        return received;
+    }
+
     /** Drops all bytes that still arrive: nobody can say where the next request begins. */
     void giveUp() {
         over = true;
@@ -235,7 +270,7 @@ final class ClientConnection extends ChannelDuplexHandler {
     }
 
     private void enter(State next) {
-        if (next != state) {
+        if (next != state && state != State.LEAVING) {
             since = System.nanoTime();
             state = next;
         }
@@ -249,11 +284,24 @@ final class ClientConnection extends ChannelDuplexHandler {
                 limits.heads().add(-decodedBytes);
                 decodedBytes = 0;
             }
-            ReferenceCountUtil.release(message);
+            drop(context, message);
         } else if (!later.isEmpty() || request && unanswered > 0) {
             keepForLater(context, message);
         } else {
             read(context, message, decodedBytes);
+        }
+    }
+
+    private void drop(ChannelHandlerContext context, Object message) {
+        dropped += size(message);
+        ReferenceCountUtil.release(message);
+        if (state != State.LEAVING) {
+            return;
+        }
+        if (message instanceof LastHttpContent last && last.decoderResult().isSuccess()) {
+            context.close();
+        } else if (dropped > MOST_DROPPED) {
+            channel.config().setAutoRead(false);
         }
     }
 
@@ -278,8 +326,11 @@ final class ClientConnection extends ChannelDuplexHandler {
             bodyArriving = true;
             unanswered++;
             currentBytes = headBytes;
+            body = null;
+            received = 0;
         }
-        if (message instanceof LastHttpContent) {
+        received += size(message);
+        if (message instanceof LastHttpContent last && last.decoderResult().isSuccess()) {
             bodyArriving = false;
         }
         rest();
@@ -293,8 +344,36 @@ final class ClientConnection extends ChannelDuplexHandler {
                 taken(NO_MEMORY.length, false, false);
                 context.close();
             });
+        } else if (body != null && message instanceof HttpContent part) {
+            readBody(context, part);
         } else {
             context.fireChannelRead(message);
+        }
+    }
+
+    private void readBody(ChannelHandlerContext context, HttpContent part) {
+        RequestBody held = body;
+        try {
+            if (!part.decoderResult().isSuccess()) {
+                over = true;
+                held.breaks();
+                return;
+            }
+            if (!held.arrived(part.content())) {
+                over = true;
+                held.leaves();
+                context.close();
+                return;
+            }
+        } finally {
+            part.release();
+        }
+        if (part instanceof LastHttpContent) {
+            held.ends();
+            if (unanswered == 0) {
+                body = null;
+            }
+            context.fireChannelRead(LastHttpContent.EMPTY_LAST_CONTENT);
         }
     }
 
@@ -353,6 +432,10 @@ final class ClientConnection extends ChannelDuplexHandler {
         if (message instanceof HttpResponse head && !interim) {
             bodyBegin = queuedBody;
             bodyEnd = last ? UNKNOWN : bodyBegin + HttpUtil.getContentLength(head, UNKNOWN - bodyBegin);
+            if (body != null && body.isMuchMissing()) {
+                leaving = true;
+                head.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+            }
         }
         boolean isFile = message instanceof FileRegion || message instanceof ChunkedInput<?>;
         int body = size(message);
@@ -411,10 +494,29 @@ final class ClientConnection extends ChannelDuplexHandler {
             unanswered--;
             limits.heads().add(-currentBytes);
             currentBytes = 0;
+            leaveBody();
             rest();
             if (!later.isEmpty()) {
-                readLater();
+                // Vert.x may still be in the middle of the response that has just gone out. It would keep the next request, and its body, for later.
+                channel.eventLoop().execute(this::readLater);
             }
+        }
+    }
+
+    /** The response is over: nobody wants the rest of the request's body. */
+    private void leaveBody() {
+        if (body == null) {
+            return;
+        }
+        if (leaving && !bodyArriving) {
+            close();
+        } else if (leaving) {
+            over = true;
+            enter(State.LEAVING);
+        }
+        body.discard();
+        if (!bodyArriving) {
+            body = null;
         }
     }
 
@@ -465,6 +567,9 @@ final class ClientConnection extends ChannelDuplexHandler {
     void closed() {
         closed = true;
         over = true;
+        if (body != null) {
+            body.leaves();
+        }
         if (file != null) {
             bodyTaken(queuedBody - length(file) + progress(file));
         }

@@ -232,7 +232,8 @@ final class ClientsConsumer extends DefaultConsumer implements PlatformHttpConsu
         } catch (AnswerWriter.NoAnswerException e) {
             String last = lastRoute(exchange);
             faults.log("no answer " + last + " " + request.request().method().equals(HttpMethod.HEAD), null, requestId(ending), null,
-                    "The route " + last + " ended without an answer: " + request.request().method() + " " + request.request().path());
+                    "The route " + last + " ended without an answer: " + request.request().method() + " "
+                            + LoggedPath.of(request.request().path()));
             fail(request, ending);
         } catch (Throwable e) {
             FatalErrors.check(e);

@@ -20,6 +20,7 @@ public final class ClientsServer extends BoundedServer {
     private final Access access;
     private final Metrics metrics;
     private final EventLoopWatch watch;
+    private final boolean pushing;
 
     /**
      * Makes a server, which does not listen yet.
@@ -27,8 +28,9 @@ public final class ClientsServer extends BoundedServer {
      * @param tls null for plain http
      * @param access null where everybody may pull
      * @param watch measures whether the server's event loop runs
+     * @param pushing whether clients may push, so that the bodies of their requests are read
      */
-    public ClientsServer(ServerSettings settings, ClientsTls tls, Access access, LiveRoutes live, Metrics metrics, EventLoopWatch watch) {
+    public ClientsServer(ServerSettings settings, ClientsTls tls, Access access, LiveRoutes live, Metrics metrics, EventLoopWatch watch, boolean pushing) {
         super(settings.port(), VertxPlatformHttpRouter.SERVER_TYPE_SERVER, ConnectionBounds.ofClients(settings));
         this.settings = settings;
         this.tls = tls;
@@ -36,11 +38,16 @@ public final class ClientsServer extends BoundedServer {
         this.live = live;
         this.metrics = metrics;
         this.watch = watch;
+        this.pushing = pushing;
     }
 
     @Override
     void configure(HttpServerOptions options) {
         options.setMaxInitialLineLength(settings.maxRequestLine()).setMaxHeaderSize(settings.maxHeaders());
+        if (pushing) {
+            // What one read returns stays whole.
+            options.setMaxChunkSize(BodyBuffer.MOST);
+        }
         if (tls != null) {
             tls.on(options, settings.headTimeout());
         }
@@ -50,7 +57,8 @@ public final class ClientsServer extends BoundedServer {
     void surround(VertxPlatformHttpRouter router) {
         AccessLog accessLog = new AccessLog(new ClientAddress(settings.trustedProxies()), metrics);
         TokenEndpoint tokens = access == null ? null : new TokenEndpoint(access, metrics, settings.maxHeaders());
-        new EdgeHandlers(accessLog, () -> getCamelContext().getStatus().isStarted() && !live.closing(), tokens).around(router);
+        new EdgeHandlers(accessLog, () -> getCamelContext().getStatus().isStarted() && !live.closing(), tokens, pushing ? BodyPace.Times.USUAL : null)
+                .around(router);
     }
 
     @Override

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Bounds the connections of one port: their number, the time in each state, the memory of request heads, and the bytes that wait for clients.
- * At a bound it closes the connection that serves its client least: the one that has been idle longest, then the one whose head has been
+ * At a bound it closes the connection that serves its client least: one that is left, the one that has been idle longest, then the one whose head has been
  * arriving longest. The connections of a port run on one event loop, and so do the methods, but for {@link #accepted}, which runs on the thread
  * that accepts.
  *
@@ -48,6 +48,8 @@ public final class ConnectionLimits implements AutoCloseable {
      * @see <a href="https://www.kernel.org/doc/Documentation/networking/ip-sysctl.txt">tcp_notsent_lowat</a>
      */
     private static final long MOST_NOT_SENT = 128 * 1024;
+    /** How long a client has to read the last response of its connection while it still sends. */
+    private static final Duration LEAVING = Duration.ofSeconds(5);
 
     /**
      * The bounds.
@@ -143,7 +145,10 @@ public final class ConnectionLimits implements AutoCloseable {
 
     /** Closes one connection for a new one. Returns whether there was one to close. */
     private boolean makeRoom() {
-        ClientConnection victim = oldest(ClientConnection.State.IDLE);
+        ClientConnection victim = oldest(ClientConnection.State.LEAVING);
+        if (victim == null) {
+            victim = oldest(ClientConnection.State.IDLE);
+        }
         if (victim == null) {
             victim = oldest(ClientConnection.State.ARRIVING);
         }
@@ -264,6 +269,7 @@ public final class ConnectionLimits implements AutoCloseable {
                 case IDLE -> bounds.idle();
                 case ARRIVING -> bounds.arriving();
                 case BUSY -> bounds.busy();
+                case LEAVING -> LEAVING;
             };
             connection.look();
             if (longest != null && now - connection.since() > longest.toNanos() || connection.isStalled(bounds.idle().toNanos())) {

@@ -11,6 +11,8 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
+import java.util.List;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
@@ -21,20 +23,25 @@ import org.slf4j.event.Level;
  */
 public final class EdgeHandlers {
 
+    private static final Set<HttpMethod> PUSHING = Set.of(HttpMethod.POST, HttpMethod.PATCH, HttpMethod.PUT);
+
     private final RepeatedFault faults = new RepeatedFault(LoggerFactory.getLogger(EdgeHandlers.class), Level.ERROR);
     private final BooleanSupplier serving;
     private final AccessLog accessLog;
     private final TokenEndpoint tokens;
+    private final BodyPace.Times bodyTimes;
 
     /**
      * @param accessLog writes a line for each request
      * @param serving whether the routes are all there; before and after that, what they do not answer is not missing
      * @param tokens the token service; null for none
+     * @param bodyTimes what is asked of clients that push; null where nobody may push, so that bodies are dropped
      */
-    EdgeHandlers(AccessLog accessLog, BooleanSupplier serving, TokenEndpoint tokens) {
+    EdgeHandlers(AccessLog accessLog, BooleanSupplier serving, TokenEndpoint tokens, BodyPace.Times bodyTimes) {
         this.accessLog = accessLog;
         this.serving = serving;
         this.tokens = tokens;
+        this.bodyTimes = bodyTimes;
     }
 
     void around(Router router) {
@@ -61,6 +68,9 @@ public final class EdgeHandlers {
             request.connection().close();
             return;
         }
+        if (mayPush(request)) {
+            RequestBody.hold(request, bodyTimes);
+        }
         context.addEndHandler(ended -> {
             if (ended.succeeded()) {
                 // A body is dropped, so that the next request can be read.
@@ -72,25 +82,42 @@ public final class EdgeHandlers {
 
     /**
      * Returns the status for a request of which proxies before the mirror may think otherwise than it does: where it ends, or whom it
-     * is for. Nobody needs chunks to pull; those beside a Content-Length never come here, as the parser refuses them.
+     * is for. Nobody needs chunks to pull. Those beside a Content-Length, or in HTTP/1.0, never come here, as the parser refuses them.
      *
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9112#section-11.2">RFC 9112, Request Smuggling</a>
      */
-    private static int malformed(HttpServerRequest request) {
+    private int malformed(HttpServerRequest request) {
         MultiMap headers = request.headers();
-        if (headers.contains(HttpHeaders.TRANSFER_ENCODING)) {
+        if (headers.contains(HttpHeaders.TRANSFER_ENCODING) && !(mayPush(request) && isChunked(headers.getAll(HttpHeaders.TRANSFER_ENCODING)))) {
             return 411;
         }
         return headers.getAll(HttpHeaders.HOST).size() > 1 || headers.contains("") ? 400 : 0;
     }
 
+    /** A line that is folded has a space where another reader may see none. */
+    private static boolean isChunked(List<String> encodings) {
+        return encodings.size() == 1 && encodings.get(0).equalsIgnoreCase("chunked");
+    }
+
+    /** Returns whether somebody may want the body of a request. */
+    private boolean mayPush(HttpServerRequest request) {
+        return bodyTimes != null && PUSHING.contains(request.method()) && request.path() != null && request.path().startsWith("/v2/");
+    }
+
     private void serveOrSayLater(RoutingContext context) {
-        if (serving.getAsBoolean()) {
+        if (bodyTimes != null && !isExpectationKnown(context.request())) {
+            refuse(context.request(), 417, "The mirror knows no other expectation than " + RequestBody.CONTINUE + ".");
+        } else if (serving.getAsBoolean()) {
             context.next();
         } else {
             context.response().putHeader("Retry-After", "5").putHeader("Connection", "close");
             unavailable(context.request(), "The mirror starts or stops; try again.");
         }
+    }
+
+    private static boolean isExpectationKnown(HttpServerRequest request) {
+        MultiMap headers = request.headers();
+        return !headers.contains(HttpHeaders.EXPECT) || headers.getAll(HttpHeaders.EXPECT).stream().allMatch(RequestBody.CONTINUE::equalsIgnoreCase);
     }
 
     /** A request that could not even be read, such as one with a malformed query, ends here. */

@@ -1,14 +1,18 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.access.Action;
 import io.mirrorregistry.access.LoginException;
 import io.mirrorregistry.access.Printable;
 import io.mirrorregistry.access.Proof;
+import io.mirrorregistry.access.Subject;
 import io.mirrorregistry.metrics.Metrics;
+import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.pull.Pull;
 import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Counts logins, and writes a line to the audit log for each that is refused. No line has a password or a token. */
+/** Counts logins, and writes a line to the audit log for each that is refused, and for each push that a rule refuses. No line has a password or a token. */
 final class LoginLog {
 
     private static final Logger AUDIT = LoggerFactory.getLogger("audit");
@@ -36,6 +40,13 @@ final class LoginLog {
         } else if (proof.how() == Proof.How.UNKNOWN_USER) {
             metrics.loggedIn("unknown");
         }
+    }
+
+    /** Writes a line for a push, or a deletion, that a rule refuses. */
+    void refused(Action action, Subject subject, Pull pull) {
+        ApiPath path = pull.request().path();
+        AUDIT.atInfo().addKeyValue("user", Printable.of(subject.name())).addKeyValue("remote", pull.clientAddress()).addKeyValue("repository", path.repository().value())
+                .addKeyValue("reason", "rule").addKeyValue("request_id", pull.requestId()).log(action.word() + " refused: " + path);
     }
 
     void refused(LoginException login, String address, String requestId) {

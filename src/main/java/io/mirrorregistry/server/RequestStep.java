@@ -1,12 +1,15 @@
 package io.mirrorregistry.server;
 
+import io.mirrorregistry.access.Proof;
 import io.mirrorregistry.logging.RepeatedFault;
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.ByteRange;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.PushRequest;
 import io.mirrorregistry.protocol.RepositoryName;
+import io.mirrorregistry.protocol.Tag;
 import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.MirrorIdentity;
@@ -17,6 +20,7 @@ import io.vertx.core.http.HttpServerRequest;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import org.apache.camel.Exchange;
 import org.apache.camel.component.platform.http.vertx.HttpMessage;
 import org.slf4j.LoggerFactory;
@@ -25,8 +29,16 @@ import org.slf4j.event.Level;
 /** The step {@code request} of routes: reads what the client sent into an {@link ApiRequest} and forgets the rest. */
 public final class RequestStep {
 
-    /** The variable that tells what is asked for: {@code api-version, manifest, blob, tags} or {@code referrers}. */
+    /** The variable that tells what is asked for: {@code api-version, manifest, blob, tags}, {@code referrers} or {@link #PUSH}. */
     private static final String ASKED = "asked";
+    /** What each request of a push is, whatever it is about. */
+    private static final String PUSH = "push";
+    /** The variable that tells what a request of a push is about: {@code manifest}, {@code blob} or {@code upload}. */
+    private static final String PUSHED = "pushed";
+    /** The variable that tells the tags that a request of a push sets or deletes, with commas between: the reference, and those of {@code ?tag=}. */
+    private static final String TAGS = "tags";
+    /** The variable that tells whether a request of a push goes on with an upload. */
+    private static final String BEGUN = "begun";
     /** The variable that tells the repository's name in its namespace; empty where none is asked for. */
     private static final String REPOSITORY = "repository";
     /** The variable that tells the tag or digest; empty where none is asked for. */
@@ -39,7 +51,7 @@ public final class RequestStep {
     private static final String USER_AGENT = "user-agent";
     /** The variable that tells the id of the request, as in the access log; empty where no client has sent the request. */
     private static final String REQUEST_ID = "request-id";
-    /** The variable that tells the method: {@code GET} or {@code HEAD}. */
+    /** The variable that tells the method: {@code GET} or {@code HEAD}, and for a push also {@code POST, PATCH, PUT} or {@code DELETE}. */
     private static final String METHOD = "method";
 
     /** The variable that tells the user's name; empty for a request without credentials, and where access is not checked. */
@@ -60,21 +72,35 @@ public final class RequestStep {
     private final MirrorIdentity self;
     private final PlanStep plan;
     private final AccessCheck access;
+    private final PushReader pushes;
+    private final BooleanSupplier rehearsedPusher;
 
     /**
      * @param self recognizes requests that this mirror has sent itself
      * @param plan knows the namespaces
      * @param access finds out who may have what is asked for; null where everybody may
+     * @param pushes reads requests of pushes
      */
-    public RequestStep(MirrorIdentity self, PlanStep plan, AccessCheck access) {
+    public RequestStep(MirrorIdentity self, PlanStep plan, AccessCheck access, PushReader pushes) {
+        this(self, plan, access, pushes, () -> false);
+    }
+
+    private RequestStep(MirrorIdentity self, PlanStep plan, AccessCheck access, PushReader pushes, BooleanSupplier rehearsedPusher) {
+        this.rehearsedPusher = rehearsedPusher;
         this.self = self;
         this.plan = plan;
         this.access = access;
+        this.pushes = pushes;
     }
 
-    /** Returns the same step for requests that no client has sent. */
-    public RequestStep withoutAccess() {
-        return new RequestStep(self, plan, null);
+    /**
+     * Returns the same step for requests that no client has sent. Nobody's access is checked.
+     *
+     * @param others reads those of pushes
+     * @param pusher tells whether the question for something comes from somebody who pushes
+     */
+    public RequestStep rehearsed(PushReader others, BooleanSupplier pusher) {
+        return new RequestStep(self, plan, null, others, pusher);
     }
 
     /**
@@ -83,14 +109,14 @@ public final class RequestStep {
      * @return complete unless a password or a token is still being checked
      * @throws ProtocolException for a request that no registry is to be asked
      */
-    @Step(sets = {"request", "asked", "method", "namespace", "repository", "reference", "client", "user-agent", "request-id", "user", "groups"}, fails = ProtocolException.class)
+    @Step(sets = {"request", "asked", "method", "namespace", "repository", "reference", "client", "user-agent", "request-id", "user", "groups", "pushed", "begun", "tags"}, fails = ProtocolException.class)
     public CompletableFuture<Void> read(Exchange exchange) throws ProtocolException {
         HttpMessage message = exchange.getMessage(HttpMessage.class);
         HttpServerRequest request = message.getRequest();
         message.removeHeaders("*");
         message.setBody(null);
         Pull pull = Pull.of(exchange);
-        if (!pull.head() && request.method() != HttpMethod.GET) {
+        if (!pushes.isOn() && !pull.head() && request.method() != HttpMethod.GET) {
             throw new ProtocolException(ErrorCode.UNSUPPORTED, "This mirror is for pulling: it serves GET and HEAD.",
                     request.method().name());
         }
@@ -100,6 +126,9 @@ public final class RequestStep {
         String artifactType = path.kind() == ApiPath.Kind.REFERRERS ? request.getParam("artifactType") : null;
         pull.request(new ApiRequest(pull.head(), path, accept(request), range(request), page,
                 artifactType == null || artifactType.isEmpty() ? null : artifactType));
+        if (pull.parsed() == null) {
+            pushes.read(pull, request);
+        }
         RepositoryName repository = plan.begin(pull, namespace(request));
         if (pull.givenNamespace() != null) {
             message.getResponse().putHeader(NAMESPACE_HEADER, pull.givenNamespace());
@@ -108,13 +137,28 @@ public final class RequestStep {
             refuseLoop(pull, request, path);
         }
         setVariables(exchange, pull, repository);
-        return access == null ? ALLOWED : access.check(pull, request, repository, user -> {
+        if (access == null) {
+            if (pull.push() == null && pull.head() && rehearsedPusher.getAsBoolean()) {
+                asPusher(exchange, pull);
+            }
+            return ALLOWED;
+        }
+        return access.check(pull, request, repository, user -> {
             exchange.setVariable(USER, pull.user());
-            Set<String> groups = access.groups(user.subject());
+            Set<String> groups = user == null ? Set.of() : access.groups(user.subject());
             if (!groups.isEmpty()) {
                 exchange.setVariable(GROUPS, String.join(",", groups));
             }
+            if (pushes.isOn() && user != null && pull.push() == null && pull.head() && repository != null && access.isPusher(pull, user, repository)) {
+                asPusher(exchange, pull);
+            }
         });
+    }
+
+    /** Sends the question whether something is there to the target of pushes. */
+    private static void asPusher(Exchange exchange, Pull pull) {
+        pull.push(PushRequest.head(pull.request().path()), null);
+        setAsked(exchange, pull);
     }
 
     /**
@@ -137,8 +181,14 @@ public final class RequestStep {
     /** Sets the variables that tell what is asked for in a repository: {@code asked}, {@code method} and {@code reference}. */
     public static void setAsked(Exchange exchange, Pull pull) {
         ApiPath path = pull.request().path();
-        exchange.setVariable(ASKED, path.kind().asked());
-        exchange.setVariable(METHOD, pull.head() ? "HEAD" : "GET");
+        PushRequest push = pull.push();
+        exchange.setVariable(ASKED, push != null ? PUSH : path.kind().asked());
+        exchange.setVariable(METHOD, push != null ? push.method().name() : pull.head() ? "HEAD" : "GET");
+        if (push != null) {
+            exchange.setVariable(PUSHED, path.kind().asked());
+            exchange.setVariable(BEGUN, pull.upload() != null);
+            exchange.setVariable(TAGS, String.join(",", push.allTags().stream().map(Tag::value).toList()));
+        }
         exchange.setVariable(REFERENCE, path.reference() == null ? "" : path.reference().value());
     }
 

@@ -405,7 +405,7 @@ class SettingsReaderTest {
 
     @Test
     void knowsAllTimes() {
-        assertEquals(23, times().count(), () -> times().toList().toString());
+        assertEquals(24, times().count(), () -> times().toList().toString());
     }
 
     @Test

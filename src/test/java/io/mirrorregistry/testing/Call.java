@@ -24,7 +24,7 @@ public record Call(String method, String path, String query, List<Map.Entry<Stri
             Pattern.compile(".*?/v2/(?<name>.+)/(?<kind>manifests|blobs|tags|referrers)/(?<reference>[^/]+)");
     private static final Pattern PING = Pattern.compile(".*?/v2/?");
 
-    /** Reads a request, its body (of known length) included; returns null when the client has ended the connection. */
+    /** Reads a request, its body included; returns null when the client has ended the connection. */
     static Call read(InputStream in) throws IOException {
         String requestLine = readLine(in);
         if (requestLine == null) {
@@ -51,7 +51,21 @@ public record Call(String method, String path, String query, List<Map.Entry<Stri
                     new String(in.readNBytes(Integer.parseInt(length)), StandardCharsets.UTF_8));
         }
         in.skipNBytes(length == null ? 0 : Long.parseLong(length));
+        if ("chunked".equalsIgnoreCase(call.header("Transfer-Encoding"))) {
+            skipChunks(in);
+        }
         return call;
+    }
+
+    private static void skipChunks(InputStream in) throws IOException {
+        for (String size = readLine(in); size != null; size = readLine(in)) {
+            long bytes = Long.parseLong(size.replaceFirst(";.*", ""), 16);
+            in.skipNBytes(bytes);
+            readLine(in);
+            if (bytes == 0) {
+                return;
+            }
+        }
     }
 
     private static String readLine(InputStream in) throws IOException {

@@ -100,10 +100,16 @@ public final class AccountStatus {
      * not read, and some give tokens for repositories only. So a refusal for a repository counts only if no token for no repository was given
      * before, and the other way round only if no token for a repository was. Without an account both have to be refused, and none given before.
      *
+     * <p>An account that may pull may not be allowed to push: a refusal of a push counts only if no token was given at all.
+     *
      * @param shown the account that the service was shown; null for none
      * @param status the status of its response
      */
-    void tokenRefused(Credentials shown, boolean forRepository, int status) {
+    void tokenRefused(Credentials shown, TokenScope scope, int status) {
+        boolean forRepository = !scope.isNone();
+        if (scope.isPush() && (shown == null || shown.equals(givenForRepository) || shown.equals(givenForNone))) {
+            return;
+        }
         if (shown == null) {
             anonymousRefused(forRepository, status);
             return;

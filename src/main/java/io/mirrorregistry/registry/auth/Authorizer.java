@@ -5,7 +5,6 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
 import io.mirrorregistry.config.Account;
 import io.mirrorregistry.config.Credentials;
-import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallFailures;
 import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -115,14 +114,13 @@ public final class Authorizer {
         return new Authorizer(registry, Account.NONE, tokenService, bytes, true);
     }
 
-    /** Returns the Authorization that the registry is known to want for a repository, or null where it has not asked for any. */
-    public String known(RepositoryName repository) {
+    /** Returns the Authorization that the registry is known to want for a scope, or null where it has not asked for any. */
+    public String known(TokenScope scope) {
         if (wantsBasic) {
             return account.current().basic();
         }
-        String scope = scope(repository);
-        dropIfOfAnotherAccount(scope);
-        Outcome outcome = settled(tokens.getIfPresent(scope));
+        dropIfOfAnotherAccount(scope.text());
+        Outcome outcome = settled(tokens.getIfPresent(scope.text()));
         return outcome == null ? null : outcome.token().header();
     }
 
@@ -146,11 +144,11 @@ public final class Authorizer {
      * @return the Authorization to try next, or null where we have nothing more to present
      * @throws RegistryTroubleException when a token service cannot be used
      */
-    public String answer(List<Challenge> challenges, RepositoryName repository, String rejected, CallTime time) throws RegistryTroubleException {
+    public String answer(List<Challenge> challenges, TokenScope scope, String rejected, CallTime time) throws RegistryTroubleException {
         Challenge bearer = bearer(challenges);
         if (bearer != null) {
             wantsBasic = false;
-            return token(bearer, scope(repository), rejected, time);
+            return token(bearer, scope, rejected, time);
         }
         String basic = basic(challenges, rejected);
         wantsBasic |= basic != null;
@@ -178,13 +176,12 @@ public final class Authorizer {
      * @return the Authorization to try next, or null if the refusal is to be believed
      * @throws RegistryTroubleException when the token service cannot be used
      */
-    public String renew(RepositoryName repository, String refused, int status, CallTime time) throws RegistryTroubleException {
+    public String renew(TokenScope scope, String refused, int status, CallTime time) throws RegistryTroubleException {
         if (!refused.startsWith(Token.SCHEME)) {
             Credentials credentials = account.renewed();
             return credentials == null || credentials.basic().equals(refused) ? null : credentials.basic();
         }
-        String scope = scope(repository);
-        Outcome held = settled(tokens.getIfPresent(scope));
+        Outcome held = settled(tokens.getIfPresent(scope.text()));
         if (held == null) {
             // It has ended meanwhile, or another call is renewing it.
             return lastAnswered == null ? null : token(lastAnswered, scope, refused, time);
@@ -199,11 +196,16 @@ public final class Authorizer {
      * Hears that the registry refused a token that had just been fetched: for some seconds, the same status to the same token is no reason
      * to fetch another one.
      */
-    public void refusedFresh(RepositoryName repository, String authorization, int status) {
-        Outcome held = settled(tokens.getIfPresent(scope(repository)));
+    public void refusedFresh(TokenScope scope, String authorization, int status) {
+        Outcome held = settled(tokens.getIfPresent(scope.text()));
         if (held != null && held.token().header().equals(authorization)) {
             held.refusal().set(status);
         }
+    }
+
+    /** Forgets a token that the registry refused, where the call cannot be made again: the next one gets another. */
+    public void drop(TokenScope scope, String refused) {
+        dropRejected(scope.text(), refused);
     }
 
     /** Hears that the registry accepted Basic although it also names a token service, which cannot be used. */
@@ -227,7 +229,8 @@ public final class Authorizer {
      * Fetches the token, or waits for the one that another call is fetching for the same scope. If that call runs out of its own time, one
      * that has at least half as much left fetches the token itself.
      */
-    private String token(Challenge challenge, String scope, String rejected, CallTime time) throws RegistryTroubleException {
+    private String token(Challenge challenge, TokenScope wanted, String rejected, CallTime time) throws RegistryTroubleException {
+        String scope = wanted.text();
         dropRejected(scope, rejected);
         dropIfOfAnotherAccount(scope);
         while (true) {
@@ -235,7 +238,7 @@ public final class Authorizer {
             CompletableFuture<Outcome> pending = tokens.get(scope, (key, executor) -> ours);
             if (pending == ours) {
                 try {
-                    ours.complete(fetch(challenge, scope, time));
+                    ours.complete(fetch(challenge, wanted, time));
                 } finally {
                     // Without effect once it is complete; otherwise an Error would leave all others waiting.
                     ours.cancel(false);
@@ -262,15 +265,15 @@ public final class Authorizer {
         }
     }
 
-    private Outcome fetch(Challenge challenge, String scope, CallTime time) {
+    private Outcome fetch(Challenge challenge, TokenScope scope, CallTime time) {
         Credentials credentials = account.current();
         try {
             try {
                 return fetch(challenge, scope, credentials, time);
             } catch (RegistryTroubleException e) {
-                if (e.kind() == RegistryTroubleException.Kind.REFUSED && !scope.isEmpty()) {
+                if (e.kind() == RegistryTroubleException.Kind.REFUSED && !scope.isNone()) {
                     // The next probe fetches a new token for no repository, which shows whether the account itself is refused.
-                    tokens.asMap().remove("");
+                    tokens.asMap().remove(TokenScope.NONE.text());
                 }
                 Credentials renewed = e.kind() == RegistryTroubleException.Kind.REFUSED ? account.renewed() : credentials;
                 if (Objects.equals(renewed, credentials)) {
@@ -285,10 +288,10 @@ public final class Authorizer {
         }
     }
 
-    private Outcome fetch(Challenge challenge, String scope, Credentials credentials, CallTime time) throws RegistryTroubleException {
+    private Outcome fetch(Challenge challenge, TokenScope scope, Credentials credentials, CallTime time) throws RegistryTroubleException {
         String stated = scopeOfChallenge ? challenge.parameter("scope") : null;
-        boolean ours = !scope.isEmpty() && (stated == null || stated.isBlank());
-        Token token = tokenService.fetch(challenge, ours ? scope : null, credentials, time);
+        boolean ours = stated == null || stated.isBlank();
+        Token token = tokenService.fetch(challenge, ours ? scope : TokenScope.NONE, credentials, time);
         lastAnswered = challenge.with("realm", "service");
         return new Outcome(token, challenge.with("realm", "service", "scope"), credentials, new Refusal(), null, 0);
     }
@@ -318,9 +321,5 @@ public final class Authorizer {
     private static Outcome settled(CompletableFuture<Outcome> future) {
         Outcome outcome = future == null || future.isCompletedExceptionally() ? null : future.getNow(null);
         return outcome == null || outcome.token() == null ? null : outcome;
-    }
-
-    private static String scope(RepositoryName repository) {
-        return repository == null ? "" : "repository:" + repository + ":pull";
     }
 }

@@ -8,20 +8,21 @@ import org.apache.hc.client5.http.psl.PublicSuffixMatcher;
 import org.apache.hc.client5.http.psl.PublicSuffixMatcherLoader;
 
 /**
- * Decides whether a token service may see our credentials for a registry: one on the registry's own host, on a host of the
+ * Decides whether a server, such as a token service, may see our credentials for a registry: one on the registry's own host, on a host of the
  * same registrable domain, or on a host named in {@code token-hosts}; never over http when the registry is on https.
  */
-final class RealmTrust {
+public final class RealmTrust {
 
     private static final PublicSuffixMatcher SUFFIXES = PublicSuffixMatcherLoader.getDefault();
 
     private final RegistrySettings registry;
 
-    RealmTrust(RegistrySettings registry) {
+    public RealmTrust(RegistrySettings registry) {
         this.registry = registry;
     }
 
-    boolean mayHaveCredentials(URI realm) {
+    /** Returns whether the server at an address may see our credentials. */
+    public boolean mayHaveCredentials(URI realm) {
         return isTrustedHost(realm) && ("https".equalsIgnoreCase(realm.getScheme()) || !"https".equals(registry.url().getScheme()));
     }
 

@@ -84,12 +84,12 @@ public final class TokenService {
      * Fetches a token: with our account where the service may see it, anonymously elsewhere.
      *
      * @param challenge a Bearer challenge
-     * @param scope what the token is to allow, beside what the challenge says; null for none
+     * @param scope what the token is to allow, beside what the challenge says
      * @param credentials our account; null for none
      * @param call the time of the call that needs the token
      * @throws RegistryTroubleException when the service cannot be reached, rejects us, or answers something else
      */
-    Token fetch(Challenge challenge, String scope, Credentials credentials, CallTime call) throws RegistryTroubleException {
+    Token fetch(Challenge challenge, TokenScope scope, Credentials credentials, CallTime call) throws RegistryTroubleException {
         URI realm = realm(challenge);
         long start = System.nanoTime();
         CallTime time = call.part();
@@ -100,7 +100,7 @@ public final class TokenService {
             Credentials shown = credentials != null && trust.mayHaveCredentials(reply.from()) ? credentials : null;
             if (!reply.isSuccess()) {
                 if (accountStatus != null) {
-                    accountStatus.tokenRefused(shown, scope != null, reply.status());
+                    accountStatus.tokenRefused(shown, scope, reply.status());
                 }
                 came = reply.status() == 401 || reply.status() == 403 ? Metrics.TokenAnswer.REFUSED : came;
                 throw rejected(reply, credentials);
@@ -108,7 +108,7 @@ public final class TokenService {
             Token token = Token.parse(reply.body());
             came = Metrics.TokenAnswer.GIVEN;
             if (accountStatus != null && (shown != null || credentials == null)) {
-                accountStatus.tokenGiven(shown, scope != null);
+                accountStatus.tokenGiven(shown, !scope.isNone());
             }
             return token;
         } catch (IllegalArgumentException e) {
@@ -122,27 +122,29 @@ public final class TokenService {
         } finally {
             metrics.askedForToken(registry.name(), came);
             // Without a request's id: one token is for all that wait for it.
-            LOG.debug("Registry {}: token service {} for {}: {} in {} ms", registry.name(), UrlHost.of(realm), scope == null ? "no scope" : scope, came.name().toLowerCase(Locale.ROOT),
+            LOG.debug("Registry {}: token service {} for {}: {} in {} ms", registry.name(), UrlHost.of(realm), scope, came.name().toLowerCase(Locale.ROOT),
                     TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
         }
     }
 
     /**
      * A registry may want another scope than the repository's, such as that of the repository behind a proxy. It goes first: some services
-     * read one scope only. Others refuse a scope that they do not know, and are then asked for ours only.
+     * read one scope only. Others refuse a scope that they do not know, and are then asked for ours only. Of several scopes of ours, the first is
+     * needed, and the others may be refused: they are repositories from which a blob could be mounted.
      */
-    private TokenExchange.Reply ask(TokenExchange exchange, URI realm, Challenge challenge, String scope, Credentials credentials) throws IOException {
+    private TokenExchange.Reply ask(TokenExchange exchange, URI realm, Challenge challenge, TokenScope scope, Credentials credentials) throws IOException {
         Set<String> scopes = new LinkedHashSet<>();
         if (challenge.parameter("scope") != null) {
             scopes.addAll(List.of(challenge.parameter("scope").strip().split("\\s+")));
             scopes.remove("");
         }
-        if (scope != null) {
-            scopes.add(scope);
-        }
+        List<String> ours = scope.parts();
+        scopes.addAll(ours);
         TokenExchange.Reply reply = ask(exchange, realm, challenge, scopes, credentials);
-        boolean others = scope != null && scopes.size() > 1;
-        return others && REFUSALS.contains(reply.status()) ? ask(exchange, realm, challenge, Set.of(scope), credentials) : reply;
+        if (!ours.isEmpty() && scopes.size() > ours.size() && REFUSALS.contains(reply.status())) {
+            reply = ask(exchange, realm, challenge, ours, credentials);
+        }
+        return ours.size() > 1 && REFUSALS.contains(reply.status()) ? ask(exchange, realm, challenge, ours.subList(0, 1), credentials) : reply;
     }
 
     private TokenExchange.Reply ask(TokenExchange exchange, URI realm, Challenge challenge, Collection<String> scopes, Credentials credentials)

@@ -46,24 +46,33 @@ final class DesyncGuard {
         @Override
         public ClassicHttpResponse execute(ClassicHttpRequest request, HttpClientConnection connection,
                 HttpResponseInformationCallback callback, HttpContext context) throws IOException, HttpException {
-            boolean kept = connection.getEndpointDetails() != null && connection.getEndpointDetails().getRequestCount() > 0;
-            if (kept && isSomethingLeft(connection)) {
-                throw new LeftoverException();
-            }
+            requireNothingLeft(connection);
             ClassicHttpResponse response = super.execute(request, connection, callback, context);
             if (response instanceof HeadLimits.Head head) {
                 head.boundTrailers();
             }
             return response;
         }
+    }
 
-        private static boolean isSomethingLeft(HttpClientConnection connection) throws IOException {
-            Socket socket = connection instanceof ManagedHttpClientConnection managed ? managed.getSocket() : null;
-            if (socket == null || socket instanceof SSLSocket) {
-                return connection.isDataAvailable(TLS_LOOK);
-            }
-            return socket.getInputStream().available() > 0;
+    /**
+     * Looks for what has come before a request goes out.
+     *
+     * @throws LeftoverException when something has
+     */
+    static void requireNothingLeft(HttpClientConnection connection) throws IOException {
+        boolean kept = connection.getEndpointDetails() != null && connection.getEndpointDetails().getRequestCount() > 0;
+        if (kept && isSomethingLeft(connection)) {
+            throw new LeftoverException();
         }
+    }
+
+    private static boolean isSomethingLeft(HttpClientConnection connection) throws IOException {
+        Socket socket = connection instanceof ManagedHttpClientConnection managed ? managed.getSocket() : null;
+        if (socket == null || socket instanceof SSLSocket) {
+            return connection.isDataAvailable(TLS_LOOK);
+        }
+        return socket.getInputStream().available() > 0;
     }
 
     /** Looks for what was read already, together with the end of the answer before. */
@@ -72,19 +81,30 @@ final class DesyncGuard {
         private static final DefaultHttpResponseParserFactory PARSERS =
                 new DefaultHttpResponseParserFactory(HeadLimits.LINES, null, new HeadLimits.Heads());
 
+        private final boolean early;
+
+        Parsers() {
+            this(false);
+        }
+
+        /** @param early whether the beginning of a response may be read before the request is through: then nothing is looked for */
+        Parsers(boolean early) {
+            this.early = early;
+        }
+
         /** @param ignored the HTTP client asks with its default limits, whatever its connections have */
         @Override
         public HttpMessageParser<ClassicHttpResponse> create(Http1Config ignored) {
             return guarded(PARSERS.create());
         }
 
-        private static HttpMessageParser<ClassicHttpResponse> guarded(HttpMessageParser<ClassicHttpResponse> parser) {
+        private HttpMessageParser<ClassicHttpResponse> guarded(HttpMessageParser<ClassicHttpResponse> parser) {
             // A final answer may come together with interim ones, for each of which there is a call.
             boolean[] interim = new boolean[1];
             boolean[] kept = new boolean[1];
             HeadLimits.Meter meter = new HeadLimits.Meter();
             return (buffer, in) -> {
-                if (!interim[0] && buffer.length() > 0) {
+                if (!early && !interim[0] && buffer.length() > 0) {
                     throw new LeftoverException();
                 }
                 ClassicHttpResponse head;
@@ -92,7 +112,7 @@ final class DesyncGuard {
                     head = parser.parse(buffer, meter.begin(buffer, in));
                 } catch (HttpException | IllegalArgumentException e) {
                     // What no answer begins with, after an answer, is what came late of that one.
-                    if (kept[0] && !interim[0]) {
+                    if (!early && kept[0] && !interim[0]) {
                         throw new LeftoverException();
                     }
                     // The HTTP client refuses the status 000 as if the mirror had made it up.

@@ -61,7 +61,7 @@ public final class Locations {
      * @throws RegistryTroubleException when it leads nowhere
      */
     static Location resolve(String registry, Location from, String location) throws RegistryTroubleException {
-        Location found = location == null || location.isEmpty() || CONTROL.matcher(location).find() ? null : resolve(from, location);
+        Location found = find(from, location);
         if (found == null) {
             // Without the location: it may carry a signature.
             throw new RegistryTroubleException(registry, "redirects to nowhere");
@@ -69,7 +69,11 @@ public final class Locations {
         return found;
     }
 
-    /** Returns null where it leads nowhere. */
+    /** Makes a Location, which may be null, absolute; returns null where it leads nowhere. */
+    static Location find(Location from, String location) {
+        return location == null || location.isEmpty() || CONTROL.matcher(location).find() ? null : resolve(from, location);
+    }
+
     private static Location resolve(Location from, String location) {
         Matcher parts = ABSOLUTE.matcher(location);
         boolean absolute = parts.matches();

@@ -2,7 +2,6 @@ package io.mirrorregistry.registry.http;
 
 import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
-import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.OpenBodies;
@@ -11,6 +10,7 @@ import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
+import io.mirrorregistry.registry.auth.TokenScope;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.SocketTimeoutException;
@@ -273,19 +273,19 @@ final class RegistryCall {
     private ClassicHttpResponse ask(ClassicHttpRequest request, boolean known) throws IOException {
         boolean own = client.isOwn(at);
         ApiPath api = at == asked ? path : at.api();
-        RepositoryName repository = api == null ? path.repository() : api.repository();
+        TokenScope scope = TokenScope.pull(api == null ? path.repository() : api.repository());
         Authorizer authorizer = client.authorizer(at);
-        String kept = api != null || known && own ? authorizer.known(repository) : null;
+        String kept = api != null || known && own ? authorizer.known(scope) : null;
         SilentRefusals silent = own && api != null ? client.silentRefusals() : null;
-        String atOnce = silent == null || kept != null ? null : silent.atOnce(repository, time);
+        String atOnce = silent == null || kept != null ? null : silent.atOnce(scope, time);
         fresh = atOnce == null ? fresh : atOnce;
         String authorization = kept == null ? atOnce : kept;
         ClassicHttpResponse response = client.send(request, at, path.kind(), authorization, time);
         // What a HEAD refuses without a challenge, a GET has to refuse as well.
         boolean provedLater = request.getMethod().equals("HEAD") && isNo(response.getCode());
         boolean believed = provedLater || api == null || authorization != null && authorization.equals(fresh);
-        SilentRefusals.Retry other = believed ? SilentRefusals.Retry.NOTHING : silent != null ? silent.other(response, repository, kept, atOnce, time)
-                : new SilentRefusals.Retry(SilentRefusals.renewed(authorizer, response, repository, kept, time), null);
+        SilentRefusals.Retry other = believed ? SilentRefusals.Retry.NOTHING : silent != null ? silent.other(response, scope, kept, atOnce, time)
+                : new SilentRefusals.Retry(SilentRefusals.renewed(authorizer, response, scope, kept, time), null);
         if (other.authorization() != null) {
             fresh = other.authorization();
             authorization = fresh;
@@ -298,7 +298,7 @@ final class RegistryCall {
         if (response.getCode() == 401 && !leftToGet && (authorization == null || !authorization.equals(fresh))) {
             String next;
             try {
-                next = authorizer.answer(challenges, repository, authorization, time);
+                next = authorizer.answer(challenges, scope, authorization, time);
             } catch (RegistryTroubleException e) {
                 noToken = e;
                 next = authorizer.basic(challenges, authorization);
@@ -319,11 +319,11 @@ final class RegistryCall {
             authorizer.prefersBasic();
         }
         if (silent != null) {
-            silent.learn(repository, kept, authorization, other, response.getCode());
+            silent.learn(scope, kept, authorization, other, response.getCode());
         } else if (api != null) {
-            SilentRefusals.noteRefusal(authorizer, repository, kept, authorization, response.getCode());
+            SilentRefusals.noteRefusal(authorizer, scope, kept, authorization, response.getCode());
         }
-        String unasked = own && authorization == null && api == null && isNo(response.getCode()) ? authorizer.known(repository) : null;
+        String unasked = own && authorization == null && api == null && isNo(response.getCode()) ? authorizer.known(scope) : null;
         if (unasked != null) {
             authorization = unasked;
             response = client.send(request, at, path.kind(), authorization, time);

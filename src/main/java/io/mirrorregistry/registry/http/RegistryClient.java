@@ -17,6 +17,9 @@ import io.mirrorregistry.registry.Caller;
 import io.mirrorregistry.registry.CutOffEntity;
 import io.mirrorregistry.registry.Deadlines;
 import io.mirrorregistry.registry.MirrorIdentity;
+import io.mirrorregistry.registry.PushBodyException;
+import io.mirrorregistry.registry.PushCall;
+import io.mirrorregistry.registry.PushResponse;
 import io.mirrorregistry.registry.Redirects;
 import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
@@ -94,6 +97,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     /** The registry without what is for itself only. */
     private final RegistrySettings anonymous;
     private final SilentRefusals silentRefusals;
+    private final Pushes pushes;
     private final URI base;
     private final Location own;
     /** The longest time from the call to the end of the answer's head. */
@@ -130,6 +134,8 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         VersionCheck anonymously = new VersionCheck(time -> send(request("GET", version, false), Location.of(version), ApiPath.Kind.API_VERSION, null, time));
         this.accountCheck = new AccountCheck(registry.account(), accountStatus, this::askVersion, anonymously);
         this.silentRefusals = new SilentRefusals(registry.name(), registry.account(), authorizer, anonymously);
+        PushClients clients = new PushClients(registry, metrics, accountStatus, anonymously, guard, self);
+        this.pushes = new Pushes(registry, metrics, clients, origin, accountCheck, this::head);
     }
 
     private static RegistrySettings anonymous(RegistrySettings of) {
@@ -238,6 +244,25 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         return copy;
     }
 
+    @Override
+    public PushResponse push(PushCall call) throws RegistryTroubleException, PushBodyException {
+        return pushes.push(call);
+    }
+
+    /** Asks with HEAD as for a pull: a registry redirects to its storage for what it has. */
+    private ClassicHttpResponse head(PushCall call) throws RegistryTroubleException {
+        HttpUriRequestBase request = request("HEAD", URI.create(base + call.target()), false);
+        call.headers().forEach(request::setHeader);
+        request.setHeader(RegistryAnswers.REDIRECTS, Redirects.ALL.name());
+        if (call.requestId() != null) {
+            request.setHeader(RegistryHeaders.REQUEST_ID, call.requestId());
+        }
+        if (call.passed() != null) {
+            request.setHeader(HttpHeaders.VIA, call.passed());
+        }
+        return open(request, call);
+    }
+
     private ClassicHttpResponse ask(Call call, boolean counted) throws RegistryTroubleException {
         HttpUriRequestBase request = request(call.head() ? "HEAD" : "GET", URI.create(base + call.path().toString()), counted);
         if (call.accept() != null) {
@@ -247,6 +272,10 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             request.setHeader(HttpHeaders.RANGE, call.range());
         }
         request.setHeader(RegistryAnswers.REDIRECTS, call.redirects().name());
+        return open(request, call);
+    }
+
+    private ClassicHttpResponse open(HttpUriRequestBase request, Object call) throws RegistryTroubleException {
         try {
             return executeOpen(null, request, null);
         } catch (RegistryTroubleException e) {
@@ -339,7 +368,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
             }
         }
         origin.mark(response, own, template.getMethod().equals("HEAD"), dropped);
-        checkLength(response, own ? template.getMethod() + " " + place.path()
+        checkLength(registry.name(), response, own ? template.getMethod() + " " + place.path()
                 : template.getMethod() + " at " + place.host() + ", where it redirects");
         return response;
     }
@@ -351,7 +380,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
      * @throws RegistryTroubleException for one that is not a number of at most 18 digits, and for several; the response is closed
      * @see <a href="https://www.rfc-editor.org/rfc/rfc9110#section-8.6">RFC 9110, Content-Length</a>
      */
-    private void checkLength(ClassicHttpResponse response, String call) throws IOException {
+    static void checkLength(String registry, ClassicHttpResponse response, String call) throws IOException {
         int count = response.countHeaders(HttpHeaders.CONTENT_LENGTH);
         if (count == 0) {
             return;
@@ -359,7 +388,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         long length = count > 1 ? -1 : RegistryAnswers.digits(response.getFirstHeader(HttpHeaders.CONTENT_LENGTH).getValue());
         if (length < 0) {
             response.close();
-            throw new RegistryTroubleException(registry.name(), call + ": answered " + response.getCode() + " with a Content-Length that is no number");
+            throw new RegistryTroubleException(registry, call + ": answered " + response.getCode() + " with a Content-Length that is no number");
         }
         if (response.containsHeader(HttpHeaders.TRANSFER_ENCODING)) {
             response.removeHeaders(HttpHeaders.CONTENT_LENGTH);
@@ -509,5 +538,6 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     @Override
     public void shutDown() {
         http.close(CloseMode.GRACEFUL);
+        pushes.close();
     }
 }

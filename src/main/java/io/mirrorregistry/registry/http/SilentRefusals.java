@@ -1,11 +1,11 @@
 package io.mirrorregistry.registry.http;
 
 import io.mirrorregistry.config.Account;
-import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.registry.CallTime;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.auth.Authorizer;
 import io.mirrorregistry.registry.auth.Challenge;
+import io.mirrorregistry.registry.auth.TokenScope;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
@@ -50,18 +50,50 @@ final class SilentRefusals {
      * @param time the time of the call
      * @throws RegistryTroubleException when the token service cannot be used
      */
-    String atOnce(RepositoryName repository, CallTime time) throws RegistryTroubleException {
+    String atOnce(TokenScope scope, CallTime time) throws RegistryTroubleException {
         List<Challenge> challenges = hidden;
-        if (challenges == null || repository == null) {
+        if (challenges == null || scope.isNone()) {
             return null;
         }
         try {
-            return authorizer.answer(challenges, repository, null, time);
+            return authorizer.answer(challenges, scope, null, time);
         } catch (RegistryTroubleException e) {
             // The next call asks /v2/ anew: perhaps the registry has moved its token service.
             hidden = null;
             throw e;
         }
+    }
+
+    /**
+     * Returns the challenges to answer before a call that can be made only once; empty for none.
+     *
+     * @param needed whether the registry is known to want an authorization
+     * @param time the time of the call
+     * @throws RegistryTroubleException when one is needed and the registry cannot be asked
+     */
+    List<Challenge> beforehand(boolean needed, CallTime time) throws IOException {
+        List<Challenge> challenges = hidden;
+        if (challenges != null) {
+            return challenges;
+        }
+        VersionCheck.Result version;
+        try {
+            version = versionCheck.get(System.nanoTime() - keptFor().toNanos(), time);
+        } catch (SocketTimeoutException e) {
+            if (needed) {
+                throw e;
+            }
+            return List.of();
+        }
+        if (needed && version.isTrouble()) {
+            throw new RegistryTroubleException(registry, "GET /v2/ " + (version.status() == 0 ? "failed" : "answered " + version.status())
+                    + ", which is asked what authorization an upload needs");
+        }
+        return own(version.challenges());
+    }
+
+    private Duration keptFor() {
+        return account.current() != null ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT;
     }
 
     /**
@@ -79,19 +111,19 @@ final class SilentRefusals {
      * Returns what to present instead.
      *
      * @param response to the first attempt of a call
-     * @param repository null for a call of /v2/ itself
+     * @param scope what the call needs; none for a call of /v2/ itself
      * @param kept what the first attempt presented, as {@link Authorizer#known} returned it; null for nothing
      * @param fresh what the first attempt presented, as {@link #atOnce} returned it; null for nothing
      * @param time the time of the call
      * @throws RegistryTroubleException when the token service or /v2/ cannot be used, so that nothing is known
      */
-    Retry other(ClassicHttpResponse response, RepositoryName repository, String kept, String fresh, CallTime time) throws IOException {
+    Retry other(ClassicHttpResponse response, TokenScope scope, String kept, String fresh, CallTime time) throws IOException {
         int status = response.getCode();
-        if (repository == null || fresh != null) {
+        if (scope.isNone() || fresh != null) {
             return Retry.NOTHING;
         }
         if (kept != null) {
-            return new Retry(renewed(authorizer, response, repository, kept, time), null);
+            return new Retry(renewed(authorizer, response, scope, kept, time), null);
         }
         List<Challenge> challenges = VersionCheck.challenges(response);
         boolean challenged = authorizer.canAnswer(challenges, null);
@@ -99,13 +131,13 @@ final class SilentRefusals {
             return Retry.NOTHING;
         }
         if (challenged) {
-            return new Retry(authorizer.answer(challenges, repository, null, time), null);
+            return new Retry(authorizer.answer(challenges, scope, null, time), null);
         }
         boolean withAccount = account.current() != null;
-        VersionCheck.Result version = version(status, withAccount ? KEPT_WITH_ACCOUNT : KEPT_WITHOUT_ACCOUNT, time);
+        VersionCheck.Result version = version(status, keptFor(), time);
         if (authorizer.canAnswer(version.challenges(), null)) {
             List<Challenge> own = own(version.challenges());
-            return new Retry(authorizer.answer(own, repository, null, time), own);
+            return new Retry(authorizer.answer(own, scope, null, time), own);
         }
         if (withAccount && version.isTrouble()) {
             throw new RegistryTroubleException(registry, "answered " + status + " to a call without its account, and GET /v2/ "
@@ -134,27 +166,27 @@ final class SilentRefusals {
      * @param authorization what the last attempt presented
      * @param other what {@link #other} returned
      */
-    void learn(RepositoryName repository, String kept, String authorization, Retry other, int status) {
+    void learn(TokenScope scope, String kept, String authorization, Retry other, int status) {
         if (status < 400 && other.atVersion() != null) {
             hidden = other.atVersion();
         }
-        noteRefusal(authorizer, repository, kept, authorization, status);
+        noteRefusal(authorizer, scope, kept, authorization, status);
     }
 
     /**
      * Returns a new token for a kept one that a host refuses without a challenge that can be answered; null for none. For hosts to which a
      * registry redirects: these are not asked for {@code /v2/}.
      */
-    static String renewed(Authorizer authorizer, ClassicHttpResponse response, RepositoryName repository, String kept, CallTime time) throws IOException {
+    static String renewed(Authorizer authorizer, ClassicHttpResponse response, TokenScope scope, String kept, CallTime time) throws IOException {
         int status = response.getCode();
         boolean challenged = status == 401 && authorizer.canAnswer(VersionCheck.challenges(response), kept);
-        return kept == null || challenged || !OF_KEPT.contains(status) ? null : authorizer.renew(repository, kept, status, time);
+        return kept == null || challenged || !OF_KEPT.contains(status) ? null : authorizer.renew(scope, kept, status, time);
     }
 
     /** Notes that a token was refused that had just been fetched. */
-    static void noteRefusal(Authorizer authorizer, RepositoryName repository, String kept, String authorization, int status) {
+    static void noteRefusal(Authorizer authorizer, TokenScope scope, String kept, String authorization, int status) {
         if (authorization != null && !authorization.equals(kept) && OF_KEPT.contains(status)) {
-            authorizer.refusedFresh(repository, authorization, status);
+            authorizer.refusedFresh(scope, authorization, status);
         }
     }
 

@@ -62,7 +62,11 @@ class AuthorizerTest {
 
     private String ask(String repository) throws Exception {
         List<Challenge> challenges = Challenge.parse(List.of("Bearer realm=\"" + service.realm() + "\""));
-        return authorizer.answer(challenges, new RepositoryName(repository), null, time());
+        return authorizer.answer(challenges, scope(repository), null, time());
+    }
+
+    private static TokenScope scope(String repository) {
+        return TokenScope.pull(new RepositoryName(repository));
     }
 
     private void answerWith(String json) {
@@ -80,7 +84,7 @@ class AuthorizerTest {
         }
         long kept = 0;
         for (int i = 0; i < asked; i++) {
-            kept += authorizer.known(new RepositoryName("library/app-" + i)) == null ? 0 : 1;
+            kept += authorizer.known(scope("library/app-" + i)) == null ? 0 : 1;
         }
         assertTrue(kept > 100, kept + " tokens are kept");
         assertTrue(kept * length < FOUR_MEGABYTES, kept + " tokens are kept");
@@ -93,7 +97,7 @@ class AuthorizerTest {
         assertEquals("Bearer t", ask("library/short"));
         answerWith(token + " ".repeat(16 * 1024 + 1 - token.length()));
         assertThrows(RegistryTroubleException.class, () -> ask("library/long"));
-        assertNull(authorizer.known(new RepositoryName("library/long")));
+        assertNull(authorizer.known(scope("library/long")));
     }
 
     @Test
@@ -102,7 +106,7 @@ class AuthorizerTest {
         AccountStatus status = new AccountStatus("hot", now::get);
         Authorizer changing = new Authorizer("hot", now::get,
                 new io.mirrorregistry.registry.auth.TokenService(settings, http, new Metrics(new SimpleMeterRegistry()), status));
-        RepositoryName repository = new RepositoryName("library/app");
+        TokenScope repository = scope("library/app");
         List<Challenge> challenges = Challenge.parse(List.of("Basic realm=\"test\""));
         Logger logger = (Logger) LoggerFactory.getLogger(AccountStatus.class);
         ListAppender<ILoggingEvent> log = new ListAppender<>();

@@ -1,0 +1,2 @@
+/** Pushing: where an upload goes on, and what a registry responded. */
+package io.mirrorregistry.push;
