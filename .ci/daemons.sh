@@ -21,6 +21,7 @@ remove_containers() {
 }
 
 start_containerd() {
+  if [[ ${containerd_running:-} ]]; then return; fi
   mkdir -p "$work/containerd"
   cat >"$work/containerd/config.toml" <<END
 version = 2
@@ -34,6 +35,7 @@ path = "$work/containerd/opt"
 END
   start containerd containerd --config "$work/containerd/config.toml"
   wait_for containerd ctr_here version
+  containerd_running=yes
 }
 
 ctr_here() {

@@ -10,9 +10,9 @@ packages=(
   systemd util-linux unzip               # the release archive, as a service
   prometheus chromium                    # what watches it
   python3-venv                           # for the check of what is given to Kubernetes
-  jq curl perl-base ca-certificates gzip
+  jq curl patch perl-base ca-certificates gzip
 )
-programs=(docker-registry htpasswd docker docker-compose dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl perl systemd-analyze setpriv unzip)
+programs=(docker-registry htpasswd docker docker-compose dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl patch perl systemd-analyze setpriv unzip)
 
 install_packages() {
   if ((EUID != 0)); then

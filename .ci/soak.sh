@@ -1,4 +1,4 @@
-# A soak: minutes of mixed pulls while the registries are killed, stopped, restarted and slowed. The program in src/soak does it and
+# A soak: minutes of mixed pulls, and of pushes to cold, while the registries are killed, stopped, restarted and slowed. The program in src/soak does it and
 # says what is right; here is what it works on, and what must hold in the end. SOAK_SECONDS, SOAK_SEED, SOAK_CLIENTS and SOAK_RATE
 # (requests a second, at most) change it; the same seed brings the same faults in the same order.
 # shellcheck shell=bash
@@ -25,12 +25,19 @@ check_soak() {
   for registry in "${ports[0]}" "${ports[2]}"; do
     wait_for soak curl -s "http://127.0.0.1:$registry/v2/"
   done
+  # Where somebody may push, the registry that takes the pushes answers alone whether it has a blob: there nothing else is pulled.
+  cat >"$folder/access.yaml" <<'END'
+rules:
+  - {who: anyone, repositories: soak/pushed, may: [pull, push]}
+  - {who: anyone, repositories: "**",        may: [pull]}
+END
   # Timeouts that let a hanging registry cost its first pulls seconds, several times in such a run; and a short memory.
   start_mirror soak MIRROR_REGISTRY_HOT_URL="http://127.0.0.1:${ports[0]}" MIRROR_REGISTRY_COLD_URL="http://127.0.0.1:${ports[2]}" \
     MIRROR_REGISTRY_COLD_USERNAME="${cold_account%%:*}" MIRROR_REGISTRY_COLD_PASSWORD="${cold_account#*:}" \
     MIRROR_REGISTRY_HOT_CONNECT_TIMEOUT=1s MIRROR_REGISTRY_HOT_RESPONSE_TIMEOUT=3s \
     MIRROR_REGISTRY_COLD_CONNECT_TIMEOUT=1s MIRROR_REGISTRY_COLD_RESPONSE_TIMEOUT=3s \
-    MIRROR_CACHE_TAG_TTL=2s MIRROR_CACHE_MISS_TTL=2s
+    MIRROR_CACHE_TAG_TTL=2s MIRROR_CACHE_MISS_TTL=2s \
+    MIRROR_ACCESS_FILE="$folder/access.yaml" MIRROR_SECRET="a secret of this run" MIRROR_PUSH_REGISTRY=cold MIRROR_PUSH_COMMIT_TIMEOUT=3s
   mirror_pid=$pid
   echo "$mirror $pid $management" >"$folder/mirror.part"
   mv "$folder/mirror.part" "$folder/mirror"
@@ -44,6 +51,7 @@ check_soak() {
   check "the mirror is still there"                     at_least alive 1
   check "no client waits for ever"                      at_most stuck 0
   check "cold served while hot was away"                at_least from_cold 100
+  check "images were pushed all the while"              at_least pushed $((seconds / 2))
   check "threads: at most 4 more than before"           at_most threads 4
   check "file handles: at most 20 more than before"     at_most files 20
   check "heap after a collection: at most 32 MB more"   at_most heap_kb 32768
@@ -97,7 +105,7 @@ soak_registry() {
 version: 0.1
 log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: $work/$1}}
-http: {addr: "127.0.0.1:$2"}
+http: {addr: "127.0.0.1:$2", secret: so that uploads outlive it}
 ${3:-}
 CONFIG
 }

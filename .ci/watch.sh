@@ -8,7 +8,8 @@ check_watching() {
   prometheus=127.0.0.1:$(free_port)
   watched_mirror sound MIRROR_REGISTRY_HOT_URL="http://$hot"
   sound="$mirror $management"
-  watched_mirror away MIRROR_REGISTRY_HOT_URL=http://127.0.0.1:1
+  echo 'rules: [{who: anyone, repositories: "**", may: [pull, push]}]' >"$work/pushers.yaml"
+  watched_mirror away MIRROR_REGISTRY_HOT_URL=http://127.0.0.1:1 MIRROR_PUSH_REGISTRY=hot MIRROR_ACCESS_FILE="$work/pushers.yaml" MIRROR_SECRET="a secret of this run"
   away="$mirror $management"
   edited_mirror
   edited="$mirror $management"
@@ -25,6 +26,7 @@ check_watching() {
   check "every query of the dashboard returns data" every_query_returns deploy/grafana/mirror-registry.json
   check "every alert asks for what is there" every_alert_asks
   check "the registry that is away is about to be told" is_pending MirrorRegistryAway
+  check "pushes that fail are about to be told" is_pending MirrorRegistryPushesFail
   check "the status page shows it all in a browser" shows "${sound#* }" "All is well" "closed: it is asked" "not-here: answered 404" "the cache: " " in 10 s" "manifest.camel.yaml" \
     "not found (404, normal): " '<details id="manual">'
   # Its banner is of the last minute.
@@ -77,7 +79,7 @@ END
   sed -i 's|ref: answer|ref: "<img src=x onerror=document.title=1>"|' "$mirror_in/routes/health.camel.yaml"
 }
 
-# pull_for SECONDS MIRROR...
+# pull_for SECONDS MIRROR...: and a push that begins at the mirror whose registry is away.
 pull_for() {
   local until=$((SECONDS + $1)) one path
   shift
@@ -88,6 +90,7 @@ pull_for() {
         ask -o "$work/body" "http://$one/v2/$path"
       done
     done
+    ask -o "$work/body" -X POST "http://${away% *}/v2/team/pushed/blobs/uploads/"
     sleep 0.2
   done
 }

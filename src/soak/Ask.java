@@ -9,8 +9,13 @@ import java.util.Map;
  * @param repository of what; null for the mirror's own
  * @param accepted the right answers, by the registry that holds them; empty where there is none
  * @param part the range asked for, first byte and byte after the last; null for all
+ * @param sent what is pushed with the request; null for nothing
  */
-record Ask(Kind kind, String method, String target, String repository, Map<Registry, Item> accepted, long[] part) {
+record Ask(Kind kind, String method, String target, String repository, Map<Registry, Item> accepted, long[] part, Item sent) {
+
+    Ask(Kind kind, String method, String target, String repository, Map<Registry, Item> accepted, long[] part) {
+        this(kind, method, target, repository, accepted, part, null);
+    }
 
     boolean head() {
         return method.equals("HEAD");
@@ -18,6 +23,7 @@ record Ask(Kind kind, String method, String target, String repository, Map<Regis
 
     @Override
     public String toString() {
-        return method + " " + target + (part == null ? "" : " bytes " + part[0] + " to " + (part[1] - 1));
+        String shown = kind == Kind.PUSH ? target.replaceFirst("(/uploads/.{20}).+", "$1…") : target;
+        return method + " " + shown + (part == null ? "" : " bytes " + part[0] + " to " + (part[1] - 1));
     }
 }

@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
 final class Client {
 
     private static final AtomicInteger NUMBER = new AtomicInteger();
+    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
     private static final List<String> HEAD_OR_GET = List.of("GET", "GET", "HEAD");
     private static final String ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
 
@@ -46,11 +47,15 @@ final class Client {
                 next = Math.max(now() - 200, next + (long) (2 * pace * random.nextDouble()));
                 Thread.sleep(Math.max(0, next - now()));
             }
-            if (connection != null) {
-                connection.close();
-            }
+            close();
         } catch (Exception e) {
             judge.broken(e);
+        }
+    }
+
+    void close() throws IOException {
+        if (connection != null) {
+            connection.close();
         }
     }
 
@@ -156,7 +161,7 @@ final class Client {
     }
 
     /** @param leaveAfter how many bytes of a body are enough; -1 to leave before the answer */
-    private Reply send(Ask ask, long leaveAfter) throws IOException {
+    Reply send(Ask ask, long leaveAfter) throws IOException {
         Reply reply = new Reply(NUMBER.incrementAndGet());
         try {
             if (connection == null || !connection.reusable || random.nextInt(50) == 0) {
@@ -189,7 +194,12 @@ final class Client {
         if (ask.part() != null) {
             headers.put("Range", "bytes=" + ask.part()[0] + "-" + (ask.part()[1] - 1));
         }
-        on.ask(ask.method(), ask.target(), headers);
+        if (ask.kind() == Kind.PUSH) {
+            headers.put("Content-Type", ask.sent() == null || ask.sent().type == null ? "application/octet-stream" : ask.sent().type);
+            on.ask(ask.method(), ask.target(), headers, ask.sent() == null ? NOTHING : ask.sent().bytes);
+        } else {
+            on.ask(ask.method(), ask.target(), headers);
+        }
         if (leaveAfter < 0) {
             if (random.nextBoolean()) {
                 LockSupport.parkNanos(random.nextInt(20_000_000));

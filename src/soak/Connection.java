@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.TreeMap;
@@ -28,9 +29,20 @@ final class Connection implements AutoCloseable {
     }
 
     void ask(String method, String target, Map<String, String> headers) throws IOException {
+        ask(method, target, headers, null);
+    }
+
+    /** @param body null for none */
+    void ask(String method, String target, Map<String, String> headers, ByteBuffer body) throws IOException {
         StringBuilder head = new StringBuilder(method + " " + target + " HTTP/1.1\r\nHost: soak\r\n");
         headers.forEach((name, value) -> head.append(name).append(": ").append(value).append("\r\n"));
+        if (body != null) {
+            head.append("Content-Length: ").append(body.capacity()).append("\r\n");
+        }
         socket.getOutputStream().write(head.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1));
+        if (body != null && body.capacity() > 0) {
+            socket.getOutputStream().write(body.array());
+        }
     }
 
     Head readHead() throws IOException {

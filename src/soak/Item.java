@@ -4,6 +4,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -24,6 +27,22 @@ final class Item {
             this.bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
         } catch (IOException e) {
             throw new IllegalArgumentException(file + " cannot be read", e);
+        }
+    }
+
+    /** A blob or manifest that is made here. */
+    Item(String repository, String type, byte[] bytes) {
+        this.repository = repository;
+        this.digest = "sha256:" + sha256(bytes);
+        this.type = type;
+        this.bytes = ByteBuffer.wrap(bytes);
+    }
+
+    static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
         }
     }
 

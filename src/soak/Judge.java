@@ -5,6 +5,7 @@ import static soak.Output.time;
 
 import java.io.EOFException;
 import java.net.SocketTimeoutException;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -39,6 +40,11 @@ final class Judge {
         return hot;
     }
 
+    /** Returns the registry that takes pushes. */
+    Registry cold() {
+        return cold;
+    }
+
     /** Judges an answer of the mirror. */
     void mirror(Ask ask, Reply reply) {
         boolean coldUp = calm(cold, reply);
@@ -69,7 +75,10 @@ final class Judge {
             return wrongEnd(ask, reply);
         }
         int status = reply.status();
-        if (status == 503 || status == 429) {
+        if (ask.kind() == Kind.OWN && ask.target().equals("/v2/")) {
+            // Pushing needs access control, and clients decide by this answer whether they ever log in.
+            return status == 401 && reply.header("WWW-Authenticate") != null ? null : "not 401";
+        } else if (status == 503 || status == 429) {
             return wrongRefusal(ask, reply, quiet);
         } else if (status == 404) {
             return wrongMiss(ask, reply);
@@ -82,6 +91,7 @@ final class Judge {
                 case REFERRERS -> wrongReferrers(reply, quiet);
                 case MISSING -> "what nobody has was answered";
                 case OWN -> status == 200 ? null : "not 200";
+                case PUSH -> "a push is judged elsewhere";
             };
         }
         return "not an answer there is for this";
@@ -240,6 +250,72 @@ final class Judge {
         }
         tally.wrong(explain(ask, reply, "the location should be " + right));
         return false;
+    }
+
+    /**
+     * Judges an answer to a request of a push. Returns whether it is the success that the push goes on with.
+     *
+     * @param success the only status of success
+     * @param begun when the upload began to which the request belongs
+     */
+    boolean pushed(Ask ask, Reply reply, int success, long begun) {
+        boolean calm = cold.calm(reply.start - Registry.RECOVERY, reply.end);
+        String wrong = null;
+        if (reply.broken instanceof SocketTimeoutException) {
+            wrong = "silence for " + Connection.LONGEST_SILENCE / 1000 + " s";
+        } else if (reply.broken != null) {
+            wrong = calm ? "cut, and cold was up: " + reply.broken.getMessage() : null;
+        } else if (reply.status() == success) {
+            wrong = wrongSuccess(ask, reply);
+            if (wrong == null) {
+                tally.pushRequests.increment();
+                return true;
+            }
+        } else if (reply.status() == 503 || reply.status() == 429) {
+            wrong = wrongRefusal(ask, reply, false);
+        } else if (!isLostUpload(ask, reply) || cold.calm(begun - Registry.RECOVERY, reply.end)) {
+            wrong = "not an answer there is for this";
+        }
+        tally.pushRequests.increment();
+        if (wrong != null) {
+            tally.wrong(explain(ask, reply, wrong));
+        } else {
+            tally.pushFailures.increment();
+        }
+        return false;
+    }
+
+    private String wrongSuccess(Ask ask, Reply reply) {
+        String digest = ask.accepted().get(cold).digest;
+        if (reply.header("Location") == null) {
+            return "no Location";
+        }
+        return reply.status() == 201 && !digest.equals(reply.header("Docker-Content-Digest")) ? "another digest than " + digest : null;
+    }
+
+    /** A registry that was killed may have lost an upload; nothing else is excused by that. */
+    private static boolean isLostUpload(Ask ask, Reply reply) {
+        return ask.target().contains("/blobs/uploads/") && List.of(400, 404, 416).contains(reply.status())
+                && reply.text.toString().contains("\"BLOB_UPLOAD_");
+    }
+
+    /**
+     * Judges what a tag means that is pushed again and again.
+     *
+     * @param possible the digests that the tag may have had since the request was made
+     */
+    void moving(Ask ask, Reply reply, Collection<String> possible) {
+        if (reply.broken != null || reply.status() != 200) {
+            mirror(ask, reply);
+            return;
+        }
+        tally.answer(reply, false, false);
+        String digest = reply.header("Docker-Content-Digest");
+        String wrong = !possible.contains(digest) ? "a digest that the tag has no more: " + digest + ", it may be " + possible
+                : !digest.equals("sha256:" + Item.sha256(reply.text.toByteArray())) ? "wrong bytes" : null;
+        if (wrong != null) {
+            tally.wrong(explain(ask, reply, wrong));
+        }
     }
 
     /** Judges what the client got where it had been sent. */

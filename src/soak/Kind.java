@@ -1,4 +1,4 @@
 package soak;
 
 /** What a client asks for. */
-enum Kind { MANIFEST, BLOB, TAGS, REFERRERS, MISSING, OWN }
+enum Kind { MANIFEST, BLOB, TAGS, REFERRERS, MISSING, OWN, PUSH }

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 
 /**
- * A soak of the mirror: clients that pull all the time and know every right answer, before two real registries that are
+ * A soak of the mirror: clients that pull and push all the time and know every right answer, before two real registries that are
  * killed, stopped, restarted and slowed in an order that a seed decides. Between the mirror and each registry is a proxy of
  * this program's own, which can hold, thin out and cut what passes.
  *
@@ -30,6 +30,9 @@ import java.util.stream.Collectors;
  * registry's own port) and {@code …-config} (its configuration file).
  */
 public final class Soak {
+
+    private static final int PUSHERS = 4;
+    private static final double PUSH_PACE = 2_000;
 
     private final Map<String, String> options;
     private final long seed;
@@ -74,8 +77,10 @@ public final class Soak {
         new SlowWatch(mirror[3] + ":" + mirror[4], registries).start(() -> Files.exists(process));
         Judge judge = new Judge(registries, catalog, number("cache"), tally);
 
+        Pushes pushes = new Pushes(judge, tally);
+
         say("warming up");
-        warmUp(address, judge);
+        warmUp(address, judge, pushes);
         settle(process);
         Vitals before = Vitals.of(pid, option("jcmd"));
         tally.reset();
@@ -91,6 +96,12 @@ public final class Soak {
             thread.start();
             clients.add(thread);
         }
+        for (int i = 0; i < PUSHERS; i++) {
+            Pusher pusher = pusher("pusher-" + i, address, judge, pushes, new Random(seed * 2000 + i));
+            Thread thread = new Thread(() -> pusher.pushUntil(() -> !running, PUSH_PACE), "pusher-" + i);
+            thread.start();
+            clients.add(thread);
+        }
         Chaos chaos = new Chaos(List.copyOf(registries.values()), new Random(seed), tally);
         chaos.until(begun + seconds * 1000L - Registry.RECOVERY - 3_000, () -> Files.exists(process));
         // The last quiet phase: everything has to be served again.
@@ -103,6 +114,10 @@ public final class Soak {
         }
         long stuck = clients.stream().filter(Thread::isAlive).count();
         long took = now() - begun;
+        if (Files.exists(process)) {
+            say("pulling back what was pushed");
+            pushes.pullBack(new Client(address, catalog, judge, new Random(seed)));
+        }
         int settled = settle(process);
         boolean alive = Files.exists(process);
         Vitals after = alive ? Vitals.of(pid, option("jcmd")) : before;
@@ -121,11 +136,26 @@ public final class Soak {
     }
 
     /** Asks for everything once, and often enough for what a mirror makes only when it is needed. */
-    private void warmUp(InetSocketAddress address, Judge judge) throws InterruptedException {
+    private void warmUp(InetSocketAddress address, Judge judge, Pushes pushes) throws InterruptedException {
         Thread.sleep(Registry.RECOVERY);
         AtomicInteger left = new AtomicInteger(800);
         Client client = new Client(address, catalog, judge, new Random(seed));
         client.pullUntil(() -> left.decrementAndGet() < 0, 1);
+        List<Thread> pushers = new ArrayList<>();
+        for (int i = 0; i < PUSHERS; i++) {
+            AtomicInteger images = new AtomicInteger(10);
+            Pusher pusher = pusher("warm-" + i, address, judge, pushes, new Random(seed + i));
+            Thread thread = new Thread(() -> pusher.pushUntil(() -> images.decrementAndGet() < 0, 1), "warm-" + i);
+            thread.start();
+            pushers.add(thread);
+        }
+        for (Thread pusher : pushers) {
+            pusher.join();
+        }
+    }
+
+    private Pusher pusher(String name, InetSocketAddress address, Judge judge, Pushes pushes, Random random) {
+        return new Pusher(name, new Client(address, catalog, judge, random), judge, pushes, random);
     }
 
     /**

@@ -42,6 +42,10 @@ final class Tally {
     final LongAdder brokenAtHot = new LongAdder();
     final LongAdder leftBefore = new LongAdder();
     final LongAdder leftAmid = new LongAdder();
+    final LongAdder pushRequests = new LongAdder();
+    final LongAdder pushFailures = new LongAdder();
+    final LongAdder pushedImages = new LongAdder();
+    final LongAdder pulledBack = new LongAdder();
     private final AtomicLong bytes = new AtomicLong();
     private final List<Wrong> explained = new CopyOnWriteArrayList<>();
     private final Map<String, LongAdder> reasons = new ConcurrentSkipListMap<>();
@@ -87,7 +91,8 @@ final class Tally {
     /** Forgets everything but wrong answers. */
     void reset() {
         Stream.of(statuses, faults, timesQuiet, timesTrouble).forEach(Map::clear);
-        Stream.of(requests, quiet, honest, honestMissing, cut, coldManifests, coldBlobs, followed, brokenAtHot, leftBefore, leftAmid)
+        Stream.of(requests, quiet, honest, honestMissing, cut, coldManifests, coldBlobs, followed, brokenAtHot, leftBefore, leftAmid,
+                        pushRequests, pushFailures, pushedImages, pulledBack)
                 .forEach(LongAdder::reset);
         bytes.set(0);
     }
@@ -109,11 +114,14 @@ final class Tally {
                 fromCold, coldManifests.sum(), coldBlobs.sum());
         print("  redirects followed   %,d, %,d of them broken by hot's trouble%n", followed.sum(), brokenAtHot.sum());
         print("  clients that left    %,d amid a stream, %,d before the answer%n", leftAmid.sum(), leftBefore.sum());
+        print("  pushed               %,d images in %,d requests, of which %,d failed with cold; %,d images pulled back at the end%n",
+                pushedImages.sum(), pushRequests.sum(), pushFailures.sum(), pulledBack.sum());
         System.out.println("  time to the answer   " + times(timesQuiet) + " with both up;\n"
                 + " ".repeat(23) + times(timesTrouble) + " with only hot in trouble");
         Map<String, Object> figures = new LinkedHashMap<>();
         figures.put("wrong", wrong.get());
         figures.put("from_cold", fromCold);
+        figures.put("pushed", pushedImages.sum());
         return figures;
     }
 
