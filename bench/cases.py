@@ -3,7 +3,6 @@ import asyncio
 import base64
 import itertools
 import json
-import re
 import subprocess
 import time
 import urllib.error
@@ -12,9 +11,10 @@ from typing import NamedTuple, Optional
 
 import client
 import content as made
+import pushes
+from measuring import ACCEPT, in_turn, wrk
 from servers import AOT, CACHE, DIRECT, DISTRIBUTION, MIRROR, PROXY, REGISTRY, ZOT
 
-ACCEPT = f"Accept: {made.MANIFEST}"
 CROWD = 1000
 TAGS = 2000
 SLOW, DELAY = 500, 2
@@ -78,39 +78,6 @@ def check(server, path, status, digest):
         raise SystemExit(f"{url} answered {answer.status} with {len(got)} bytes")
 
 
-def seconds(text):
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
-    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[unit]
-
-
-def wrk(server, path, duration, status=200, connections=32, script=None, core=None, headers=()):
-    """Returns requests per second, p50 and p99 in seconds, CPU seconds per request, those that its garbage collection takes of them, its longest
-    pause, the resident memory in bytes, and how many answers were wrong."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(duration))}s", "--latency"]
-    for header in (ACCEPT, *headers):
-        command += ["-H", header]
-    if script:
-        command += ["-s", script]
-    if core is not None:
-        command = ["taskset", "-c", str(core), *command]
-    before, paused = server.cpu(), len(server.pauses())
-    out = subprocess.run([*command, server.url + path], check=True, capture_output=True, text=True).stdout
-    used, pauses = server.cpu() - before, server.pauses()[paused:]
-    requests = int(re.search(r"(\d+) requests in", out).group(1))
-    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    errors = int(errors.group(1)) if errors else 0
-    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
-    wrong = (sum(map(int, broken.groups())) if broken else 0) + (errors if status == 200 else requests - errors)
-    # A peer's wrong answers now and then are reported beside its figures; more of them, or any of the mirror's, and nothing was measured.
-    if wrong > (0 if server.name == MIRROR else requests / 1000):
-        raise SystemExit(f"{wrong} of {requests} answers by {server.name} were wrong: {out}")
-    # Without any answer wrk prints times of 0.
-    p50, p99 = (seconds(re.search(rf"(?m)^ +{share}%\s+(\S+)", out).group(1)) if requests else float("inf") for share in (50, 99))
-    return {"rate": float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)), "p50": p50, "p99": p99,
-            "cpu": used / max(1, requests), "collector": sum(pauses) / max(1, requests), "pause": max(pauses, default=0), "memory": server.memory(),
-            "requests": requests, "wrong": wrong}
-
-
 def load(world, server, case, duration, tag):
     asked, content = LOADS[case], world.content
     path = (asked.path or "/v2/library/many-0/manifests/1").format(**{name: value for name, value in vars(content).items() if isinstance(value, str)})
@@ -133,12 +100,6 @@ def warm_up(world, server, case, duration):
         if now > before * 0.95:
             break
         before = now
-
-
-def in_turn(names, number):
-    """Each is first in its turn."""
-    number %= len(names)
-    return names[number:] + names[:number]
 
 
 def measure(world, asked, duration, rounds):
@@ -428,5 +389,6 @@ def calls(far):
         return {kind: count for kind, count in json.loads(answer.read()).items() if not kind.endswith("/v2/")}
 
 
-OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start, "first-pull": first_pull, "access": access}
+OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start, "first-pull": first_pull, "access": access,
+          "push": pushes.push, "push-at-once": pushes.push_at_once}
 ALL = [*LOADS, *OTHERS]

@@ -6,6 +6,7 @@ import subprocess
 from xml.sax.saxutils import escape
 
 import content as made
+import pushes
 from cases import CHECKED, CROWD, DELAY, FAR_MILLISECONDS, LOADS, LOGINS, SLOW
 from servers import AOT, CACHE, DIRECT, DISTRIBUTION, DISTRIBUTION_MODULE, MIRROR, PROXY, REGISTRY, ZOT
 
@@ -100,9 +101,47 @@ def goals(results):
     if "stream" in results:
         found = [a["rate"] / b["rate"] for a, b in zip(results["stream"][MIRROR], results["stream"][PROXY])]
         yield f"a blob of 1.5 GB streamed, against {PROXY}: at least 0.6 times", spread(found), median(found) >= 0.6
+    for target, ways in results.get("push", {}).items():
+        for way, found in ways.items():
+            shares = [a["rate"] / b["rate"] for a, b in zip(found[MIRROR], found[PROXY])]
+            yield f"a layer of 1.5 GB pushed to {target} by {way}, MB/s against {PROXY}: at least 0.75 times", spread(shares), median(shares) >= 0.75
+    if "push-at-once" in results:
+        yield from goals_at_once(results["push-at-once"])
     if "first-pull" in results:
         found = first_pulls(results["first-pull"], MIRROR)
         yield f"{FIRST_PULL}, against a direct one: at most 1.25 times as long", spread(found), median(found) <= 1.25
+
+
+def goals_at_once(found):
+    ours = found[MIRROR]
+    at_once = f"{pushes.UPLOADS} layers of {pushes.UPLOAD >> 20} MB pushed at once"
+    yield f"{at_once}: all stored", spread(column(ours, "stored"), 0), min(column(ours, "stored")) == pushes.UPLOADS
+    yield "the same: at most 300 MB resident", f"{megabytes(ours)} at the peak", max(column(ours, "memory")) <= 300 * 2**20
+    kept = {name: [median(column(one["pulls"], "rate")) / one["quiet"]["rate"] for one in results] for name, results in found.items()}
+    yield (f"the same: pulls of a cached tag keep at least as much of their rate as those from {CACHE}", f"{spread(kept[MIRROR])} against {spread(kept[PROXY])}",
+           median(kept[MIRROR]) >= median(kept[PROXY]))
+
+
+def pushes_of_one(found):
+    """Yields a row for each registry, way and program."""
+    for target, ways in found.items():
+        for way, programs in ways.items():
+            for name, results in programs.items():
+                cpu = "" if name == DIRECT else f"{spread(column(results, 'cpu'))} CPU s per GB, "
+                title = "(directly)" if name == DIRECT else name
+                yield (f"| a layer of 1.5 GB pushed to {target} by {way} | {title} | {spread(column(results, 'rate'), 0)} MB/s, {cpu}{megabytes(results)} at the peak; "
+                       f"the registry takes {median(column(results, 'behind')):.2f} CPU s per GB |")
+
+
+def pushes_at_once(found):
+    for name, results in found.items():
+        quiet, busy = [one["quiet"] for one in results], [one for result in results for one in result["pulls"]]
+        yield (f"| {pushes.UPLOADS} layers of {pushes.UPLOAD >> 20} MB pushed at once to docker-registry | {name} | {spread(column(results, 'stored'), 0)} stored in "
+               f"{spread(column(results, 'seconds'), 1)} s, with pulls meanwhile in {spread(column(results, 'busy'), 1)} s; {median(column(results, 'before')) / 2**20:.0f} MB before, "
+               f"{megabytes(results)} at the peak, {median(column(results, 'after')) / 2**20:.0f} MB after |")
+        yield (f"| pulls of a cached tag, without and with these pushes | {name} | {spread(column(quiet, 'rate'), 0)} and {spread(column(busy, 'rate'), 0)} requests/s; p99 "
+               f"{spread(column(quiet, 'p99', 1e3), 1)} and {spread(column(busy, 'p99', 1e3), 1)} ms; longest {spread(column(quiet, 'longest', 1e3), 0)} and "
+               f"{spread(column(busy, 'longest', 1e3), 0)} ms |")
 
 
 def first_pulls(found, name):
@@ -167,6 +206,8 @@ def others(results):
                f"{megabytes(found)} |")
     for name, found in results.get("start", {}).items():
         yield f"| from start to first manifest | {name} | {spread([seconds * 1e3 for seconds in found], 0)} ms |"
+    yield from pushes_of_one(results.get("push", {}))
+    yield from pushes_at_once(results.get("push-at-once", {}))
     yield from first_pull_lines(results.get("first-pull", {}))
     if "access" in results:
         for name, found in results["access"]["pulls"].items():

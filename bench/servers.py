@@ -104,6 +104,12 @@ class Server:
                 total += sum(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
         return total
 
+    def reset_peak(self):
+        """Has the peak count from now on."""
+        for pid in self.processes():
+            with open(f"/proc/{pid}/clear_refs", "w") as refs:
+                refs.write("5")
+
     def pauses(self):
         """Returns how many seconds each pause for garbage collection took so far; none if the server is not in Java."""
         if not self.collector_log:
@@ -276,6 +282,13 @@ rules:
                        capture_output=True)
         return self.mirror(**settings)
 
+    def mirror_for_pushes(self, target):
+        """A mirror through which everybody may push to the registry at this URL."""
+        access = self.file("access.yaml")
+        with open(access, "w") as out:
+            out.write('rules: [{who: anyone, repositories: "**", may: [pull, push]}]\n')
+        return self.mirror(MIRROR_ACCESS_FILE=access, MIRROR_PUSH_REGISTRY="cold", MIRROR_REGISTRY_COLD_URL=target)
+
     def container(self):
         port = free_port()
         return self.add(Container(MIRROR, self.engine, self.image, port, self.file("container.log"), self.settings(port)))
@@ -285,6 +298,12 @@ rules:
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slow_registry.py")
         return self.add(Server("slow registry", [sys.executable, program, str(port), f"{self.content.directory}/hot"], port,
                                self.file("slow-registry.log")))
+
+    def sink(self):
+        """A registry that takes pushes and drops them."""
+        port = free_port()
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sink_registry.py")
+        return self.add(Server("sink", [sys.executable, program, str(port)], port, self.file("sink.log")))
 
     def far(self, milliseconds):
         """A registry so far away."""
@@ -306,6 +325,31 @@ rules:
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0; {kept}
     location /v2/ {{ proxy_pass http://hot; proxy_intercept_errors on; error_page 404 = @cold; }}
     location @cold {{ proxy_pass http://cold; }} }}""", core=core)
+
+    def nginx_for_pushes(self, target):
+        """nginx before a registry, as its documentation has it for pushes; the hot image is cached."""
+        port = free_port()
+        return self.nginx(PROXY, port, f"""
+  proxy_cache_path @DIRECTORY@/kept keys_zone=kept:10m max_size=1g;
+  upstream hot {{ server 127.0.0.1:{self.hot}; keepalive 64; keepalive_requests 100000000; }}
+  upstream target {{ server 127.0.0.1:{target}; keepalive 64; keepalive_requests 100000000; }}
+  server {{ listen 127.0.0.1:{port} backlog=4096; access_log @DIRECTORY@/access.log;
+    proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_max_temp_file_size 0;
+    client_max_body_size 0; proxy_request_buffering off; proxy_read_timeout 600s;
+    location /v2/ {{ proxy_pass http://target; }}
+    location /v2/library/hot/ {{ proxy_pass http://hot; proxy_cache kept; proxy_cache_valid 200 10s; proxy_cache_lock on; }} }}""")
+
+    def storing_registry(self, folder):
+        """A registry that takes pushes and stores them in the folder."""
+        port = free_port()
+        config = self.file("registry.yml")
+        with open(config, "w") as out:
+            out.write(f"""version: 0.1
+log: {{level: warn, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {folder}}}, delete: {{enabled: true}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+""")
+        return self.add(Server("docker-registry", [self.programs[REGISTRY], "serve", config], port, config + ".log", {"OTEL_TRACES_EXPORTER": "none"}))
 
     def pull_through(self, name):
         """The CNCF's distribution as a pull-through cache, Debian's docker-registry or version 3."""
