@@ -208,6 +208,9 @@ setInterval(() => {
 </script>
 END
   start hostile python3 -m http.server "${address#*:}" --bind 127.0.0.1 --directory "$folder"
+  # Started inside of a check, it is not among those that are stopped at the end.
+  # shellcheck disable=SC2064
+  trap "stop $pid" EXIT
   wait_for hostile curl -sf "http://$address/"
   dom "$address/frame.html"
   same "the page with hostile texts" "Mirror Registry | 0 images, 1 script, fits, the same" "$(sed -n 's|.*<title>▲ [0-9]* · \(.*\)</title>.*|\1|p' "$page.html")"
