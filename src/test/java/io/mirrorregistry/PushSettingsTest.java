@@ -152,8 +152,8 @@ class PushSettingsTest {
     @Test
     void warnsOfARegistryThatNoPullAsks() throws Exception {
         assertEquals(List.of(), read().warnings());
-        assertEquals(List.of("mirror.push.registry=cold: mirror.plan does not name that registry, so that nothing can be pulled from it"), read("MIRROR_PLAN", "hot").warnings());
-        assertEquals(List.of("mirror.push.registry=cold: mirror.plan does not name that registry, so that of what is pushed there only images of docker.io, ghcr.io can be pulled from it"),
+        assertEquals(List.of("mirror.push.registry=cold: mirror.plan does not name that registry, so pulls never ask it"), read("MIRROR_PLAN", "hot").warnings());
+        assertEquals(List.of("mirror.push.registry=cold: mirror.plan does not name that registry, so it takes only images of docker.io, ghcr.io"),
                 read("MIRROR_PLAN", "hot", "MIRROR_REGISTRY_COLD_SERVES", "docker.io, ghcr.io").warnings());
         assertEquals(read("MIRROR_PLAN", "hot").warnings(), Check.run(directory, variables("MIRROR_PLAN", "hot")).warnings());
         assertEquals(List.of(), Check.run(directory, variables("MIRROR_PLAN", "hot")).faults());

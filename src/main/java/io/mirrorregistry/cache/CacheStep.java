@@ -471,7 +471,7 @@ public final class CacheStep {
      * Evicts a pushed or deleted manifest or blob, so that the next pull asks the registries. Scans all keys, which takes some milliseconds.
      *
      * @param target the registry and the repository there
-     * @param changed the tags and digests of what was pushed or deleted
+     * @param changed the pushed or deleted tags and digests
      * @param deleted whether it is gone
      */
     public void forget(Plan.Target target, Collection<Reference> changed, boolean deleted) {

@@ -239,7 +239,7 @@ final class ManifestMemory {
     /**
      * Evicts a pushed or deleted manifest.
      *
-     * @param changed the tags and digests of what was pushed or deleted
+     * @param changed the pushed or deleted tags and digests
      * @param deleted whether it is gone, so that neither its bytes are kept nor tags that meant it
      */
     void forget(Plan.Target target, Collection<Reference> changed, boolean deleted) {

@@ -61,7 +61,7 @@ final class SingleFlight<T> {
         return flights.putIfAbsent(own.key, own);
     }
 
-    /** Lets the next request for such a key lead a flight of its own; those that follow the flight under way get what comes of that. */
+    /** Evicts the flights of such keys: the next request leads a new flight. Requests that follow an evicted flight still get its result. */
     void forget(Predicate<Object> affected) {
         flights.keySet().removeIf(affected);
     }

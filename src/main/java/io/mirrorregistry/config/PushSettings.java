@@ -52,8 +52,8 @@ public record PushSettings(String registry, boolean delete, int uploads, Duratio
                     + " 'rules: [{who: anyone, repositories: \"**\", may: [pull, push]}]' lets everybody push");
         }
         if (!plan.contains(target.name()) && !values.isBroken(PlanReader.PLAN)) {
-            warnings.add(REGISTRY + "=" + target.name() + ": " + PlanReader.PLAN + " does not name that registry, so that "
-                    + (target.serves().isEmpty() ? "nothing" : "of what is pushed there only images of " + String.join(", ", target.serves())) + " can be pulled from it");
+            warnings.add(REGISTRY + "=" + target.name() + ": " + PlanReader.PLAN + " does not name that registry, so "
+                    + (target.serves().isEmpty() ? "pulls never ask it" : "it takes only images of " + String.join(", ", target.serves())));
         }
         return settings;
     }

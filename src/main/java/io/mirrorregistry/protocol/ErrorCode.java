@@ -9,7 +9,7 @@ public enum ErrorCode {
     NAME_INVALID(400),
     MANIFEST_INVALID(400),
     DIGEST_INVALID(400),
-    /** A request of an upload that is outside the protocol, or whose body is not what it said. */
+    /** An upload request that violates the protocol, or whose body contradicts its headers. */
     BLOB_UPLOAD_INVALID(400),
     /** Of the distribution project, for an {@code n} that is no number. */
     PAGINATION_NUMBER_INVALID(400),

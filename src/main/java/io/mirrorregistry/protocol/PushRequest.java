@@ -6,7 +6,7 @@ import java.util.stream.Stream;
 /**
  * A request of a push as the mirror understands it. The names are as the client wrote them.
  *
- * @param method what it does
+ * @param method the HTTP method
  * @param path a manifest, a blob, or the uploads of a repository
  * @param upload which upload goes on: the last part of the path; null for a request that begins one, and where the path names no upload
  * @param digest the digest of the blob that the upload ends with; null for none

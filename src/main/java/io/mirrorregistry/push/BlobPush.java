@@ -156,7 +156,7 @@ final class BlobPush {
         return session.offset() < 0 ? -1 : session.offset() + (body == null ? 0 : body.written());
     }
 
-    /** Returns which bytes the registry says that it has; null if it does not. */
+    /** Returns the range of stored bytes that the response states; null if it states none. */
     private static ContentRange range(PushResponse response) {
         String value = response.header("range");
         try {
