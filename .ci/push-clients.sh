@@ -240,7 +240,8 @@ check_refused_pushes() {
     "$(heard passwords refused | grep -vE '^(GET|HEAD) ' || true)"
 }
 
-# is_refused_push ACCOUNT CLIENT: and the client says why. podman and skopeo take a wrong password only with an account file.
+# is_refused_push ACCOUNT CLIENT: and the client says why. podman and skopeo take a wrong password only with an account file. docker logs in for
+# each layer at once, and so often that the mirror may let it wait.
 is_refused_push() {
   local image=hot-only why="unauthorized"
   account "$2" "$1"
@@ -249,7 +250,10 @@ is_refused_push() {
       why="denied|403 Forbidden"
       [[ $2 == containerd ]] || "login_with_$2" reader "$(password_of reader)"
       ;;
-    *-wrong) jq -n --arg mirror "$mirror" --arg auth "$(printf '%s:not the password' "$1" | base64 -w0)" '{auths: {($mirror): {auth: $auth}}}' >"$DOCKER_CONFIG/config.json" ;;
+    *-wrong)
+      why="unauthorized|too many wrong passwords"
+      jq -n --arg mirror "$mirror" --arg auth "$(printf '%s:not the password' "$1" | base64 -w0)" '{auths: {($mirror): {auth: $auth}}}' >"$DOCKER_CONFIG/config.json"
+      ;;
   esac
   if saying "push_with_$2_as" "${1/nobody/}" "team/refused-$2:1" "$image"; then return 1; fi
   grep -iE "$why" "$work/said"
