@@ -241,7 +241,7 @@ check_refused_pushes() {
 }
 
 # is_refused_push ACCOUNT CLIENT: and the client says why. podman and skopeo take a wrong password only with an account file. docker logs in for
-# each layer at once, and so often that the mirror may let it wait.
+# each layer at once: after two wrong passwords of a user the next one has to wait, and docker prints one of the two refusals.
 is_refused_push() {
   local image=hot-only why="unauthorized"
   account "$2" "$1"
@@ -251,7 +251,7 @@ is_refused_push() {
       [[ $2 == containerd ]] || "login_with_$2" reader "$(password_of reader)"
       ;;
     *-wrong)
-      why="unauthorized|too many wrong passwords"
+      [[ $2 != docker ]] || why="unauthorized|toomanyrequests: There were too many wrong passwords; try again later"
       jq -n --arg mirror "$mirror" --arg auth "$(printf '%s:not the password' "$1" | base64 -w0)" '{auths: {($mirror): {auth: $auth}}}' >"$DOCKER_CONFIG/config.json"
       ;;
   esac
