@@ -34,6 +34,7 @@ public abstract class TestServer implements AutoCloseable {
     private final AtomicLong bytesSent = new AtomicLong();
     private volatile String hostName = "127.0.0.1";
     private ServerSocket listener;
+    private Thread acceptor;
 
     TestServer(boolean tls) {
         this.tls = tls;
@@ -149,8 +150,13 @@ public abstract class TestServer implements AutoCloseable {
     public synchronized void stop() {
         try {
             listener.close();
+            // Until the thread has left accept(), Linux takes connections for a socket that is closed.
+            acceptor.join();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted while stopping", e);
         }
         dropConnections();
     }
@@ -176,7 +182,7 @@ public abstract class TestServer implements AutoCloseable {
             ServerSocket socket = new ServerSocket();
             socket.setReuseAddress(true);
             socket.bind(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), wanted), 1024);
-            start(() -> accept(socket), "accept");
+            acceptor = start(() -> accept(socket), "accept");
             return socket;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -190,9 +196,6 @@ public abstract class TestServer implements AutoCloseable {
                 accepted.incrementAndGet();
                 connections.add(connection);
                 connection.runsOn(start(() -> serve(connection), "connection"));
-                if (socket.isClosed()) {
-                    connection.abandon();
-                }
             } catch (IOException e) {
                 // the listener is closed, or a client left before it was accepted
             }
