@@ -279,17 +279,22 @@ final class ClientConnection extends ChannelDuplexHandler {
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
         boolean request = message instanceof HttpRequest;
+        long headBytes = request ? takeDecoded() : 0;
         if (over) {
-            if (request) {
-                limits.heads().add(-decodedBytes);
-                decodedBytes = 0;
-            }
+            limits.heads().add(-headBytes);
             drop(context, message);
         } else if (!later.isEmpty() || request && unanswered > 0) {
-            keepForLater(context, message);
+            keepForLater(context, message, headBytes);
         } else {
-            read(context, message, decodedBytes);
+            read(context, message, headBytes);
         }
+    }
+
+    /** Returns the charge of a request once: the decoder passes on half a head as a request as well when the connection ends, and that has none. */
+    private long takeDecoded() {
+        long bytes = decodedBytes;
+        decodedBytes = 0;
+        return bytes;
     }
 
     private void drop(ChannelHandlerContext context, Object message) {
@@ -305,13 +310,17 @@ final class ClientConnection extends ChannelDuplexHandler {
         }
     }
 
-    /** Keeps a request that was sent before the response to the one before it: only one response at a time waits for the client. */
-    private void keepForLater(ChannelHandlerContext context, Object message) {
+    /**
+     * Keeps a request that was sent before the response to the one before it: only one response at a time waits for the client.
+     *
+     * @param headBytes the charge of the request, where the message is one
+     */
+    private void keepForLater(ChannelHandlerContext context, Object message, long headBytes) {
         later.add(message);
         laterBytes += size(message);
         if (message instanceof HttpRequest) {
-            laterHeads.add(decodedBytes);
-            pipelinedBytes += decodedBytes;
+            laterHeads.add(headBytes);
+            pipelinedBytes += headBytes;
         }
         if (laterHeads.size() >= limits.maxPipelined() || laterBytes > MOST_LATER_BYTES || limits.heads().exceeded()) {
             over = true;

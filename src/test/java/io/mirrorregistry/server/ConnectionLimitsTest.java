@@ -253,6 +253,31 @@ class ConnectionLimitsTest {
         await(() -> limits.heads().used() == 0, "left: " + limits.heads().used());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"})
+    void givesTheMemoryOfAHeadBackOnceThoughItsClientLeavesInTheMiddleOfAnother(String complete) throws Exception {
+        start(new HttpServerOptions(), bounds(100, LONG, LONG, null, 1_000_000));
+        for (int i = 0; i < 3; i++) {
+            Socket leaving = connect("GET /held HTTP/1.1\r\nHost: x\r\n\r\n" + complete + "GET / HTTP/1.1\r\nHost: x\r\nX: ");
+            await(() -> held.size() == 1, "not there");
+            held.remove();
+            leaving.close();
+            await(() -> limits.connections() == 0, "connections: " + limits.connections());
+        }
+        await(() -> limits.heads().used() == 0, "left: " + limits.heads().used());
+    }
+
+    @Test
+    void givesTheMemoryOfHeadsBackOnceThoughTheirConnectionIsClosedInTheMiddleOfAnother() throws Exception {
+        start(new HttpServerOptions(), bounds(100, LONG, LONG, null, 1_000_000));
+        Socket hostile = connect("GET /held HTTP/1.1\r\nHost: x\r\n\r\n" + HEAD.repeat(10) + "GET / HTTP/1.1\r\nHost: x\r\nX: ");
+
+        assertTrue(ends(hostile));
+
+        await(() -> limits.connections() == 0, "connections: " + limits.connections());
+        await(() -> limits.heads().used() == 0, "left: " + limits.heads().used());
+    }
+
     @Test
     void givesTheMemoryOfAHeadBackWithItsResponseThoughMorePipelinedRequestsFollow() throws Exception {
         start(new HttpServerOptions(), new ConnectionLimits.Bounds(100, LONG, LONG, null, 100, 90, 30_000, 1_000_000));
