@@ -2,8 +2,10 @@ package io.mirrorregistry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.registry.Step;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -48,6 +51,8 @@ class StepTableTest {
     private static RouteEnvironment environment;
     /** The methods that routes may call, by their names in the table. */
     private static final Map<String, Method> STEPS = new TreeMap<>();
+    /** The names of all beans but those of registries. */
+    private static final Set<String> BEANS = new TreeSet<>();
 
     @BeforeAll
     static void findSteps() throws Exception {
@@ -59,6 +64,8 @@ class StepTableTest {
         try (GenerationParts generation = environment.parts().make()) {
             beans.putAll(generation.beans());
         }
+        BEANS.addAll(beans.keySet());
+        BEANS.removeAll(settings.registries().keySet());
         // Named by endpoints, not by steps, and found by Camel.
         beans.values().removeIf(bean -> bean instanceof HeaderFilterStrategy || bean instanceof LogListener);
         beans.forEach((bean, object) -> {
@@ -131,6 +138,15 @@ class StepTableTest {
         page.substring(begin + 1).lines().skip(2).takeWhile(line -> line.startsWith("|"))
                 .forEach(line -> assertTrue(cells.add(line.split("\\|")[1].strip().replace("`", "")), line));
         return cells;
+    }
+
+    /** A registry is a bean of its name. */
+    @Test
+    void noRegistryMayHaveTheNameOfAnotherBean() {
+        List<String> names = BEANS.stream().filter(name -> name.matches("[a-z][a-z0-9-]*")).toList();
+        assertTrue(names.containsAll(List.of("plan", "push", "lookahead", "event-loop")), names.toString());
+        names.forEach(name -> assertThrows(InvalidSettingException.class, () -> SettingsReader.read(Path.of(""),
+                Map.of("MIRROR_REGISTRY_COLD_URL", "oci:images", "MIRROR_REGISTRY_" + name.replace('-', '_').toUpperCase(Locale.ROOT) + "_URL", "oci:images"), "test"), name));
     }
 
     @Test

@@ -12,8 +12,8 @@ final class RegistryNames {
     private static final Set<String> RESERVED = Set.of("none", "cache", "both", "several", "other", "all", "registry", "registries",
             "plan", "strategy", "strategies", "ask");
     /** The names of beans that routes use. */
-    private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures",
-            "cache", "folder", "vertx", "route-files", "server-certificate", "access-file", "client-headers", "registry-headers", "headers", "event-loop",
+    private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures", "push", "lookahead",
+            "cache", "folder", "vertx", "route-files", "route-lines", "server-certificate", "access-file", "client-headers", "registry-headers", "headers", "event-loop",
             "platform-http-engine");
     private RegistryNames() {
     }
