@@ -11,6 +11,7 @@ import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.reload.GenerationParts;
 import io.mirrorregistry.reload.RouteEnvironment;
+import java.io.IOException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Parameter;
@@ -20,7 +21,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -35,6 +35,7 @@ import org.apache.camel.spi.LogListener;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 
@@ -142,11 +143,15 @@ class StepTableTest {
 
     /** A registry is a bean of its name. */
     @Test
-    void noRegistryMayHaveTheNameOfAnotherBean() {
+    void noRegistryMayHaveTheNameOfAnotherBean(@TempDir Path directory) throws IOException {
         List<String> names = BEANS.stream().filter(name -> name.matches("[a-z][a-z0-9-]*")).toList();
         assertTrue(names.containsAll(List.of("plan", "push", "lookahead", "event-loop")), names.toString());
-        names.forEach(name -> assertThrows(InvalidSettingException.class, () -> SettingsReader.read(Path.of(""),
-                Map.of("MIRROR_REGISTRY_COLD_URL", "oci:images", "MIRROR_REGISTRY_" + name.replace('-', '_').toUpperCase(Locale.ROOT) + "_URL", "oci:images"), "test"), name));
+        for (String name : names) {
+            // In a file: a variable has the same sign for a hyphen and for the end of the name.
+            Files.writeString(directory.resolve("application.properties"), "mirror.registry.cold.url=http://x\nmirror.registry." + name + ".url=http://x\n");
+            String refusal = assertThrows(InvalidSettingException.class, () -> SettingsReader.read(directory, Map.of(), "test"), name).getMessage();
+            assertTrue(refusal.matches("mirror\\.registry\\." + name + "\\.url.* cannot work: (routes have a step of the name " + name + "|" + name + " is a reserved word; .*)"), refusal);
+        }
     }
 
     @Test
