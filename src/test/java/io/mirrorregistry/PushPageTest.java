@@ -1,5 +1,6 @@
 package io.mirrorregistry;
 
+import static io.mirrorregistry.PagePatches.await;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,7 +12,6 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.StringReader;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -24,10 +24,8 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -38,7 +36,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The examples of docs/push.md as they stand there, and what the page says of settings and errors. */
 class PushPageTest {
 
-    private static final Path EXAMPLES = Path.of("docs/examples");
+    private static final PagePatches PAGE = new PagePatches(Path.of("docs/push.md"), "push-.*");
     /** What differs from one refusal to the next. */
     private static final Pattern VALUES = Pattern.compile("\\bbob\\b|\\bpush\\b|docker\\.io|\\b1\\.0\\b|\\b4194304\\b|GET, HEAD, PUT");
 
@@ -62,33 +60,12 @@ class PushPageTest {
         cold.close();
     }
 
-    private static String page() {
-        try {
-            return Files.readString(Path.of("docs/push.md"));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
     static List<Path> patches() throws IOException {
-        try (Stream<Path> files = Files.list(EXAMPLES)) {
-            return files.filter(file -> file.getFileName().toString().startsWith("push-")).sorted().toList();
-        }
+        return PAGE.patches();
     }
 
-    /** Returns the code block of a language that follows a text of the page, as it is without the indentation of a list. */
-    private static String block(String after, String language) {
-        Matcher block = Pattern.compile(Pattern.quote(after) + ".*?\n( *)```" + language + "\n(.*?)\n *```", Pattern.DOTALL).matcher(page());
-        assertTrue(block.find(), after);
-        return block.group(2).lines().map(line -> line.replaceFirst("^" + block.group(1), "")).collect(Collectors.joining("\n", "", "\n"));
-    }
-
-    /** Applies a patch as the page says. */
-    private void apply(Path example) throws Exception {
-        Process patch = new ProcessBuilder("patch", "-p1", "--fuzz=0").directory(directory.toFile()).redirectInput(example.toAbsolutePath().toFile())
-                .redirectErrorStream(true).start();
-        String output = new String(patch.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, patch.waitFor(), output);
+    private static String page() {
+        return PAGE.text();
     }
 
     private void write(String name, String text) throws IOException {
@@ -97,22 +74,14 @@ class PushPageTest {
 
     @Test
     void thePageShowsEachPatchAsItStands() throws Exception {
-        assertEquals(3, patches().size());
-        for (Path patch : patches()) {
-            assertTrue(page().contains("```diff\n" + Files.readString(patch) + "```"), () -> "docs/push.md shows another text than " + patch);
-            assertTrue(page().contains("`patch -p1 < " + patch + "`"), () -> "docs/push.md does not say how to apply " + patch);
-        }
-        assertEquals(3, Pattern.compile("```diff").matcher(page()).results().count());
+        PAGE.requireShown(3);
     }
 
     @ParameterizedTest
     @MethodSource("patches")
     void eachEditAddsAtMostTenLinesToThePushRoute(Path patch) throws Exception {
-        List<String> lines = Files.readAllLines(patch);
-        assertEquals(List.of("+++ b/routes/push.camel.yaml"), lines.stream().filter(line -> line.startsWith("+++")).toList());
-        long added = lines.stream().filter(line -> line.startsWith("+") && !line.startsWith("+++")).count();
-        assertTrue(added > 0 && added <= 10, patch + " adds " + added + " lines");
-        assertEquals(0, lines.stream().filter(line -> line.startsWith("-") && !line.startsWith("---")).count());
+        PagePatches.requireShort(patch, "routes/push.camel.yaml");
+        assertEquals(0, Files.readAllLines(patch).stream().filter(line -> line.startsWith("-") && !line.startsWith("---")).count());
     }
 
     @ParameterizedTest
@@ -120,7 +89,7 @@ class PushPageTest {
     void eachEditIsSound(Path patch) throws Exception {
         prepare();
         assertEquals(List.of(), Check.run(directory, settings()).faults());
-        apply(patch);
+        PagePatches.apply(directory, patch.getFileName().toString());
         assertEquals(List.of(), Check.run(directory, settings()).faults());
     }
 
@@ -171,13 +140,6 @@ class PushPageTest {
         return Digest.ofSha256(manifest).value();
     }
 
-    private static void await(BooleanSupplier condition) throws InterruptedException {
-        for (int i = 0; i < 1500 && !condition.getAsBoolean(); i++) {
-            Thread.sleep(20);
-        }
-        assertTrue(condition.getAsBoolean());
-    }
-
     private static void assertDenied(String message, String detail, HttpResponse<String> response) {
         assertEquals(403, response.statusCode(), response::body);
         JsonObject error = new JsonObject(response.body()).getJsonArray("errors").getJsonObject(0);
@@ -188,8 +150,8 @@ class PushPageTest {
     void sendsOnePrefixToAnotherRegistry() throws Exception {
         launch();
         byte[] layer = PushRegistry.bytes(1000, 1);
-        apply(EXAMPLES.resolve("push-prefix.patch"));
-        apply(EXAMPLES.resolve("prefix-to-one-registry.patch"));
+        PagePatches.apply(directory, "push-prefix.patch");
+        PagePatches.apply(directory, "prefix-to-one-registry.patch");
         await(() -> put("alice", "team-a/app:1", manifest(1)).statusCode() == 201 && cold.manifest("app", "1") != null);
         // The edit of the plan file takes effect later; hot has not got this one.
         assertEquals(201, put("alice", "team-a/app:3", manifest(3)).statusCode());
@@ -213,7 +175,7 @@ class PushPageTest {
     void keepsTags() throws Exception {
         launch();
         assertEquals(201, put("alice", "team/app:1.0", manifest(1)).statusCode());
-        apply(EXAMPLES.resolve("push-kept-tags.patch"));
+        PagePatches.apply(directory, "push-kept-tags.patch");
         await(() -> send("alice", "DELETE", "/v2/team/app/manifests/9.9", new byte[0]).statusCode() == 403);
         assertDenied("The tag 1.0 may not be overwritten.", digest(manifest(1)), put("alice", "team/app:1.0", manifest(2)));
         assertDenied("The tag 1.0 may not be overwritten.", digest(manifest(1)), put("alice", "team/app:" + digest(manifest(2)) + "?tag=1.0", manifest(2)));
@@ -237,7 +199,7 @@ class PushPageTest {
     void refusesAPush() throws Exception {
         launch();
         assertEquals(201, put("alice", "team/app:latest", manifest(1)).statusCode());
-        apply(EXAMPLES.resolve("push-refused.patch"));
+        PagePatches.apply(directory, "push-refused.patch");
         await(() -> put("alice", "team/app:latest", manifest(1)).statusCode() == 403);
         hot.forget();
         assertDenied("This mirror does not take this push.", "team/app", put("alice", "team/app:latest", manifest(2)));
@@ -253,8 +215,8 @@ class PushPageTest {
     @Test
     void theFirstPushWorks() throws Exception {
         prepare();
-        write("application.properties", block("2. Write `application.properties`:", "properties"));
-        write("access.yaml", block("3. Write `access.yaml`.", "yaml"));
+        write("application.properties", PAGE.block("2. Write `application.properties`:", "properties"));
+        write("access.yaml", PAGE.block("3. Write `access.yaml`.", "yaml"));
         write("mirror.secret", "0123456789abcdef0123456789abcdef\n");
         Check.Findings found = Check.run(directory, Map.of());
         assertEquals(List.of(), found.faults());
@@ -270,8 +232,8 @@ class PushPageTest {
 
     @Test
     void theThreeSettingsAreThoseOfTheFirstPush() throws Exception {
-        Properties first = properties(block("Three settings change that:", "properties"));
-        Properties all = properties(block("2. Write `application.properties`:", "properties"));
+        Properties first = properties(PAGE.block("Three settings change that:", "properties"));
+        Properties all = properties(PAGE.block("2. Write `application.properties`:", "properties"));
         assertEquals(3, first.size());
         assertTrue(all.entrySet().containsAll(first.entrySet()), all.toString());
     }
@@ -326,7 +288,7 @@ class PushPageTest {
         assertEquals("7", responses.get(0).headers().firstValue("Retry-After").orElseThrow());
         hot.next("PUT", 413, Map.of("Content-Type", "text/html"), "<html>413 Request Entity Too Large</html>");
         responses.add(put("alice", "team/app:1", manifest(1)));
-        apply(EXAMPLES.resolve("push-refused.patch"));
+        PagePatches.apply(directory, "push-refused.patch");
         await(() -> put("alice", "team/app:latest", manifest(1)).statusCode() == 403);
         responses.add(put("alice", "team/app:latest", manifest(1)));
         hot.close();

@@ -1,5 +1,6 @@
 package io.mirrorregistry;
 
+import static io.mirrorregistry.PagePatches.await;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -12,16 +13,13 @@ import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.mirrorregistry.testing.TestRegistry;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,7 +28,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** The examples of docs/routes.md as they stand there, put into a running mirror. */
 class RoutesPageTest {
 
-    private static final Path EXAMPLES = Path.of("docs/examples");
+    /** The other patches are those of docs/push.md and docs/warming.md. */
+    private static final PagePatches PAGE = new PagePatches(Path.of("docs/routes.md"), "(?!push-|warm-).*\\.patch");
 
     @TempDir
     private Path directory;
@@ -55,19 +54,8 @@ class RoutesPageTest {
         spare.close();
     }
 
-    /** Applies a patch of docs/examples as the page says. */
     private void apply(String name) throws Exception {
-        Process patch = new ProcessBuilder("patch", "-p1", "--fuzz=0").directory(directory.toFile())
-                .redirectInput(EXAMPLES.resolve(name + ".patch").toAbsolutePath().toFile()).redirectErrorStream(true).start();
-        String output = new String(patch.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, patch.waitFor(), output);
-    }
-
-    private static void await(BooleanSupplier condition) throws InterruptedException {
-        for (int i = 0; i < 500 && !condition.getAsBoolean(); i++) {
-            Thread.sleep(20);
-        }
-        assertTrue(condition.getAsBoolean());
+        PagePatches.apply(directory, name + ".patch");
     }
 
     /** The routes that serve are those of the folder, and the check finds nothing wrong with them. */
@@ -89,32 +77,17 @@ class RoutesPageTest {
         return registry.calls("GET", Kind.MANIFEST).stream().map(call -> call.name() + ":" + call.reference()).toList();
     }
 
-    /** Returns the patches of this page; the others are those of docs/push.md. */
-    private static List<Path> patches() throws IOException {
-        try (Stream<Path> files = Files.list(EXAMPLES)) {
-            return files.filter(file -> !file.getFileName().toString().startsWith("push-")).sorted().toList();
-        }
-    }
-
     @Test
     void thePageShowsEachPatchAsItStands() throws Exception {
-        String page = Files.readString(Path.of("docs/routes.md"));
-        assertEquals(5, patches().size());
-        for (Path patch : patches()) {
-            assertTrue(page.contains("```diff\n" + Files.readString(patch) + "```"), () -> "docs/routes.md shows another text than " + patch);
-            assertTrue(page.contains("`patch -p1 < " + patch + "`"), () -> "docs/routes.md does not say how to apply " + patch);
-        }
-        assertEquals(5, Pattern.compile("```diff").matcher(page).results().count());
+        PAGE.requireShown(5);
     }
 
     @Test
     void eachEditOfThePlanFileAddsAtMostTenLines() throws Exception {
         int plans = 0;
-        for (Path patch : patches()) {
-            List<String> lines = Files.readAllLines(patch);
-            if (lines.contains("+++ b/routes/plan.camel.yaml")) {
-                long added = lines.stream().filter(line -> line.startsWith("+") && !line.startsWith("+++")).count();
-                assertTrue(added > 0 && added <= 10, patch + " adds " + added + " lines");
+        for (Path patch : PAGE.patches()) {
+            if (Files.readAllLines(patch).contains("+++ b/routes/plan.camel.yaml")) {
+                PagePatches.requireShort(patch, "routes/plan.camel.yaml");
                 plans++;
             }
         }
@@ -196,8 +169,7 @@ class RoutesPageTest {
         cold.missing(403);
         String missing = "/v2/library/none/manifests/1.0";
         assertEquals(404, mirror.get(missing).status());
-        Matcher file = Pattern.compile("### A registry that is called otherwise\n.*?`(routes/\\S+)`:\n\n```yaml\n(.*?)```", Pattern.DOTALL)
-                .matcher(Files.readString(Path.of("docs/routes.md")));
+        Matcher file = Pattern.compile("### A registry that is called otherwise\n.*?`(routes/\\S+)`:\n\n```yaml\n(.*?)```", Pattern.DOTALL).matcher(PAGE.text());
         assertTrue(file.find());
         Files.writeString(directory.resolve(file.group(1)), file.group(2));
         await(() -> mirror.get(missing).status() == 503);

@@ -1,5 +1,6 @@
 package io.mirrorregistry;
 
+import static io.mirrorregistry.PagePatches.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -21,7 +22,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
-import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -33,6 +33,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The examples of docs/strategies.md as they stand there. */
 class StrategiesPageTest {
+
+    private static final PagePatches PAGE = new PagePatches(Path.of("docs/strategies.md"), "none");
 
     @TempDir
     private Path directory;
@@ -59,26 +61,6 @@ class StrategiesPageTest {
         List<String> all = new ArrayList<>(List.of("HOT_URL", hot.url(), "COLD_URL", cold.url(), "MIRROR_ROUTES_RELOAD_INTERVAL", "10ms"));
         all.addAll(List.of(settings));
         mirror = TestMirror.startIn(directory, all.toArray(String[]::new));
-    }
-
-    private static String page() throws IOException {
-        return Files.readString(Path.of("docs/strategies.md"));
-    }
-
-    /** Returns the code block of a language that follows a text of the page. */
-    private static String block(String after, String language) throws IOException {
-        String page = page();
-        int at = page.indexOf(after);
-        assertTrue(at >= 0, after);
-        int begin = page.indexOf("\n```" + language + "\n", at) + language.length() + 5;
-        return page.substring(begin, page.indexOf("```", begin));
-    }
-
-    private static void await(BooleanSupplier condition) throws InterruptedException {
-        for (int i = 0; i < 1500 && !condition.getAsBoolean(); i++) {
-            Thread.sleep(10);
-        }
-        assertTrue(condition.getAsBoolean());
     }
 
     private String served(String repository, String tag) {
@@ -133,13 +115,13 @@ class StrategiesPageTest {
     @Test
     void theSettingsOfWeightedWork() throws Exception {
         everywhere("library/app", "1.0");
-        launch(properties(block("## Choose a strategy", "properties")));
+        launch(properties(PAGE.block("## Choose a strategy", "properties")));
         assertTrue(List.of("hot", "cold").contains(served("library/app", "1.0")));
     }
 
     @Test
     void theSettingsOfTheTableWork() throws Exception {
-        Matcher setting = Pattern.compile("\\| `(mirror\\.strategy\\.\\S+?)=([^`]+)` \\|").matcher(page());
+        Matcher setting = Pattern.compile("\\| `(mirror\\.strategy\\.\\S+?)=([^`]+)` \\|").matcher(PAGE.text());
         int count = 0;
         for (; setting.find(); count++) {
             assertEquals(List.of(), Check.run(directory, Map.of(variable(setting.group(1)), setting.group(2), "MIRROR_REGISTRY_COLD_URL", cold.url(),
@@ -150,13 +132,13 @@ class StrategiesPageTest {
 
     @Test
     void theLineOfASettingThatCannotWorkIsTrue() throws Exception {
-        assertEquals(List.of(block("A setting that cannot work stops", "").strip()),
+        assertEquals(List.of(PAGE.block("A setting that cannot work stops", "").strip()),
                 Check.run(directory, Map.of("MIRROR_STRATEGY_WEIGHTED_SHARES", "hot=90, warm=10", "MIRROR_REGISTRY_COLD_URL", cold.url())).faults());
     }
 
     @Test
     void oneStrategyForOnePrefixOnly() throws Exception {
-        List<String> diff = block("## Use a strategy for one prefix only", "diff").lines().skip(2).toList();
+        List<String> diff = PAGE.block("## Use a strategy for one prefix only", "diff").lines().skip(2).toList();
         String before = diff.stream().filter(line -> !line.startsWith("+")).map(line -> line.substring(1) + "\n").collect(Collectors.joining());
         String after = diff.stream().filter(line -> !line.startsWith("-")).map(line -> line.substring(1) + "\n").collect(Collectors.joining());
         Path plan = routes.resolve("plan.camel.yaml");
@@ -186,7 +168,7 @@ class StrategiesPageTest {
     void aStrategyInYaml() throws Exception {
         everywhere("library/app", "1.0", "latest");
         everywhere("nightly/app", "1.0", "latest");
-        Files.writeString(routes.resolve("nightly-builds.camel.yaml"), block("## Write a strategy in YAML", "yaml"));
+        Files.writeString(routes.resolve("nightly-builds.camel.yaml"), PAGE.block("## Write a strategy in YAML", "yaml"));
         launch("MIRROR_STRATEGY", "nightly-builds");
         for (String tag : List.of("1.0", "latest")) {
             assertEquals("cold", served("nightly/app", tag));
@@ -201,9 +183,9 @@ class StrategiesPageTest {
     @Test
     void aStrategyInJava() throws Exception {
         everywhere("library/app", "1.0");
-        Files.writeString(directory.resolve("NightStrategy.java"), block("## Write a strategy in Java", "java"));
-        run(block("Compile it against", "sh"));
-        List<String> settings = new ArrayList<>(List.of(properties(block("Put the jar into the folder", "properties"))));
+        Files.writeString(directory.resolve("NightStrategy.java"), PAGE.block("## Write a strategy in Java", "java"));
+        run(PAGE.block("Compile it against", "sh"));
+        List<String> settings = new ArrayList<>(List.of(properties(PAGE.block("Put the jar into the folder", "properties"))));
         LocalTime now = LocalTime.now();
         settings.addAll(List.of("MIRROR_STRATEGY_NIGHT_FROM", now.minusHours(1).toString(), "MIRROR_STRATEGY_NIGHT_TO", now.plusHours(1).toString()));
         launch(settings.toArray(String[]::new));
@@ -214,7 +196,7 @@ class StrategiesPageTest {
         assertEquals("hot", served("library/app", "1.0"));
         assertEquals(List.of(), faults());
 
-        String line = block("A jar that cannot be used stops the start", "").strip();
+        String line = PAGE.block("A jar that cannot be used stops the start", "").strip();
         assertEquals(List.of(line), Check.run(directory, Map.of("MIRROR_STRATEGY", "night", "MIRROR_STRATEGY_NIGHT_ORDER", "cold warm",
                 "MIRROR_REGISTRY_COLD_URL", cold.url())).faults());
     }
