@@ -3,6 +3,7 @@ package io.mirrorregistry.access;
 import io.mirrorregistry.config.AccessSettings;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.SettingsReader;
+import io.mirrorregistry.files.Printable;
 import io.mirrorregistry.plan.FullNames;
 import java.io.Console;
 import java.io.IOException;

@@ -4,6 +4,7 @@ import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Networks;
 import io.mirrorregistry.files.BoundedFile;
 import io.mirrorregistry.files.Denied;
+import io.mirrorregistry.files.Printable;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -35,7 +36,7 @@ final class AccessFile {
     private final List<Path> others = new ArrayList<>();
     private final List<String> faults = new ArrayList<>();
     private final List<String> warnings = new ArrayList<>();
-    private YamlFile yaml;
+    private AccessYaml yaml;
     private Map<String, String> users = Map.of();
     private Map<String, Robot> robots = Map.of();
     private final Map<String, Set<String>> members = new LinkedHashMap<>();
@@ -73,7 +74,7 @@ final class AccessFile {
         String text = reader.textOf(file, file.toString());
         Path found = null;
         if (text != null) {
-            reader.yaml = new YamlFile(file.toString(), text, reader.faults);
+            reader.yaml = new AccessYaml(file.toString(), text, reader.faults);
             Node root = reader.yaml.root();
             Node node = root == null ? null : reader.yaml.map(root, file.toString(), KEYS).get(key);
             found = node == null ? null : reader.other(node, key);
@@ -91,7 +92,7 @@ final class AccessFile {
         Policy policy = null;
         String text = textOf(file, file.toString());
         if (text != null) {
-            yaml = new YamlFile(file.toString(), text, faults);
+            yaml = new AccessYaml(file.toString(), text, faults);
             policy = yaml.root() == null ? null : policy(yaml.map(yaml.root(), file.toString(), KEYS));
             if (faults.isEmpty() && policy == null) {
                 faults.add(file + ": it is empty; without a rule nobody may pull");
@@ -230,7 +231,7 @@ final class AccessFile {
         Networks from = keys.containsKey("from") ? from(keys.get("from")) : Networks.NONE;
         Set<Action> may = yaml.actions(node, keys, "a rule");
         if (faults.size() == before) {
-            Rule rule = new Rule(YamlFile.line(node), whom, from, repositories, may);
+            Rule rule = new Rule(AccessYaml.line(node), whom, from, repositories, may);
             warnOfNoEffect(rule, yaml.place(node));
             rules.add(rule);
         }

@@ -2,15 +2,10 @@ package io.mirrorregistry.access;
 
 import io.mirrorregistry.config.AccessSettings;
 import io.mirrorregistry.config.InvalidSettingException;
-import io.mirrorregistry.files.BoundedFile;
-import io.mirrorregistry.files.FileStamp;
-import io.mirrorregistry.work.Guarded;
+import io.mirrorregistry.work.WatchedFiles;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,19 +18,12 @@ final class AccessKeeper implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(AccessKeeper.class);
     private static final Logger AUDIT = LoggerFactory.getLogger("audit");
-    private static final long LOOK_MILLIS = 1000;
-    private static final int MOST_LOOKS_WITHOUT_REST = 3;
 
     private final Path file;
     private final Consumer<Policy> changed;
     private volatile Policy policy;
     private volatile String problem;
-    private final ScheduledExecutorService thread;
-    /** All below belongs to the thread. */
-    private List<Path> files;
-    private List<FileStamp> seen;
-    private List<FileStamp> dealtWith;
-    private int looksWithoutRest;
+    private final WatchedFiles watched;
 
     /**
      * Reads the files.
@@ -53,18 +41,12 @@ final class AccessKeeper implements AutoCloseable {
         }
         first.warnings().forEach(LOG::warn);
         take(first);
-        // The files may have changed since they were read, so the first look reads them once more.
-        dealtWith = List.of();
-        thread = Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread named = new Thread(task, "access");
-            named.setDaemon(true);
-            return named;
-        });
+        watched = new WatchedFiles("access", "the files of " + AccessSettings.FILE, first.files(), this::read);
     }
 
     /** Begins to look for changed files. */
     void watch() {
-        thread.scheduleWithFixedDelay(new Guarded("look at the files of " + AccessSettings.FILE, this::look), LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        watched.watch();
     }
 
     /** Returns the policy that decides now. */
@@ -77,33 +59,12 @@ final class AccessKeeper implements AutoCloseable {
         return Optional.ofNullable(problem);
     }
 
-    /** Looks once. One thread at a time. */
-    void look() {
-        List<FileStamp> now = stamps();
-        looksWithoutRest = now.equals(seen) ? 0 : looksWithoutRest + 1;
-        seen = now;
-        // Files that change all the time are read as they are: a user who was removed is not to stay for long.
-        boolean due = looksWithoutRest == 0 || looksWithoutRest > MOST_LOOKS_WITHOUT_REST;
-        if (due && !now.equals(dealtWith)) {
-            AccessFile.Result read = AccessFile.read(file);
-            if (!now.equals(stamps())) {
-                // They changed while they were read.
-                return;
-            }
-            looksWithoutRest = 0;
-            // A file that changed so recently that its stamp may stay the same is read again at the next look.
-            dealtWith = now.stream().allMatch(FileStamp::settled) ? now : List.of();
-            if (read.faults().isEmpty()) {
-                renew(read);
-            } else {
-                files = read.files().size() > 1 ? read.files() : files;
-                refuse(read.faults());
-            }
+    private WatchedFiles.Read read() {
+        AccessFile.Result read = AccessFile.read(file);
+        if (read.faults().isEmpty()) {
+            return new WatchedFiles.Read(read.files(), () -> renew(read));
         }
-    }
-
-    private List<FileStamp> stamps() {
-        return files.stream().map(path -> FileStamp.of(path, BoundedFile.MOST_BYTES)).toList();
+        return new WatchedFiles.Read(read.files().size() > 1 ? read.files() : List.of(), () -> refuse(read.faults()));
     }
 
     private void renew(AccessFile.Result read) {
@@ -114,15 +75,12 @@ final class AccessKeeper implements AutoCloseable {
             read.warnings().forEach(LOG::warn);
         }
         problem = null;
-        if (same) {
-            files = read.files();
-        } else {
+        if (!same) {
             take(read);
         }
     }
 
     private void take(AccessFile.Result read) {
-        files = read.files();
         policy = read.policy();
         changed.accept(policy);
     }
@@ -137,6 +95,6 @@ final class AccessKeeper implements AutoCloseable {
 
     @Override
     public void close() {
-        thread.shutdownNow();
+        watched.close();
     }
 }

@@ -1,5 +1,6 @@
 package io.mirrorregistry.access;
 
+import io.mirrorregistry.files.Printable;
 import io.mirrorregistry.work.FatalErrors;
 import java.io.IOException;
 import java.io.InterruptedIOException;

@@ -2,6 +2,7 @@ package io.mirrorregistry.access;
 
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Networks;
+import io.mirrorregistry.files.Printable;
 import io.mirrorregistry.plan.FullNames;
 import io.mirrorregistry.protocol.RepositoryName;
 import java.io.PrintWriter;

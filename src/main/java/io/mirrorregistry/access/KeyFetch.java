@@ -6,6 +6,7 @@ import com.nimbusds.jose.jwk.source.JWKSetSource;
 import com.nimbusds.jose.jwk.source.JWKSetUnavailableException;
 import com.nimbusds.jose.proc.SecurityContext;
 import com.nimbusds.jose.util.JSONObjectUtils;
+import io.mirrorregistry.files.Printable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.URI;

@@ -1,5 +1,6 @@
 package io.mirrorregistry.access;
 
+import io.mirrorregistry.files.Printable;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumSet;

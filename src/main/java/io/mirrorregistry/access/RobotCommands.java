@@ -2,6 +2,7 @@ package io.mirrorregistry.access;
 
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.files.FileReplacement;
+import io.mirrorregistry.files.Printable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,5 +1,6 @@
 package io.mirrorregistry.access;
 
+import io.mirrorregistry.files.Printable;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -25,10 +26,10 @@ final class RobotsFile {
     private final List<String> faults = new ArrayList<>();
     /** The line of each robot by its name. */
     private final Map<String, Integer> lines = new HashMap<>();
-    private final YamlFile yaml;
+    private final AccessYaml yaml;
 
     private RobotsFile(String fileName, String text) {
-        yaml = new YamlFile(fileName, text, faults);
+        yaml = new AccessYaml(fileName, text, faults);
     }
 
     /**
@@ -68,7 +69,7 @@ final class RobotsFile {
         }
         List<NamePattern> repositories = yaml.patterns(node, keys, "a robot");
         Set<Action> may = yaml.actions(node, keys, "a robot");
-        if (keys.containsKey("may") && YamlFile.isEmptyList(keys.get("may"))) {
+        if (keys.containsKey("may") && AccessYaml.isEmptyList(keys.get("may"))) {
             yaml.fault(keys.get("may"), "may names at least one action");
         }
         Instant expires = keys.containsKey("expires") ? expires(keys.get("expires")) : null;
@@ -79,7 +80,7 @@ final class RobotsFile {
 
     private void checkName(Node node, String name) {
         String wrong = UserName.fault(name);
-        Integer before = wrong == null ? lines.putIfAbsent(name, YamlFile.line(node)) : null;
+        Integer before = wrong == null ? lines.putIfAbsent(name, AccessYaml.line(node)) : null;
         if (wrong != null) {
             yaml.fault(node, "the name " + wrong);
         } else if (before != null) {

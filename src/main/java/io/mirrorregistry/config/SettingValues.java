@@ -73,6 +73,11 @@ final class SettingValues {
 
     /** Reads a size in bytes. */
     long bytes(String name) throws InvalidSettingException {
+        return bytes(name, SettingsSource.carried().get(name));
+    }
+
+    /** @param example for the message */
+    long bytes(String name, String example) throws InvalidSettingException {
         Matcher size = QUANTITY.matcher(value(name));
         long unit = !size.matches() ? 0 : switch (size.group(2)) {
             case "KB" -> 1024;
@@ -82,7 +87,7 @@ final class SettingValues {
             default -> 0;
         };
         if (unit == 0) {
-            throw invalid(name, "a size is a number with KB, MB or GB, such as " + SettingsSource.carried().get(name) + ", or 0");
+            throw invalid(name, "a size is a number with KB, MB or GB, such as " + example + ", or 0");
         }
         long count = count(size);
         return count > Long.MAX_VALUE / unit ? Long.MAX_VALUE : count * unit;

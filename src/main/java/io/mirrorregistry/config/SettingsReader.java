@@ -1,5 +1,6 @@
 package io.mirrorregistry.config;
 
+import io.mirrorregistry.files.NearestName;
 import io.mirrorregistry.protocol.UrlHost;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -2,6 +2,7 @@ package io.mirrorregistry.config;
 
 import io.mirrorregistry.files.BoundedFile;
 import io.mirrorregistry.files.Denied;
+import io.mirrorregistry.files.NearestName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;

@@ -1,6 +1,6 @@
 package io.mirrorregistry.reload;
 
-import io.mirrorregistry.config.NearestName;
+import io.mirrorregistry.files.NearestName;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;

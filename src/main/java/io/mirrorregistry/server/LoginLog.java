@@ -2,7 +2,7 @@ package io.mirrorregistry.server;
 
 import io.mirrorregistry.access.Action;
 import io.mirrorregistry.access.LoginException;
-import io.mirrorregistry.access.Printable;
+import io.mirrorregistry.files.Printable;
 import io.mirrorregistry.access.Proof;
 import io.mirrorregistry.access.Subject;
 import io.mirrorregistry.metrics.Metrics;

@@ -123,6 +123,8 @@ class AccessFileTest {
         "users: [x] | 1:8: users is a text |",
         "issuers: [{issuer: 'https://a.example.com'}] | 1:11: an issuer has the key audience |",
         "rules: [ | it is not YAML |",
+        "rules: []\\n? [who]\\n: x | 2:3: a key of | is a word",
+        "rules: []\\nusers: !!int x | 2:8: the value is none of the type tag:yaml.org,2002:int; leave out the type |",
         "rules: []\\nrules: [] | it is not YAML |",
         "- x | 1:1: | is a map of keys and values"})
     void aFaultHasItsPlace(String text, String one, String other) throws Exception {

@@ -1,15 +1,11 @@
-package io.mirrorregistry.access;
+package io.mirrorregistry.files;
 
-import io.mirrorregistry.config.NearestName;
-import io.mirrorregistry.files.YamlBounds;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
 import org.snakeyaml.engine.v2.constructor.StandardConstructor;
@@ -25,14 +21,14 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
 
 /** The values of a YAML file and their places. What is not as it should be becomes a fault with its line and column, and reading goes on. */
-final class YamlFile {
+public class YamlFile {
 
-    private static final String ACTIONS = "pull, push and delete";
     private static final int DEEPEST = 20;
     private static final int MOST_VALUES = 200_000;
 
     private final String name;
     private final List<String> faults;
+    private final List<String> wildcards;
     private Node root;
 
     /**
@@ -40,14 +36,17 @@ final class YamlFile {
      *
      * @param name how faults name the file
      * @param faults gets a sentence for each fault
+     * @param wildcards what stands for something in the file's patterns, and has a meaning in YAML, too, unless it is in quotes
      */
-    YamlFile(String name, String text, List<String> faults) {
+    public YamlFile(String name, String text, List<String> faults, List<String> wildcards) {
         this.name = name;
         this.faults = faults;
+        this.wildcards = List.copyOf(wildcards);
+        LoadSettings yaml = LoadSettings.builder().setLabel(name).setAllowNonScalarKeys(true).build();
+        Optional<Node> read = Optional.empty();
         try {
-            LoadSettings yaml = LoadSettings.builder().setLabel(name).build();
             YamlBounds.measure(yaml, text, DEEPEST, MOST_VALUES);
-            Optional<Node> read = new Compose(yaml).composeString(text);
+            read = new Compose(yaml).composeString(text);
             // Refuses what the nodes alone allow, such as the same key twice.
             new StandardConstructor(yaml).constructSingleDocument(read);
             root = read.orElse(null);
@@ -60,12 +59,32 @@ final class YamlFile {
             faults.add(name + ":" + (before.lines().count() + (before.isEmpty() || before.endsWith("\n") ? 1 : 0)) + ":" + (before.length() - before.lastIndexOf('\n'))
                     + ": it is not YAML: it has a control character");
         } catch (YamlEngineException e) {
-            faults.add(name + ": it is not YAML: " + Printable.of(e.getMessage().lines().findFirst().orElse("")));
+            faults.add(read.map(node -> misfit(yaml, node)).orElseGet(() -> name + ": it is not YAML: " + Printable.of(e.getMessage().lines().findFirst().orElse(""))));
+        }
+    }
+
+    /** Returns the fault for the innermost value that cannot be built: the library says neither which one it is nor, for a person, why. */
+    private String misfit(LoadSettings yaml, Node node) {
+        return children(node).filter(child -> !isSound(yaml, child)).findFirst().map(child -> misfit(yaml, child))
+                .orElseGet(() -> place(node) + ": the value is none of the type " + Printable.of(node.getTag().getValue()) + "; leave out the type");
+    }
+
+    private static Stream<Node> children(Node node) {
+        return node instanceof SequenceNode list ? list.getValue().stream()
+                : node instanceof MappingNode map ? map.getValue().stream().flatMap(entry -> Stream.of(entry.getKeyNode(), entry.getValueNode())) : Stream.empty();
+    }
+
+    private static boolean isSound(LoadSettings yaml, Node node) {
+        try {
+            new StandardConstructor(yaml).constructSingleDocument(Optional.of(node));
+            return true;
+        } catch (YamlEngineException e) {
+            return false;
         }
     }
 
     /** Returns the outermost value; null where the text is no YAML, or has no value. */
-    Node root() {
+    public Node root() {
         return root == null || isEmpty(root) ? null : root;
     }
 
@@ -75,7 +94,7 @@ final class YamlFile {
      * @param what how a fault names the map
      * @param known the keys that it may have
      */
-    Map<String, Node> map(Node node, String what, Set<String> known) {
+    public Map<String, Node> map(Node node, String what, Set<String> known) {
         Map<String, Node> values = new LinkedHashMap<>();
         entries(node, what).forEach((key, value) -> {
             if (known.contains(key.getValue())) {
@@ -88,7 +107,7 @@ final class YamlFile {
     }
 
     /** Returns the values of a map with any keys. */
-    Map<ScalarNode, Node> entries(Node node, String what) {
+    public Map<ScalarNode, Node> entries(Node node, String what) {
         Map<ScalarNode, Node> values = new LinkedHashMap<>();
         if (node instanceof MappingNode map) {
             for (NodeTuple entry : map.getValue()) {
@@ -108,7 +127,7 @@ final class YamlFile {
     }
 
     /** Returns the items of a list. */
-    List<Node> list(Node node, String what) {
+    public List<Node> list(Node node, String what) {
         if (node instanceof SequenceNode list) {
             return list.getValue();
         }
@@ -117,7 +136,7 @@ final class YamlFile {
     }
 
     /** Returns a text; null, with a fault, where the value is none. */
-    String text(Node node, String what) {
+    public String text(Node node, String what) {
         if (node instanceof ScalarNode scalar && !isEmpty(scalar) && !scalar.getValue().isBlank()) {
             return scalar.getValue();
         }
@@ -126,13 +145,14 @@ final class YamlFile {
     }
 
     /** Returns the end of a sentence for what is most often the reason. */
-    private static String hint(String text, Optional<Mark> place) {
+    private String hint(String text, Optional<Mark> place) {
         String line = place.map(mark -> text.lines().skip(mark.getLine()).findFirst().orElse("")).orElse("");
-        return line.contains("*") || line.contains("{user}") ? "; a pattern with * or {user} has to be in quotes" : line.contains("\t") ? "; YAML indents with blanks, not with tabs" : "";
+        return wildcards.stream().anyMatch(line::contains) ? "; a pattern with " + String.join(" or ", wildcards) + " has to be in quotes"
+                : line.contains("\t") ? "; YAML indents with blanks, not with tabs" : "";
     }
 
     /** Returns the texts of a list, or a single one that stands for a list of one. */
-    Map<String, Node> texts(Node node, String what) {
+    public Map<String, Node> texts(Node node, String what) {
         Map<String, Node> texts = new LinkedHashMap<>();
         for (Node item : node instanceof SequenceNode list ? list.getValue() : List.of(node)) {
             String text = text(item, what);
@@ -144,7 +164,7 @@ final class YamlFile {
     }
 
     /** Returns the text of a key that a map has to have; null, with a fault, where there is none. */
-    String required(Node map, Map<String, Node> keys, String what, String key) {
+    public String required(Node map, Map<String, Node> keys, String what, String key) {
         if (keys.containsKey(key)) {
             return text(keys.get(key), key);
         }
@@ -153,57 +173,19 @@ final class YamlFile {
     }
 
     /** Adds a fault for a key that a map has to have. What is no map has a fault already. */
-    private void missing(Node map, String sentence) {
+    public void missing(Node map, String sentence) {
         if (map instanceof MappingNode) {
             fault(map, sentence);
         }
     }
 
-    /** Returns the patterns that the key {@code repositories} of a map has, at least one; a fault for each that fits no repository. */
-    List<NamePattern> patterns(Node map, Map<String, Node> keys, String what) {
-        List<NamePattern> patterns = new ArrayList<>();
-        if (!keys.containsKey("repositories")) {
-            missing(map, what + " has the key repositories, such as \"team/**\", or \"**\" for all");
-            return patterns;
-        }
-        if (isEmptyList(keys.get("repositories"))) {
-            fault(keys.get("repositories"), "repositories names at least one repository");
-        }
-        texts(keys.get("repositories"), "repositories").forEach((text, at) -> {
-            String fault = NamePattern.fault(text);
-            if (fault != null) {
-                fault(at, fault);
-            }
-            patterns.add(NamePattern.of(text));
-        });
-        return List.copyOf(patterns);
-    }
-
-    /** Returns the actions that the key {@code may} of a map has. */
-    Set<Action> actions(Node map, Map<String, Node> keys, String what) {
-        Set<Action> actions = EnumSet.noneOf(Action.class);
-        if (!keys.containsKey("may")) {
-            missing(map, what + " has the key may: a list of " + ACTIONS);
-            return actions;
-        }
-        for (Node item : list(keys.get("may"), "may")) {
-            String word = text(item, "may");
-            Action action = word == null ? null : Action.of(word);
-            if (word != null && action == null) {
-                fault(item, Printable.of(word) + " is none of " + ACTIONS);
-            } else if (action != null) {
-                actions.add(action);
-            }
-        }
-        return Collections.unmodifiableSet(actions);
-    }
-
-    void fault(Node node, String sentence) {
+    /** Adds a fault with the place of a value. */
+    public void fault(Node node, String sentence) {
         faults.add(place(node) + ": " + sentence);
     }
 
     /** Returns the file, the line and the column of a value. */
-    String place(Node node) {
+    public String place(Node node) {
         return name + place(node.getStartMark());
     }
 
@@ -211,15 +193,16 @@ final class YamlFile {
         return mark.map(at -> ":" + (at.getLine() + 1) + ":" + (at.getColumn() + 1)).orElse("");
     }
 
-    static int line(Node node) {
+    /** Returns the line of a value, from 1. */
+    public static int line(Node node) {
         return node.getStartMark().map(Mark::getLine).orElse(0) + 1;
     }
 
-    static boolean isEmptyList(Node node) {
+    public static boolean isEmptyList(Node node) {
         return node instanceof SequenceNode list && list.getValue().isEmpty();
     }
 
-    static boolean isEmpty(Node node) {
+    public static boolean isEmpty(Node node) {
         return node.getTag().equals(Tag.NULL);
     }
 }

@@ -1,4 +1,4 @@
-package io.mirrorregistry.config;
+package io.mirrorregistry.files;
 
 import java.util.Arrays;
 import java.util.Collection;

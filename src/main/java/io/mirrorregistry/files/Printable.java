@@ -1,4 +1,4 @@
-package io.mirrorregistry.access;
+package io.mirrorregistry.files;
 
 /** Makes texts from outside fit for a message and for the log. */
 public final class Printable {
