@@ -391,17 +391,17 @@ class ExplainTest {
     @CsvSource(delimiter = '|', value = {
         "/explain | The parameter image is missing: name an image, such as image=library/nginx:1.27.",
         "/explain?image=+ | The parameter image is missing: name an image, such as image=library/nginx:1.27.",
-        "/explain?image=Library/App | image=Library/App cannot be explained: Library/App is no name of a repository, which has at most 255 characters, in parts of lower-case letters and digits joined by single periods, underscores, hyphens and slashes.",
-        "/explain?image=app:-1 | image=app:-1 cannot be explained: A tag has 1 to 128 letters, digits, underscores, periods and hyphens and starts with none of the last two.",
-        "/explain?image=app@sha256:12 | image=app@sha256:12 cannot be explained: ",
-        "/explain?image=/v2/app/tags/list | image=/v2/app/tags/list cannot be explained: of all paths, only those of manifests are, /v2/NAME/manifests/REFERENCE.",
-        "/explain?image=app&namespace=no_host | namespace=no_host cannot be explained: it is no host name such as docker.io.",
-        "/explain?image=app&client=localhost | client=localhost cannot be explained: it is no IP address.",
+        "/explain?image=Library/App | image=Library/App cannot be read: Library/App is no name of a repository, which has at most 255 characters, in parts of lower-case letters and digits joined by single periods, underscores, hyphens and slashes.",
+        "/explain?image=app:-1 | image=app:-1 cannot be read: A tag has 1 to 128 letters, digits, underscores, periods and hyphens and starts with none of the last two.",
+        "/explain?image=app@sha256:12 | image=app@sha256:12 cannot be read: ",
+        "/explain?image=/v2/app/tags/list | image=/v2/app/tags/list cannot be read: of all paths, only those of manifests are, /v2/NAME/manifests/REFERENCE.",
+        "/explain?image=app&namespace=no_host | namespace=no_host cannot be read: it is no host name such as docker.io.",
+        "/explain?image=app&client=localhost | client=localhost cannot be read: it is no IP address.",
         "/explain?image=app&image=b | The parameter image is given more than once.",
         "/explain?image=app&ns=docker.io | The parameter ns is unknown: there are image, namespace, client and format.",
         "/explain?image=app&format=xml | The parameter format is text or json.",
         "/explain?image=%25zz%zz | The query cannot be read: a % is followed by two hexadecimal digits.",
-        "/explain?image=a%0Ab | image=a b cannot be explained: a b is no name of a repository, which"})
+        "/explain?image=a%0Ab | image=a b cannot be read: a b is no name of a repository, which"})
     void refusesBadInputWithOneSentence(String path, String sentence) throws Exception {
         start();
         String error;

@@ -390,7 +390,7 @@ class ProcessTest {
         String[] settings = {"MIRROR_MANAGEMENT_PORT", managementPort, "MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1"};
         launch(List.of("explain", "library/app:1.0"), settings);
         assertEquals(2, exitCode());
-        assertEquals("No mirror answers at 127.0.0.1:" + managementPort + " (mirror.management.port): Connection refused.\n", read("err"));
+        assertEquals("No mirror responds at 127.0.0.1:" + managementPort + " (mirror.management.port): Connection refused.\n", read("err"));
         hot.image("library/app", "1.0");
         Path folder = Files.createDirectory(directory.resolve("mirror"));
         output = ProcessBuilder.Redirect.to(folder.resolve("out").toFile());
@@ -411,7 +411,7 @@ class ProcessTest {
             assertTrue(read("out").endsWith("client    gets 503: hot has not got it and cold is in trouble (connection refused)\n"), read("out"));
             launch(List.of("explain", "Library/App"), settings);
             assertEquals(2, exitCode());
-            assertTrue(read("err").startsWith("image=Library/App cannot be explained: "), read("err"));
+            assertTrue(read("err").startsWith("image=Library/App cannot be read: "), read("err"));
             assertEquals("", read("out"));
             // The clients' port is none that explains.
             launch(List.of("explain", "library/app"), "MIRROR_MANAGEMENT_PORT", String.valueOf(port), "MIRROR_SERVER_PORT", managementPort);

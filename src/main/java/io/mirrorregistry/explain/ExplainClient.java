@@ -1,24 +1,17 @@
 package io.mirrorregistry.explain;
 
-import io.vertx.core.json.DecodeException;
-import io.vertx.core.json.JsonObject;
+import io.mirrorregistry.status.ManagementClient;
+import io.mirrorregistry.status.ManagementClient.Response;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.HttpURLConnection;
-import java.net.Proxy;
-import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 
 /** Asks the running mirror of this machine for an explanation. */
 public final class ExplainClient {
 
-    private static final int CONNECT_MILLIS = 2000;
-    /** Longer than an explanation may take. */
-    private static final int READ_MILLIS = 30_000;
-    private static final int MOST_BYTES = 4 * 1024 * 1024;
+    private static final int OK = 200;
 
-    private final int port;
+    private final ManagementClient mirror;
 
     /**
      * The answer for people.
@@ -39,7 +32,7 @@ public final class ExplainClient {
 
     /** @param port the management port */
     public ExplainClient(int port) {
-        this.port = port;
+        this.mirror = new ManagementClient(port);
     }
 
     /**
@@ -50,34 +43,25 @@ public final class ExplainClient {
      * @throws NoAnswerException if no mirror runs, or it refuses the question
      */
     public Answer ask(String image, String namespace, String client) throws NoAnswerException {
-        String address = "http://127.0.0.1:" + port + "/explain?format=json&image=" + encoded(image)
-                + (namespace == null ? "" : "&namespace=" + encoded(namespace)) + (client == null ? "" : "&client=" + encoded(client));
-        int status;
-        byte[] body;
+        String path = "/explain?format=json&image=" + encoded(image) + (namespace == null ? "" : "&namespace=" + encoded(namespace))
+                + (client == null ? "" : "&client=" + encoded(client));
+        Response response;
         try {
-            HttpURLConnection connection = (HttpURLConnection) URI.create(address).toURL().openConnection(Proxy.NO_PROXY);
-            connection.setConnectTimeout(CONNECT_MILLIS);
-            connection.setReadTimeout(READ_MILLIS);
-            connection.setInstanceFollowRedirects(false);
-            status = connection.getResponseCode();
-            try (InputStream in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
-                body = in == null ? new byte[0] : in.readNBytes(MOST_BYTES);
-            }
+            response = mirror.send("GET", path, null);
         } catch (IOException e) {
-            throw new NoAnswerException("No mirror answers at 127.0.0.1:" + port + " (mirror.management.port): " + e.getMessage() + ".");
+            throw new NoAnswerException(e.getMessage());
+        }
+        if (response.status() != OK && response.error() != null) {
+            throw new NoAnswerException(response.error());
         }
         try {
-            JsonObject answer = new JsonObject(new String(body, StandardCharsets.UTF_8));
-            if (status == 200) {
-                return new Answer(ExplanationTable.of(answer), answer.getJsonObject("client").getBoolean("served"));
-            } else if (answer.getString("error") != null) {
-                throw new NoAnswerException(answer.getString("error"));
+            if (response.status() == OK && response.body() != null) {
+                return new Answer(ExplanationTable.of(response.body()), response.body().getJsonObject("client").getBoolean("served"));
             }
-        } catch (DecodeException | ClassCastException | NullPointerException e) {
-            // told below
+        } catch (ClassCastException | NullPointerException e) {
+            // The JSON is none of a mirror.
         }
-        throw new NoAnswerException("The server at 127.0.0.1:" + port + " (mirror.management.port) responds with " + status
-                + " and is no mirror that explains.");
+        throw new NoAnswerException(mirror.foreign(response, "explains"));
     }
 
     private static String encoded(String text) {

@@ -62,7 +62,7 @@ public final class Explainer implements AutoCloseable {
     public Explainer(Vertx vertx, LiveRoutes live, PlanStep plan, CacheStep cache, Map<String, Registry> registries, Map<String, FolderRegistry> folders,
             MemoryBudget memory) {
         this.live = live;
-        this.planner = new Planner(plan, cache, memory);
+        this.planner = new Planner(plan, cache::remembered, memory);
         this.asker = new RegistryAsker(registries, folders, memory);
         this.plans = new PlanRuns(vertx, LONGEST, GRACE);
         this.threads = vertx.createSharedWorkerExecutor("explain", THREADS);

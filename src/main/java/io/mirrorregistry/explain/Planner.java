@@ -1,12 +1,12 @@
 package io.mirrorregistry.explain;
 
-import io.mirrorregistry.cache.CacheStep;
 import io.mirrorregistry.cache.Remembered;
 import io.mirrorregistry.plan.Plan;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.ErrorCode;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.ProtocolException;
+import io.mirrorregistry.protocol.Reference;
 import io.mirrorregistry.protocol.RepositoryName;
 import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.Pull;
@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
@@ -32,7 +33,7 @@ final class Planner {
     private static final String ROUTE = "direct:plan";
 
     private final PlanStep plan;
-    private final CacheStep cache;
+    private final BiFunction<Plan, Reference, Remembered> cached;
     private final MemoryBudget memory;
 
     /**
@@ -49,10 +50,13 @@ final class Planner {
     record Planned(String namespace, String repository, Plan plan, Remembered memory, int status, String failure, List<String> ownRoutes) {
     }
 
-    /** @param memory bounds what responses take, if the route calls registries */
-    Planner(PlanStep plan, CacheStep cache, MemoryBudget memory) {
+    /**
+     * @param cached returns what the cache has for a plan; looking takes some milliseconds
+     * @param memory bounds what responses take, if the route calls registries
+     */
+    Planner(PlanStep plan, BiFunction<Plan, Reference, Remembered> cached, MemoryBudget memory) {
         this.plan = plan;
-        this.cache = cache;
+        this.cached = cached;
         this.memory = memory;
     }
 
@@ -94,7 +98,8 @@ final class Planner {
             return new Planned(pull.namespace(), within.value(), null, Remembered.NOTHING, status, failure == null ? null : words(failure), List.of());
         }
         Plan made = pull.plan();
-        return new Planned(pull.namespace(), within.value(), made, cache.remembered(made, pull.request().path().reference()), 0, null, ownRoutes(made, exchange.getContext()));
+        return new Planned(pull.namespace(), within.value(), made, cached.apply(made, pull.request().path().reference()), 0, null,
+                ownRoutes(made, exchange.getContext()));
     }
 
     private static List<String> ownRoutes(Plan plan, CamelContext camel) {

@@ -37,9 +37,9 @@ record Question(ApiPath path, String namespace, String client, List<String> note
      * Reads a question as people write it.
      *
      * <p>A host name before the image's name, by which Docker finds the registry, is read as a person means it: one that a registry serves is a part
-     * of the name, as for a client that writes it after the mirror's address; {@code localhost}, a name with a port, and the name by which the mirror was asked are
-     * the mirror's own address and left out; any other is the namespace that containerd sends, since hardly any repository is called so. A path is
-     * taken as it is.
+     * of the name, as for a client that writes it after the mirror's address; {@code localhost}, a name with a port, and the name by which the mirror
+     * was asked are the mirror's own address and left out; any other is the namespace that containerd sends, since hardly any repository is called
+     * so. A path is taken as it is.
      *
      * @param image {@code NAME[:TAG][@DIGEST]}, or the path {@code /v2/NAME/manifests/REFERENCE}; no tag means {@code latest}
      * @param namespace the parameter {@code ns}; null for none
@@ -53,11 +53,11 @@ record Question(ApiPath path, String namespace, String client, List<String> note
         }
         String given = namespace == null || namespace.isBlank() ? null : Namespace.toLowerCase(namespace.strip());
         if (given != null && !Namespace.isValid(given)) {
-            throw new InvalidException("namespace=" + shortened(namespace) + " cannot be explained: it is no host name such as docker.io.");
+            throw new InvalidException("namespace=" + shortened(namespace) + " cannot be read: it is no host name such as docker.io.");
         }
         InetAddress address = client == null || client.isBlank() ? null : Networks.address(client.strip());
         if (address == null && client != null && !client.isBlank()) {
-            throw new InvalidException("client=" + shortened(client) + " cannot be explained: it is no IP address.");
+            throw new InvalidException("client=" + shortened(client) + " cannot be read: it is no IP address.");
         }
         List<String> notes = new ArrayList<>(1);
         String text = image.strip();
@@ -67,20 +67,22 @@ record Question(ApiPath path, String namespace, String client, List<String> note
             }
             Name name = Name.read(text, notes).withoutHost(given, own, namespaces, notes);
             if (!RepositoryName.isValid(name.repository)) {
-                throw new InvalidException("image=" + shortened(image) + " cannot be explained: " + shortened(name.repository) + " is no name of a repository, "
-                        + "which has at most 255 characters, in parts of lower-case letters and digits joined by single periods, underscores, hyphens and slashes.");
+                throw new InvalidException("image=" + shortened(image) + " cannot be read: " + shortened(name.repository) + " is no name of a "
+                        + "repository, which has at most 255 characters, in parts of lower-case letters and digits joined by single periods, "
+                        + "underscores, hyphens and slashes.");
             }
             ApiPath path = ApiPath.manifest(new RepositoryName(name.repository), Reference.parse(name.reference));
             return new Question(path, name.namespace, text(address), List.copyOf(notes));
         } catch (ProtocolException e) {
-            throw new InvalidException("image=" + shortened(image) + " cannot be explained: " + e.getMessage());
+            throw new InvalidException("image=" + shortened(image) + " cannot be read: " + e.getMessage());
         }
     }
 
     private static ApiPath manifest(String path) throws ProtocolException, InvalidException {
         ApiPath parsed = ApiPath.parse(path);
         if (parsed.kind() != ApiPath.Kind.MANIFEST) {
-            throw new InvalidException("image=" + shortened(path) + " cannot be explained: of all paths, only those of manifests are, /v2/NAME/manifests/REFERENCE.");
+            throw new InvalidException("image=" + shortened(path) + " cannot be read: of all paths, only those of manifests are, "
+                    + "/v2/NAME/manifests/REFERENCE.");
         }
         return parsed;
     }

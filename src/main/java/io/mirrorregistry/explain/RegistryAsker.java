@@ -6,24 +6,19 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.ApiRequest;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.pull.ManifestStep;
+import io.mirrorregistry.pull.OutsideCall;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
-import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.folder.FolderRegistry;
 import io.mirrorregistry.work.MemoryBudget;
-import java.io.IOException;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
-import org.apache.camel.Message;
 import org.apache.camel.support.DefaultExchange;
-import org.apache.hc.core5.http.ClassicHttpResponse;
-import org.apache.hc.core5.http.Header;
 
 /**
  * Asks a registry for a manifest as the routes do, but outside them: its circuit breaker neither prevents nor counts the call, and the call
@@ -36,13 +31,12 @@ final class RegistryAsker {
     private static final String WHOLE = "whole";
     /** The header that {@link ManifestStep} reads and sets. */
     private static final String DIGEST = "Docker-Content-Digest";
-    private static final List<String> HEADERS = List.of("Content-Type", "Content-Length", "Retry-After", DIGEST,
-            RegistryAnswers.RECOGNIZED, RegistryAnswers.ACCEPTED);
 
     private final Map<String, Registry> registries;
     private final Map<String, FolderRegistry> folders;
     private final MemoryBudget memory;
     private final ManifestStep manifest = new ManifestStep();
+    private final OutsideCall calls;
 
     /**
      * @param registries all that settings define, by name
@@ -53,6 +47,7 @@ final class RegistryAsker {
         this.memory = memory;
         this.registries = Map.copyOf(registries);
         this.folders = Map.copyOf(folders);
+        this.calls = new OutsideCall(this.folders, (registry, call) -> registry.client().askUncounted(call));
     }
 
     /**
@@ -74,11 +69,11 @@ final class RegistryAsker {
             pull.target(target);
             pull.registry(registries.get(target.registry()));
             manifest.prepare(exchange);
-            call(exchange, pull);
+            calls.make(exchange);
             manifest.verify(exchange);
             if (!exchange.getVariable(WHOLE, Boolean.class)) {
                 manifest.prepareWhole(exchange);
-                call(exchange, pull);
+                calls.make(exchange);
                 manifest.verify(exchange);
             }
         } catch (NotHereException | RegistryTroubleException e) {
@@ -97,50 +92,5 @@ final class RegistryAsker {
     private String breaker(Plan.Target target) {
         CircuitBreaker.State state = folders.containsKey(target.registry()) ? null : registries.get(target.registry()).breaker().getState();
         return state == null ? null : state.name().toLowerCase(Locale.ROOT).replace('_', '-');
-    }
-
-    /** Makes the call; its status is in the message then. */
-    private void call(Exchange exchange, Pull pull) throws NotHereException, RegistryTroubleException {
-        Registry registry = pull.registry();
-        FolderRegistry folder = folders.get(registry.name());
-        if (folder != null) {
-            folder.answer(exchange);
-            if (Registry.status(exchange) == 404) {
-                registry.notHere(exchange);
-            }
-            return;
-        }
-        try (ClassicHttpResponse response = registry.client().askUncounted(pull.call())) {
-            fill(exchange.getMessage(), response);
-            registry.examine(exchange);
-            int status = response.getCode();
-            boolean page = isTrue(exchange, "webPage") && (status == 200 || status == 401 || status == 403);
-            if (!page && (status == 404 && isTrue(exchange, "recognized") || (status == 401 || status == 403) && isTrue(exchange, "accepted"))) {
-                registry.notHere(exchange);
-            } else if (page || status >= 400 && status != 416) {
-                registry.trouble(exchange);
-            }
-            registry.receive(exchange);
-        } catch (RegistryTroubleException e) {
-            throw e;
-        } catch (IOException e) {
-            throw pull.trouble("with a body that broke off");
-        }
-    }
-
-    private static boolean isTrue(Exchange exchange, String variable) {
-        return Boolean.TRUE.equals(exchange.getVariable(variable));
-    }
-
-    private static void fill(Message message, ClassicHttpResponse response) throws IOException {
-        message.removeHeaders("*");
-        message.setHeader(Exchange.HTTP_RESPONSE_CODE, response.getCode());
-        for (String name : HEADERS) {
-            Header header = response.getFirstHeader(name);
-            if (header != null) {
-                message.setHeader(name, header.getValue());
-            }
-        }
-        message.setBody(response.getEntity() == null ? null : response.getEntity().getContent());
     }
 }

@@ -620,6 +620,27 @@ public final class Pull extends CallContext {
     }
 
     /**
+     * Returns whether each registry of the plan before the one that served has said that it lacks the image. Otherwise a tag may mean another image for the
+     * next client.
+     *
+     * @param served the name of the registry that served
+     * @param except the name of a registry that does not matter
+     */
+    public boolean isLackedBefore(String served, String except) {
+        for (Plan.Target earlier : plan().targets()) {
+            if (earlier.registry().equals(served)) {
+                return true;
+            }
+            boolean lacks = earlier.name() == null || failures.stream().anyMatch(failure -> failure instanceof NotHereException missing
+                    && missing.registry().equals(earlier.registry()));
+            if (!lacks && !earlier.registry().equals(except)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
      * Returns whether the registry that is asked takes the place of one before it in the plan: that one is in trouble, or it is slow and was not asked. It
      * has not said that it lacks what is asked for, so it is to be asked again once it is well.
      */

@@ -174,7 +174,7 @@ public final class TagsStep extends ListStep {
     }
 
     /** Reads a page without making objects of all its entries at a time. Returns how many there are; -1 where it is no list of tags. */
-    private static int read(byte[] page, Consumer<String> tags) {
+    static int read(byte[] page, Consumer<String> tags) {
         int count = -1;
         try (JsonParser parser = Json.TOKENS.createParser(page)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {

@@ -17,8 +17,8 @@ import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.Pull;
 import io.mirrorregistry.registry.PushBodyException;
 import io.mirrorregistry.registry.PushResponse;
-import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.Registry;
+import io.mirrorregistry.registry.RegistryAnswers;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.registry.Step;
 import io.mirrorregistry.registry.folder.ImageLayout;
@@ -223,7 +223,7 @@ public final class PushStep implements AutoCloseable {
         if (!found.isTried()) {
             throw new RegistryTroubleException(registry, pull.push().path() + " was not sent: it has failed too often", RegistryTroubleException.Kind.NOT_ASKED, null);
         }
-        return new Target(found, name, pull, settings.commitTimeout());
+        return new Target(found, name, found.client(), pull.requestId(), pull.passed(), settings.commitTimeout());
     }
 
     /** Runs on a thread of pushes. */

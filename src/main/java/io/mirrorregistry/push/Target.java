@@ -5,7 +5,7 @@ import io.mirrorregistry.protocol.ApiPath;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.PushRequest.Method;
 import io.mirrorregistry.protocol.RepositoryName;
-import io.mirrorregistry.pull.Pull;
+import io.mirrorregistry.registry.Caller;
 import io.mirrorregistry.registry.PushBody;
 import io.mirrorregistry.registry.PushBodyException;
 import io.mirrorregistry.registry.PushCall;
@@ -15,48 +15,55 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import java.time.Duration;
 import java.util.Map;
 
-/** The registry that takes a push, and the repository there, for one request of a client. Each call blocks. Used by one thread at a time. */
-final class Target {
+/** The registry that takes a push, and the repository there. Each call blocks. Used by one thread at a time. */
+public final class Target {
 
     private final Registry registry;
+    private final Caller caller;
     private final RepositoryName name;
     private final String requestId;
     private final String passed;
     private final Duration commitTimeout;
 
-    /** @param commitTimeout how long the registry may take to respond after the last byte of a blob */
-    Target(Registry registry, RepositoryName name, Pull pull, Duration commitTimeout) {
+    /**
+     * @param caller makes the calls
+     * @param requestId identifies the requests at the registry; null for none
+     * @param passed the mirrors that the client's request has passed; null for none
+     * @param commitTimeout how long the registry may take to respond after the last byte of a blob
+     */
+    public Target(Registry registry, RepositoryName name, Caller caller, String requestId, String passed, Duration commitTimeout) {
         this.registry = registry;
         this.name = name;
-        this.requestId = pull.requestId();
-        this.passed = pull.passed();
+        this.caller = caller;
+        this.requestId = requestId;
+        this.passed = passed;
         this.commitTimeout = commitTimeout;
     }
 
-    Registry registry() {
+    public Registry registry() {
         return registry;
     }
 
-    RepositoryName name() {
+    public RepositoryName name() {
         return name;
     }
 
     /** Returns the same for plans. */
-    Plan.Target planned() {
+    public Plan.Target planned() {
         return new Plan.Target(registry.name(), name);
     }
 
-    ApiPath blob(Digest digest) {
+    public ApiPath blob(Digest digest) {
         return new ApiPath(ApiPath.Kind.BLOB, name, digest);
     }
 
     /** Begins an upload. */
-    PushResponse begin() throws RegistryTroubleException, PushBodyException {
+    public PushResponse begin() throws RegistryTroubleException, PushBodyException {
         return post("", null, null);
     }
 
     /** Mounts a blob from another repository of the registry. The registry may begin an upload instead. */
-    PushResponse mount(Digest digest, RepositoryName from) throws RegistryTroubleException, PushBodyException {
+    public PushResponse mount(Digest digest, RepositoryName from) throws RegistryTroubleException, PushBodyException {
         return post("mount=" + encoded(digest) + "&from=" + from.value().replace("/", "%2F"), from, null);
     }
 
@@ -65,13 +72,13 @@ final class Target {
      *
      * @param body null for an empty one
      */
-    PushResponse whole(Digest digest, PushBody body) throws RegistryTroubleException, PushBodyException {
+    public PushResponse whole(Digest digest, PushBody body) throws RegistryTroubleException, PushBodyException {
         return post("digest=" + encoded(digest), null, body);
     }
 
     private PushResponse post(String query, RepositoryName from, PushBody body) throws RegistryTroubleException, PushBodyException {
         String path = new ApiPath(ApiPath.Kind.UPLOAD, name, null) + (query.isEmpty() ? "" : "?" + query);
-        return registry.client().push(new PushCall(Method.POST, name, from, path, false, headers(body, null), body, body == null ? usual() : commitTimeout, false,
+        return caller.push(new PushCall(Method.POST, name, from, path, false, headers(body, null), body, body == null ? usual() : commitTimeout, false,
                 requestId, passed));
     }
 
@@ -82,7 +89,7 @@ final class Target {
      * @param range the value of Content-Range; null for none
      * @param body null for none
      */
-    PushResponse upload(Method method, String location, String range, PushBody body, boolean authorized) throws RegistryTroubleException, PushBodyException {
+    public PushResponse upload(Method method, String location, String range, PushBody body, boolean authorized) throws RegistryTroubleException, PushBodyException {
         return upload(method, location, range, body, authorized, body == null && method != Method.PUT ? usual() : commitTimeout);
     }
 
@@ -91,13 +98,13 @@ final class Target {
      *
      * @param time how long the registry may take to respond after the last byte
      */
-    PushResponse upload(Method method, String location, String range, PushBody body, boolean authorized, Duration time)
+    public PushResponse upload(Method method, String location, String range, PushBody body, boolean authorized, Duration time)
             throws RegistryTroubleException, PushBodyException {
-        return registry.client().push(new PushCall(method, name, null, location, true, headers(body, range), body, time, authorized, requestId, passed));
+        return caller.push(new PushCall(method, name, null, location, true, headers(body, range), body, time, authorized, requestId, passed));
     }
 
     /** Returns the location with the digest that ends the upload. */
-    static String commit(String location, Digest digest) {
+    public static String commit(String location, Digest digest) {
         return location + (location.indexOf('?') < 0 ? "?" : "&") + "digest=" + encoded(digest);
     }
 
@@ -111,12 +118,12 @@ final class Target {
     }
 
     /** Sends a manifest. */
-    PushResponse manifest(String reference, String query, String contentType, byte[] bytes, Duration time) throws RegistryTroubleException, PushBodyException {
+    public PushResponse manifest(String reference, String query, String contentType, byte[] bytes, Duration time) throws RegistryTroubleException, PushBodyException {
         String path = "/v2/" + name + "/manifests/" + reference + (query.isEmpty() ? "" : "?" + query);
         return call(Method.PUT, path, Map.of("Content-Type", contentType), new BytesBody(bytes), time);
     }
 
-    PushResponse delete(ApiPath path) throws RegistryTroubleException, PushBodyException {
+    public PushResponse delete(ApiPath path) throws RegistryTroubleException, PushBodyException {
         return call(Method.DELETE, path.toString(), Map.of(), null, usual());
     }
 
@@ -126,13 +133,13 @@ final class Target {
      * @param accept the media types that the client accepts; null for none
      * @return the response, from 200 to 299 where it is there
      */
-    PushResponse head(ApiPath path, String accept) throws RegistryTroubleException, PushBodyException {
+    public PushResponse head(ApiPath path, String accept) throws RegistryTroubleException, PushBodyException {
         return call(Method.HEAD, path.toString(), accept == null ? Map.of() : Map.of("Accept", accept), null, usual());
     }
 
     private PushResponse call(Method method, String path, Map<String, String> headers, PushBody body, Duration time)
             throws RegistryTroubleException, PushBodyException {
-        return registry.client().push(new PushCall(method, name, null, path, false, headers, body, time, false, requestId, passed));
+        return caller.push(new PushCall(method, name, null, path, false, headers, body, time, false, requestId, passed));
     }
 
     private Duration usual() {

@@ -10,6 +10,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -17,8 +18,11 @@ import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -41,6 +45,14 @@ public final class PushRegistry implements AutoCloseable {
     private volatile String nextFor;
     private volatile boolean mounts = true;
     private volatile boolean checksBlobs = true;
+    private final List<Refusal> refusals = new CopyOnWriteArrayList<>();
+    private final Map<String, String> refusedTypes = new ConcurrentHashMap<>();
+    private final AtomicReference<Cut> cut = new AtomicReference<>();
+    private volatile int chunkMinLength;
+    private volatile Access access = Access.open();
+    private volatile String heldMethod;
+    private volatile CountDownLatch held;
+    private volatile boolean isHeld;
 
     /**
      * What was asked.
@@ -63,6 +75,18 @@ public final class PushRegistry implements AutoCloseable {
     }
 
     private record Reply(int status, Map<String, String> headers, String body) {
+    }
+
+    /** A reply to requests of a method whose target fits, so many times. */
+    private record Refusal(String method, Pattern target, AtomicInteger left, Reply reply) {
+
+        boolean fits(String asked, String path) {
+            return method.equals(asked) && target.matcher(path).find() && left.getAndUpdate(times -> Math.max(0, times - 1)) > 0;
+        }
+    }
+
+    /** Closes the connection after so many bytes of the body of the next request of a method. */
+    private record Cut(String method, int bytes, boolean kept) {
     }
 
     private PushRegistry() {
@@ -118,6 +142,69 @@ public final class PushRegistry implements AutoCloseable {
         nextFor = method;
     }
 
+    /** Answers requests of a method whose path and query contain the pattern so, the first so many of them; the body is read. */
+    public void refuse(String method, String target, int times, int status, Map<String, String> headers, String body) {
+        refusals.add(new Refusal(method, Pattern.compile(target), new AtomicInteger(times), new Reply(status, headers, body)));
+    }
+
+    /** Refuses manifests of a media type with 400 and this error body. */
+    public void refuseManifests(String mediaType, String body) {
+        refusedTypes.put(mediaType, body);
+    }
+
+    /** Refuses nothing any more. */
+    public void heal() {
+        refusals.clear();
+        refusedTypes.clear();
+        cut.set(null);
+    }
+
+    /** Closes the connection after so many bytes of the body of the next request of this method; keeps these bytes of an upload if {@code kept}. */
+    public void cut(String method, int bytes, boolean kept) {
+        cut.set(new Cut(method, bytes, kept));
+    }
+
+    /** Holds the answer to the next request of a method back until the latch opens. */
+    public void hold(String method, CountDownLatch until) {
+        heldMethod = method;
+        held = until;
+    }
+
+    /** Returns whether a request is held back, or was. */
+    public boolean isHeld() {
+        return isHeld;
+    }
+
+    /** Tells this as OCI-Chunk-Min-Length; 0 for none. */
+    public void chunkMinLength(int bytes) {
+        chunkMinLength = bytes;
+    }
+
+    /** Forgets all uploads. */
+    public void loseUploads() {
+        uploads.clear();
+    }
+
+    /** Lets in who shows a token of the service with the scope: pull for GET and HEAD, else {@code pull,push}. */
+    public PushRegistry requireBearer(TokenService tokens) {
+        access = Access.bearer(tokens);
+        return this;
+    }
+
+    /** Adds a manifest under a tag or its digest. */
+    public void addManifest(String repository, String reference, String type, byte[] bytes) {
+        for (String under : List.of(reference, Digest.ofSha256(bytes).value())) {
+            manifests.put(repository + ":" + under, bytes);
+            types.put(repository + ":" + under, type);
+        }
+    }
+
+    /** Removes a manifest by tag or digest, or a blob. */
+    public void remove(String repository, String reference) {
+        manifests.remove(repository + ":" + reference);
+        blobs.remove(repository + "@" + reference);
+    }
+
     /** Returns what was asked, without probes. */
     public List<Call> calls() {
         return calls.stream().filter(call -> !call.target().equals("/v2/")).toList();
@@ -160,17 +247,69 @@ public final class PushRegistry implements AutoCloseable {
                 send(exchange, planned.status, planned.headers, planned.body.getBytes(StandardCharsets.UTF_8));
                 return;
             }
+            Cut now = cut.get();
+            if (now != null && method.equals(now.method) && cut.compareAndSet(now, null)) {
+                cutOff(exchange, method, target, now);
+                return;
+            }
             byte[] body;
             try (InputStream in = exchange.getRequestBody()) {
                 body = in.readAllBytes();
             }
             calls.add(new Call(method, target, Map.copyOf(exchange.getRequestHeaders()), body.length));
+            CountDownLatch until = held;
+            if (until != null && method.equals(heldMethod)) {
+                held = null;
+                isHeld = true;
+                try {
+                    until.await();
+                } catch (InterruptedException e) {
+                    return;
+                }
+            }
+            for (Refusal refusal : refusals) {
+                if (refusal.fits(method, target)) {
+                    send(exchange, refusal.reply.status, refusal.reply.headers, refusal.reply.body.getBytes(StandardCharsets.UTF_8));
+                    return;
+                }
+            }
+            if (!isLetIn(exchange, method, target)) {
+                return;
+            }
             if (authorization != null && !authorization.equals(exchange.getRequestHeaders().getFirst("Authorization"))) {
                 send(exchange, 401, Map.of("WWW-Authenticate", "Basic realm=\"test\""), error("UNAUTHORIZED"));
                 return;
             }
             answer(exchange, method, exchange.getRequestURI().getRawPath(), query(exchange), body);
         }
+    }
+
+    private void cutOff(HttpExchange exchange, String method, String target, Cut now) throws IOException {
+        // Not closed: its end would wait for the rest of the body.
+        byte[] body = exchange.getRequestBody().readNBytes(now.bytes);
+        calls.add(new Call(method, target, Map.copyOf(exchange.getRequestHeaders()), body.length));
+        Matcher parts = PATH.matcher(exchange.getRequestURI().getRawPath());
+        ByteArrayOutputStream upload = now.kept && parts.matches() ? uploads.get(parts.group(3)) : null;
+        if (upload != null) {
+            upload.writeBytes(body);
+        }
+        throw new IOException("the connection is cut on purpose");
+    }
+
+    private boolean isLetIn(HttpExchange exchange, String method, String target) throws IOException {
+        List<Map.Entry<String, String>> headers = exchange.getRequestHeaders().entrySet().stream()
+                .flatMap(line -> line.getValue().stream().map(value -> Map.entry(line.getKey(), value))).toList();
+        String path = exchange.getRequestURI().getRawPath();
+        Matcher parts = PATH.matcher(path);
+        String scope = parts.matches() ? "repository:" + parts.group(1) + ":pull,push" : null;
+        boolean reads = method.equals("GET") || method.equals("HEAD");
+        io.mirrorregistry.testing.Call call = new io.mirrorregistry.testing.Call(method, path, exchange.getRequestURI().getRawQuery(), headers, "");
+        if (access.allows(call, scope) || reads && scope != null && access.allows(call, scope.replace(",push", ""))) {
+            return true;
+        }
+        String wanted = reads && scope != null ? scope.replace(",push", "") : scope;
+        send(exchange, 401, Map.of("WWW-Authenticate", access.challenges(wanted).get(0)), error("UNAUTHORIZED"));
+        return false;
     }
 
     private static Map<String, String> query(HttpExchange exchange) {
@@ -206,7 +345,12 @@ public final class PushRegistry implements AutoCloseable {
         String key = repository + ":" + reference;
         switch (method) {
             case "PUT" -> {
-                Matcher digests = Pattern.compile("\"digest\" *: *\"(sha256:[0-9a-f]{64})\"").matcher(new String(body, StandardCharsets.UTF_8));
+                String refused = refusedTypes.get(String.valueOf(exchange.getRequestHeaders().getFirst("Content-Type")));
+                if (refused != null) {
+                    send(exchange, 400, Map.of(), refused.getBytes(StandardCharsets.UTF_8));
+                    return;
+                }
+                Matcher digests = Pattern.compile("\"digest\" *: *\"(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\"").matcher(new String(body, StandardCharsets.UTF_8));
                 while (checksBlobs && digests.find()) {
                     if (blob(repository, digests.group(1)) == null && manifest(repository, digests.group(1)) == null) {
                         send(exchange, 400, Map.of(), error("MANIFEST_BLOB_UNKNOWN"));
@@ -281,7 +425,11 @@ public final class PushRegistry implements AutoCloseable {
         } else {
             String id = UUID.randomUUID().toString();
             uploads.put(id, new ByteArrayOutputStream());
-            send(exchange, 202, position(repository, id, uploads.get(id)), new byte[0]);
+            Map<String, String> headers = new HashMap<>(position(repository, id, uploads.get(id)));
+            if (chunkMinLength > 0) {
+                headers.put("OCI-Chunk-Min-Length", String.valueOf(chunkMinLength));
+            }
+            send(exchange, 202, headers, new byte[0]);
         }
     }
 

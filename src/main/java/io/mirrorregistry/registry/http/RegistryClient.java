@@ -110,11 +110,24 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
      * @param self what is never called, and what the calls carry
      */
     public RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self) {
-        this(registry, connections, metrics, self, SystemDefaultDnsResolver.INSTANCE);
+        this(registry, connections, metrics, self, SystemDefaultDnsResolver.INSTANCE, true);
+    }
+
+    /**
+     * Makes a client with connections of its own, which no metric shows.
+     *
+     * @param connections the most connections at a time
+     */
+    public static RegistryClient forCopies(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self) {
+        return new RegistryClient(registry, connections, metrics, self, SystemDefaultDnsResolver.INSTANCE, false);
     }
 
     /** @param dns looks names up */
     RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self, DnsResolver dns) {
+        this(registry, connections, metrics, self, dns, true);
+    }
+
+    private RegistryClient(RegistrySettings registry, int connections, Metrics metrics, MirrorIdentity self, DnsResolver dns, boolean shown) {
         this.registry = registry;
         this.metrics = metrics;
         this.base = registry.url();
@@ -123,7 +136,9 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         AddressGuard guard = new AddressGuard(registry.url(), self, dns);
         PoolingHttpClientConnectionManager pool = HttpClients.pool(registry, connections, guard);
         this.http = HttpClients.create(registry, pool, guard, self);
-        metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
+        if (shown) {
+            metrics.connections(registry.name(), () -> pool.getTotalStats().getLeased(), () -> pool.getTotalStats().getAvailable());
+        }
         this.headTime = registry.connectTimeout().plus(registry.responseTimeout());
         // Without effect where the full time is as short.
         this.slowness = new Slowness(registry.name(), registry.patience().compareTo(headTime) < 0 ? registry.patience() : Duration.ZERO);
@@ -264,7 +279,7 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
     }
 
     private ClassicHttpResponse ask(Call call, boolean counted) throws RegistryTroubleException {
-        HttpUriRequestBase request = request(call.head() ? "HEAD" : "GET", URI.create(base + call.path().toString()), counted);
+        HttpUriRequestBase request = request(call.head() ? "HEAD" : "GET", uri(call), counted);
         if (call.accept() != null) {
             request.setHeader(HttpHeaders.ACCEPT, call.accept());
         }
@@ -273,6 +288,15 @@ public final class RegistryClient extends CloseableHttpClient implements Caller 
         }
         request.setHeader(RegistryAnswers.REDIRECTS, call.redirects().name());
         return open(request, call);
+    }
+
+    /** A query can be from a registry's link. */
+    private URI uri(Call call) throws RegistryTroubleException {
+        try {
+            return URI.create(base + call.path().toString() + (call.query() == null ? "" : "?" + call.query()));
+        } catch (IllegalArgumentException e) {
+            throw new RegistryTroubleException(registry.name(), call + " has a link to a next page that is no URI");
+        }
     }
 
     private ClassicHttpResponse open(HttpUriRequestBase request, Object call) throws RegistryTroubleException {
