@@ -24,6 +24,8 @@ RUN bash /aot-cache.sh /app/mirror-registry.jar /app/mirror-registry.aot -XX:+Us
 
 FROM mirror
 COPY --from=training /app/mirror-registry.aot ./
+# For a volume with the database of warming (docs/warming.md): a new volume of docker gets the owner of this folder.
+RUN mkdir data && chown 10001:10001 data
 # A number, so that Kubernetes' runAsNonRoot can tell without looking into the image; it needs no entry in /etc/passwd.
 USER 10001:10001
 EXPOSE 5000 9000

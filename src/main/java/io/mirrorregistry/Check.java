@@ -8,6 +8,7 @@ import io.mirrorregistry.config.TlsSettings;
 import io.mirrorregistry.rehearsal.Rehearsal;
 import io.mirrorregistry.reload.RouteCheck;
 import io.mirrorregistry.server.tls.ClientsTls;
+import io.mirrorregistry.warm.list.WarmFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,7 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.camel.main.MainConfigurationProperties;
 
-/** The command {@code check}: finds all that is wrong with the settings, the certificates, the folders of images and the routes, without serving anything. */
+/** The command {@code check}: finds all that is wrong with the settings, the certificates, the files of access and warming, the folders of images and the routes, without serving anything. */
 final class Check {
 
     /**
@@ -55,12 +56,15 @@ final class Check {
                 Settings settings = SettingsReader.read(directory, environment, Version.current(), broken);
                 ClientsTls tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
                 Mirror.pattern(directory.resolve(Mirror.ROUTES));
-                try (Parts parts = new Parts(settings, Version.current(), tls, null)) {
+                try (Parts parts = new Parts(settings, Version.current(), tls, null, null)) {
                     faults.addAll(faults(parts));
                 }
                 List<String> warnings = new ArrayList<>(settings.warnings());
                 if (settings.access() != null) {
                     Access.check(settings.access(), faults, warnings);
+                }
+                if (settings.warm() != null && settings.warm().file() != null) {
+                    WarmFile.check(settings.warm().file(), faults, warnings);
                 }
                 if (tls != null && tls.fault().isEmpty()) {
                     tls.problem().ifPresent(warnings::add);

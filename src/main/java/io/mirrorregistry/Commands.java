@@ -5,6 +5,7 @@ import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.SettingsReader;
 import io.mirrorregistry.explain.ExplainClient;
 import io.mirrorregistry.logging.Logs;
+import io.mirrorregistry.warm.WarmCommand;
 import io.mirrorregistry.work.FatalErrors;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -35,7 +36,7 @@ final class Commands implements Callable<Integer> {
     }
 
     @Command(name = "check", mixinStandardHelpOptions = true, versionProvider = VersionText.class,
-            description = "Finds all faults of the settings, certificates, access files, folders of images and routes of the working directory. Serves nothing.",
+            description = "Finds all faults of the settings, certificates, access files, the warm file, folders of images and routes of the working directory. Serves nothing.",
             exitCodeListHeading = "%nExit code:%n", exitCodeList = {"0:sound", "1:a line is printed for each fault; with --strict, a warning is a fault"})
     static final class CheckCommand implements Callable<Integer> {
 
@@ -50,7 +51,7 @@ final class Commands implements Callable<Integer> {
             found.faults().forEach(MirrorRegistry::say);
             boolean sound = found.faults().isEmpty() && !(strict && !found.warnings().isEmpty());
             if (sound) {
-                System.out.println("The settings, the certificates, the access file, the folder of images and the routes are sound.");
+                System.out.println("The settings, the certificates, the access file, the warm file, the folder of images and the routes are sound.");
             }
             return sound ? 0 : 1;
         }
@@ -78,8 +79,7 @@ final class Commands implements Callable<Integer> {
         public Integer call() {
             Logs.silence();
             try {
-                int port = SettingsReader.read(Path.of(""), System.getenv(), Version.current()).managementPort();
-                ExplainClient.Answer answer = new ExplainClient(port).ask(name, namespace, client);
+                ExplainClient.Answer answer = new ExplainClient(managementPort()).ask(name, namespace, client);
                 System.out.print(answer.text());
                 return answer.served() ? 0 : NOT_SERVED;
             } catch (InvalidSettingException | ExplainClient.NoAnswerException e) {
@@ -98,14 +98,22 @@ final class Commands implements Callable<Integer> {
     static int run(String... arguments) {
         CommandLine line = new CommandLine(new Commands());
         new AccessCommands(AccessCommands.Files.of(Path.of(""), System.getenv(), Version.current())).addTo(line);
+        new WarmCommand(() -> {
+            Logs.silence();
+            return managementPort();
+        }).addTo(line);
         return line.setExpandAtFiles(false).setParameterExceptionHandler(Commands::refuse)
                 .setExecutionExceptionHandler(Commands::fail).execute(arguments);
+    }
+
+    private static int managementPort() throws InvalidSettingException {
+        return SettingsReader.read(Path.of(""), System.getenv(), Version.current()).managementPort();
     }
 
     private static int fail(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
         FatalErrors.check(failure);
         MirrorRegistry.say("The command " + command.getCommandName() + " failed: " + failure);
-        return command.getCommand() instanceof ExplainCommand ? ExplainCommand.NO_ANSWER : 1;
+        return command.getCommand() instanceof ExplainCommand ? ExplainCommand.NO_ANSWER : command.getCommand() instanceof WarmCommand ? WarmCommand.REFUSED : 1;
     }
 
     /** Prints one sentence. Returns the exit code. */
@@ -120,7 +128,7 @@ final class Commands implements Callable<Integer> {
     }
 
     private static int refuse(String argument) {
-        MirrorRegistry.say("mirror-registry has the commands check, explain, user, robot and access and was given \"" + argument
+        MirrorRegistry.say("mirror-registry has the commands check, explain, user, robot, access and warm and was given \"" + argument
                 + "\": its settings are in application.properties and MIRROR_* variables.");
         return NO_COMMAND;
     }

@@ -20,6 +20,7 @@ import io.mirrorregistry.server.tls.ClientsTls;
 import io.mirrorregistry.status.HealthPage;
 import io.mirrorregistry.status.MetricsPage;
 import io.mirrorregistry.status.StatusPage;
+import io.mirrorregistry.warm.list.WarmFileKeeper;
 import io.mirrorregistry.work.FatalErrors;
 import io.vertx.ext.web.Router;
 import java.io.IOException;
@@ -76,12 +77,13 @@ public final class Mirror implements AutoCloseable {
         Logs.apply(settings.logging());
         ClientsTls tls = settings.server().tls() == null ? null : new ClientsTls(settings.server().tls());
         Access access = settings.access() == null ? null : new Access(settings.access(), FullNames.of(settings));
+        WarmFileKeeper lists = settings.warm() == null || settings.warm().file() == null ? null : new WarmFileKeeper(settings.warm().file());
         Path routes = directory.resolve(ROUTES);
         main.configure().setRoutesIncludePattern(pattern(routes));
         requireFree("mirror.server.port", settings.server().port());
         requireFree("mirror.management.port", settings.managementPort());
         // From here on there is something to close.
-        parts = new Parts(settings, Version.current(), tls, access);
+        parts = new Parts(settings, Version.current(), tls, access, lists);
         routeEnvironment = parts.environment(main.configure());
         check = new RouteCheck(parts.beans(), routeEnvironment, new Rehearsal(settings));
         start = Files.isDirectory(routes) ? new StartRoutes(routes) : null;
@@ -116,7 +118,7 @@ public final class Mirror implements AutoCloseable {
     /** Adds the servers, and what begins once the routes run. */
     private void serve(CamelContext camel) {
         StatusPage page = new StatusPage(Version.current(), settings, parts.registries(), parts.folders(), parts.probes(), parts.metrics(), watcher,
-                parts.tls(), parts.access());
+                parts.tls(), parts.access(), parts.warming());
         try {
             // Before the other: Camel's management service takes the first server for its own if it has its port.
             camel.addService(new ManagementServer(settings.managementPort(), settings.server()));
@@ -130,9 +132,13 @@ public final class Mirror implements AutoCloseable {
                     new HealthPage(started).serve(management);
                     new MetricsPage(parts.prometheus()).serve(management);
                     parts.explain().serve(management);
+                    parts.warm().serve(management);
                     parts.probes().start(settings.healthInterval(), settings.breaker().probeInterval());
                     if (watcher != null) {
                         watcher.start(settings.routes().interval());
+                    }
+                    if (parts.warming() != null) {
+                        parts.warming().start();
                     }
                 }
 

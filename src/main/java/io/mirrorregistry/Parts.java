@@ -8,9 +8,11 @@ import io.mirrorregistry.config.RegistrySettings;
 import io.mirrorregistry.config.Settings;
 import io.mirrorregistry.explain.ExplainPage;
 import io.mirrorregistry.explain.Explainer;
+import io.mirrorregistry.explain.ImagePlanner;
 import io.mirrorregistry.health.AccessHealthCheck;
 import io.mirrorregistry.health.CertificateHealthCheck;
 import io.mirrorregistry.health.EventLoopHealthCheck;
+import io.mirrorregistry.health.ProblemHealthCheck;
 import io.mirrorregistry.health.RegistriesHealthCheck;
 import io.mirrorregistry.health.RegistryHealthCheck;
 import io.mirrorregistry.health.RegistryProbes;
@@ -27,10 +29,10 @@ import io.mirrorregistry.pull.ManifestStep;
 import io.mirrorregistry.pull.PlanStep;
 import io.mirrorregistry.pull.ReferrersStep;
 import io.mirrorregistry.pull.TagsStep;
-import io.mirrorregistry.registry.AccountState;
-import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.push.PushStep;
 import io.mirrorregistry.push.UploadSessions;
+import io.mirrorregistry.registry.AccountState;
+import io.mirrorregistry.registry.CallContext;
 import io.mirrorregistry.registry.MirrorIdentity;
 import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.Registry;
@@ -53,6 +55,11 @@ import io.mirrorregistry.server.RequestBody;
 import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.server.StreamStep;
 import io.mirrorregistry.server.tls.ClientsTls;
+import io.mirrorregistry.warm.WarmPage;
+import io.mirrorregistry.warm.WarmStep;
+import io.mirrorregistry.warm.Warming;
+import io.mirrorregistry.warm.list.WarmFileKeeper;
+import io.mirrorregistry.warm.queue.JdbcStore;
 import io.mirrorregistry.work.Bulkhead;
 import io.mirrorregistry.work.EventLoopWatch;
 import io.mirrorregistry.work.FatalErrors;
@@ -64,6 +71,7 @@ import io.vertx.core.file.FileSystemOptions;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.apache.camel.component.micrometer.MicrometerConstants;
 import org.apache.camel.component.platform.http.PlatformHttpConstants;
 import org.apache.camel.main.MainConfigurationProperties;
@@ -96,13 +104,17 @@ final class Parts implements AutoCloseable {
     private final ClientsTls tls;
     private final Access access;
     private final ExplainPage explain;
+    private final WarmPage warm;
     private PushStep push;
+    /** Null if nothing is copied. */
+    private Warming warming;
 
     /**
      * @param tls with what clients are served TLS; null for plain http
      * @param access who may pull; null where everybody may
+     * @param lists the images that are copied without a pull; null for none
      */
-    Parts(Settings settings, String version, ClientsTls tls, Access access) {
+    Parts(Settings settings, String version, ClientsTls tls, Access access, WarmFileKeeper lists) {
         this.settings = settings;
         this.tls = tls;
         this.access = access;
@@ -151,7 +163,8 @@ final class Parts implements AutoCloseable {
         PlanStep plan = new PlanStep(registries, namespaces);
         parts = new GenerationSource(settings, plan);
         beans.bind("stream", stream);
-        explain = bindSteps(self, namespaces, plan);
+        explain = bindSteps(self, namespaces, plan, lists);
+        warm = new WarmPage(warming, vertx);
         bindServices();
     }
 
@@ -160,7 +173,7 @@ final class Parts implements AutoCloseable {
     }
 
     /** The steps of routes; docs/routes.md lists them. Returns the page that looks at the same plan and cache. */
-    private ExplainPage bindSteps(MirrorIdentity self, Namespaces namespaces, PlanStep plan) {
+    private ExplainPage bindSteps(MirrorIdentity self, Namespaces namespaces, PlanStep plan, WarmFileKeeper lists) {
         CacheStep cache = new CacheStep(settings.cache(), workers, metrics);
         beans.bind("plan", plan);
         boolean pushing = settings.push() != null;
@@ -185,7 +198,25 @@ final class Parts implements AutoCloseable {
                 new ClientsEngine(settings.server().port(), workers, memory, settings.server().answerTime(), fastPath, live));
         Map<String, FolderRegistry> folderSteps = new LinkedHashMap<>();
         folders.keySet().forEach(name -> folderSteps.put(name, beans.lookupByNameAndType(name + ".folder", FolderRegistry.class)));
+        if (settings.warm() != null) {
+            warming = warming(self, cache, folderSteps, lists, new ImagePlanner(vertx, live, plan, memory, namespaces), memory);
+        }
+        beans.bind("warming", warming == null ? WarmStep.off() : warming.step());
         return new ExplainPage(new Explainer(vertx, live, plan, cache, registries, folderSteps, memory), namespaces);
+    }
+
+    private Warming warming(MirrorIdentity self, CacheStep cache, Map<String, FolderRegistry> folderSteps, WarmFileKeeper lists, ImagePlanner planner,
+            MemoryBudget memory) {
+        String owner = UUID.randomUUID().toString();
+        Warming made = new Warming(settings.warm(), new JdbcStore(settings.warm().store(), owner), owner, registries, folderSteps, planner, self, live, cache, metrics,
+                lists, memory);
+        cache.whenRecalled(made::recalled);
+        metrics.warm(made);
+        beans.bind("warm-store", new ProblemHealthCheck("warm-store", made::problem));
+        if (lists != null) {
+            beans.bind("warm-file", new ProblemHealthCheck("warm-file", () -> lists.problem().map(fault -> "the file is refused, the last good list is used: " + fault).orElse(null)));
+        }
+        return made;
     }
 
     private void bindServices() {
@@ -254,6 +285,15 @@ final class Parts implements AutoCloseable {
         return explain;
     }
 
+    /** Returns null if nothing is copied. */
+    Warming warming() {
+        return warming;
+    }
+
+    WarmPage warm() {
+        return warm;
+    }
+
     EventLoopWatch eventLoop() {
         return eventLoop;
     }
@@ -273,7 +313,11 @@ final class Parts implements AutoCloseable {
         if (access != null) {
             access.close();
         }
+        if (warming != null) {
+            warming.close();
+        }
         explain.close();
+        warm.close();
         push.close();
         probes.close();
         workers.close();

@@ -341,6 +341,34 @@ class CheckTest {
         assertTrue(faults.get(0).startsWith("mirror.registry.hub.serves=a_b cannot work"), faults.toString());
     }
 
+    @Test
+    void saysAllThatIsWrongWithTheWarmFile() throws Exception {
+        Path file = directory.resolve("warm.yaml");
+        Files.writeString(file, "images: [{name: Nginx, tags: a}, {name: app, tags: [], newest: 1}]\n");
+        Map<String, String> settings = Map.of("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1", "MIRROR_WARM_TO", "hot", "MIRROR_WARM_FILE", "warm.yaml");
+        assertEquals(List.of(file + ":1:17: Nginx is no name of an image: names are in lower case", file + ":1:52: tags names at least one tag; \"*\" stands for all"),
+                Check.run(directory, settings).faults());
+        Files.writeString(file, "images: [{name: app, tags: a, newest: 1}]\n");
+        Check.Findings found = Check.run(directory, settings);
+        assertEquals(List.of(), found.faults());
+        assertEquals(List.of(file + ":1:39: newest has no effect, because none of the tags has a wildcard"), found.warnings());
+        Files.delete(file);
+        assertEquals(List.of(file + ": there is no such file"), Check.run(directory, settings).faults());
+    }
+
+    @Test
+    void aWarmFileIsNeitherNeededNorReadWhileNothingIsCopied() throws Exception {
+        Map<String, String> settings = Map.of("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1", "MIRROR_WARM_TO", "hot");
+        assertEquals(new Check.Findings(List.of(), List.of()), Check.run(directory, settings));
+        Check.Findings found = Check.run(directory, Map.of("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1", "MIRROR_WARM_FILE", "none.yaml"));
+        assertEquals(List.of(), found.faults());
+        assertEquals(List.of("mirror.warm.file=none.yaml: the file is ignored, because mirror.warm.to is not set, so nothing is copied"), found.warnings());
+        // What is wrong with the destination is the only fault.
+        found = Check.run(directory, Map.of("MIRROR_REGISTRY_COLD_URL", "http://127.0.0.1:1", "MIRROR_WARM_TO", "nobody", "MIRROR_WARM_FILE", "none.yaml"));
+        assertEquals(1, found.faults().size(), found.faults().toString());
+        assertEquals(List.of(), found.warnings());
+    }
+
     static Stream<Arguments> leftOut() {
         return Stream.of(
                 Arguments.of("bean: {ref: plan, method: \"ask('hub, cold')\"}", "6:37: plan asks the registry cold: "),

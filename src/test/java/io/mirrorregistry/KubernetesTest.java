@@ -10,8 +10,11 @@ import io.mirrorregistry.config.AccessSettings;
 import io.mirrorregistry.config.InvalidSettingException;
 import io.mirrorregistry.config.Networks;
 import io.mirrorregistry.config.SettingsReader;
+import io.mirrorregistry.config.StoreSettings;
+import io.mirrorregistry.warm.list.WarmFile;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -25,6 +28,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 
@@ -35,6 +40,9 @@ class KubernetesTest {
     private static final Path ROUTES = Path.of("routes");
 
     private final Map<String, Map<String, Object>> objects = new HashMap<>();
+
+    @TempDir
+    private Path scratch;
 
     @BeforeEach
     void read() throws IOException {
@@ -187,6 +195,99 @@ class KubernetesTest {
         Access.check(new AccessSettings(folder.resolve("access.yaml"), null, Duration.ofMinutes(5), null, Networks.NONE), faults, warnings);
         assertEquals(List.of(), faults);
         assertEquals(List.of(), warnings);
+    }
+
+    /** Returns what is added to the pod, once it is sure that it is added to the right one. */
+    private Object patchedPod(Path overlay) throws IOException {
+        Map<String, Object> patch = yaml(overlay.resolve("deployment.yaml"));
+        assertEquals(at(objects.get("Deployment"), "metadata name"), at(patch, "metadata name"));
+        assertEquals(container("name"), at(patch, "spec template spec containers 0 name"));
+        return at(patch, "spec template spec");
+    }
+
+    private static Map<String, String> variables(Object pod) {
+        Map<String, String> variables = new HashMap<>();
+        for (Object variable : list(pod, "containers 0 env")) {
+            variables.put((String) at(variable, "name"), (String) ((Map<?, ?>) variable).get("value"));
+        }
+        return variables;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"deploy/kubernetes-warming", "deploy/kubernetes-warming-postgresql"})
+    void theOverlaysWithWarmingMountASoundListAsAFolder(Path overlay) throws IOException {
+        assertEquals("../kubernetes-warming-list", list(yaml(overlay.resolve("kustomization.yaml")), "resources").get(1));
+        Path shared = Path.of("deploy/kubernetes-warming-list");
+        Map<String, Object> kustomization = yaml(shared.resolve("kustomization.yaml"));
+        Object pod = patchedPod(overlay);
+        assertEquals("hot", variables(pod).get("MIRROR_WARM_TO"));
+        List<?> mounts = list(pod, "containers 0 volumeMounts");
+        Object mount = mounts.get(mounts.size() - 1);
+        List<?> volumes = list(pod, "volumes");
+        Object volume = volumes.get(volumes.size() - 1);
+        assertEquals("warm", at(mount, "name"));
+        assertEquals("warm", at(volume, "name"));
+        assertEquals(at(kustomization, "configMapGenerator 0 name"), at(volume, "configMap name"));
+        assertEquals(true, at(kustomization, "configMapGenerator 0 options disableNameSuffixHash"), "edits reach the running mirror");
+        assertEquals(null, ((Map<?, ?>) mount).get("subPath"), "a subPath is never changed over");
+        assertEquals(at(mount, "mountPath") + "/" + at(kustomization, "configMapGenerator 0 files 0"), variables(pod).get("MIRROR_WARM_FILE"));
+        String list = Files.readString(shared.resolve("warm.yaml"));
+        for (String text : List.of(list, list.replace("images: []\n", "").replaceAll("(?m)^# (images|  )", "$1"))) {
+            List<String> faults = new ArrayList<>();
+            List<String> warnings = new ArrayList<>();
+            WarmFile.check(Files.writeString(scratch.resolve("warm.yaml"), text), faults, warnings);
+            assertEquals(List.of(), faults);
+            assertEquals(text.contains("images: []"), !warnings.isEmpty(), "only the empty list is worth a warning");
+        }
+    }
+
+    /** Two mirrors cannot share the file of the queue. */
+    @Test
+    void theOverlayWithWarmingRunsOneMirrorThatMayWriteToItsVolume() throws IOException {
+        Path overlay = Path.of("deploy/kubernetes-warming");
+        Map<String, Object> kustomization = yaml(overlay.resolve("kustomization.yaml"));
+        assertEquals(List.of("../kubernetes", "../kubernetes-warming-list", "volume-claim.yaml"), list(kustomization, "resources"));
+        Map<String, Object> patch = yaml(overlay.resolve("deployment.yaml"));
+        assertEquals(1, at(patch, "spec replicas"));
+        assertEquals("Recreate", at(patch, "spec strategy type"));
+        assertEquals("replace", at(patch, "spec strategy $patch"), "rollingUpdate of the base does not stay");
+        Map<String, Object> autoscaler = yaml(overlay.resolve((String) at(kustomization, "patches 1 path")));
+        assertEquals(at(objects.get("HorizontalPodAutoscaler"), "metadata name"), at(autoscaler, "metadata name"));
+        assertEquals(List.of(1, 1), List.of(at(autoscaler, "spec minReplicas"), at(autoscaler, "spec maxReplicas")));
+        Object pod = patchedPod(overlay);
+        assertEquals(pod("securityContext runAsGroup"), at(pod, "securityContext fsGroup"));
+        assertEquals(at(yaml(overlay.resolve("volume-claim.yaml")), "metadata name"), at(pod, "volumes 0 persistentVolumeClaim claimName"));
+        assertEquals(at(pod, "volumes 0 name"), at(pod, "containers 0 volumeMounts 0 name"));
+        assertEquals(null, ((Map<?, ?>) at(pod, "containers 0 volumeMounts 0")).get("readOnly"));
+        Properties defaults = properties(Path.of("application.properties"));
+        Path file = Path.of("/app").resolve(defaults.getProperty("mirror.store.url").replace("jdbc:h2:file:", "")).normalize();
+        assertEquals(file.getParent().toString(), at(pod, "containers 0 volumeMounts 0 mountPath"));
+        assertTrue(dockerfile().contains("chown 10001:10001 data"), "a volume of docker belongs to the user, too");
+    }
+
+    @Test
+    void theOverlayWithPostgresqlReachesItsDatabase() throws Exception {
+        Path overlay = Path.of("deploy/kubernetes-warming-postgresql");
+        Map<String, Object> kustomization = yaml(overlay.resolve("kustomization.yaml"));
+        assertEquals(List.of("../kubernetes", "../kubernetes-warming-list", "network-policy.yaml"), list(kustomization, "resources"));
+        Object pod = patchedPod(overlay);
+        Properties account = properties(overlay.resolve((String) at(kustomization, "secretGenerator 0 envs 0")));
+        Map<String, String> variables = new HashMap<>(variables(pod));
+        for (int i = 3; i < 5; i++) {
+            Object variable = at(pod, "containers 0 env " + i);
+            assertEquals(at(kustomization, "secretGenerator 0 name"), at(variable, "valueFrom secretKeyRef name"));
+            assertEquals(at(variable, "name"), at(variable, "valueFrom secretKeyRef key"));
+            variables.put((String) at(variable, "name"), account.getProperty((String) at(variable, "name")));
+        }
+        assertEquals("", account.getProperty("MIRROR_STORE_PASSWORD"), "no password is published");
+        variables.remove("MIRROR_WARM_FILE");
+        StoreSettings store = SettingsReader.read(Path.of(""), variables, "test").warm().store();
+        assertFalse(store.isEmbedded());
+        assertEquals("mirror", store.username());
+        Map<String, Object> policy = yaml(overlay.resolve("network-policy.yaml"));
+        assertEquals(at(objects.get("NetworkPolicy"), "spec podSelector"), at(policy, "spec podSelector"));
+        assertFalse(at(objects.get("NetworkPolicy"), "metadata name").equals(at(policy, "metadata name")), "it adds to the policy of the base");
+        assertEquals(URI.create(store.url().substring("jdbc:".length())).getPort(), at(policy, "spec egress 0 ports 0 port"));
     }
 
     @Test

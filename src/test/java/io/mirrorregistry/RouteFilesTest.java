@@ -50,6 +50,6 @@ class RouteFilesTest {
                 });
             }
         }
-        assertEquals(22, ids.size(), ids.toString());
+        assertEquals(23, ids.size(), ids.toString());
     }
 }

@@ -95,6 +95,16 @@ class StatusPageTest {
     }
 
     @Test
+    void showsNothingOfCopyingWhileItIsOff() {
+        JsonObject state = new JsonObject(mirror.management("/status.json").text());
+        assertTrue(state.containsKey("warm") && state.getValue("warm") == null, state::encode);
+        assertTrue(mirror.management("/").text().contains("<section id=\"warm\" aria-labelledby=\"warm-title\" hidden>"));
+        assertEquals(404, mirror.management("/warm").status());
+        assertTrue(mirror.management("/warm").text().contains("mirror.warm.to is not set"), mirror.management("/warm").text());
+        assertEquals(404, mirror.get("/warm").status());
+    }
+
+    @Test
     void tellsWhoMayPullWithoutSecrets(@TempDir Path directory) throws Exception {
         String tokenHash = "sha256:" + "ab".repeat(32);
         String passwordHash = "$2y$04$" + "a".repeat(53);

@@ -58,7 +58,7 @@ class StepTableTest {
     @BeforeAll
     static void findSteps() throws Exception {
         Settings settings = SettingsReader.read(Path.of(""), Map.of("MIRROR_REGISTRY_COLD_URL", "oci:images"), "test");
-        parts = new Parts(settings, "test", null, null);
+        parts = new Parts(settings, "test", null, null, null);
         environment = parts.environment(new MainConfigurationProperties());
         Map<String, Object> beans = new HashMap<>();
         parts.beans().keySet().forEach(name -> beans.put(name, parts.beans().lookupByName(name)));

@@ -31,6 +31,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.apache.camel.Exchange;
@@ -109,6 +110,8 @@ public final class CacheStep {
     private final boolean keepsBlobs;
     private final Executor workers;
     private final Metrics metrics;
+    /** Null for nobody. */
+    private BiConsumer<Pull, KeptManifest> recalled;
 
     /**
      * @param workers goes on with requests that have waited for another
@@ -128,6 +131,11 @@ public final class CacheStep {
         manifests.measure(metrics);
         metrics.cache("blobs", blobs);
         metrics.cache("misses", misses);
+    }
+
+    /** Sets what is told of each manifest that is recalled from memory, on the event loop or a worker. Called before the first request. */
+    public void whenRecalled(BiConsumer<Pull, KeptManifest> action) {
+        this.recalled = action;
     }
 
     private static Caffeine<Object, Object> names(Duration ttl, Ticker ticker) {
@@ -296,6 +304,9 @@ public final class CacheStep {
         if (found instanceof KeptManifest kept) {
             kept.answer(exchange);
             Pull.of(exchange).servedBy(NAME);
+            if (recalled != null) {
+                recalled.accept(Pull.of(exchange), kept);
+            }
         } else if (found instanceof KnownBlob blob) {
             BlobStep.at(exchange, blob.registry(), blob.found());
         } else if (found instanceof Stale stale) {

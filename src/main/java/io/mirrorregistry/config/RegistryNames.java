@@ -13,7 +13,7 @@ final class RegistryNames {
             "plan", "strategy", "strategies", "ask");
     /** The names of beans that routes use. */
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures", "push", "lookahead",
-            "cache", "folder", "vertx", "route-files", "route-lines", "server-certificate", "access-file", "client-headers", "registry-headers", "headers", "event-loop",
+            "cache", "folder", "vertx", "route-files", "route-lines", "warming", "warm-store", "warm-file", "server-certificate", "access-file", "client-headers", "registry-headers", "headers", "event-loop",
             "platform-http-engine");
     private RegistryNames() {
     }

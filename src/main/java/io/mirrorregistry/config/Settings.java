@@ -27,6 +27,7 @@ import java.util.Set;
  * @param lookahead how blobs are asked for before clients do
  * @param access who may pull; null where everybody may
  * @param push where pushes go; null where nobody may push
+ * @param warm where images are copied; null if nothing is copied
  * @param logging how logs are written
  * @param placeholders what routes may refer to as {@code {{name}}}: all settings as text, without secrets
  * @param warnings what was found in files and has no meaning, a sentence each
@@ -49,6 +50,7 @@ public record Settings(
         LookaheadSettings lookahead,
         AccessSettings access,
         PushSettings push,
+        WarmSettings warm,
         LoggingSettings logging,
         Map<String, String> placeholders,
         List<String> warnings,

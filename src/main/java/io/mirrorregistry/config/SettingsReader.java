@@ -85,7 +85,7 @@ public final class SettingsReader {
     private Map<String, String> placeholders(Settings.ServerSettings server, Map<String, RegistrySettings> registries) {
         Map<String, String> all = new TreeMap<>(text);
         all.keySet().removeIf(name -> name.startsWith(RegistryKey.PREFIX) && (RegistryKey.of(name) == null || !RegistryKey.of(name).isPublic()));
-        all.remove(AccessSettings.SECRET);
+        all.keySet().removeAll(Set.of(AccessSettings.SECRET, StoreSettings.PASSWORD, StoreSettings.URL));
         // Only the strategy knows which of its settings are secrets.
         all.keySet().removeIf(name -> name.startsWith(StrategyKeys.STRATEGY + "."));
         all.put("mirror.server.calls-per-registry", String.valueOf(server.callsPerRegistry()));
@@ -110,6 +110,10 @@ public final class SettingsReader {
         Settings.ServerSettings server = server(port, registries);
         AccessSettings access = AccessSettings.read(values, directory, server.trustedProxies());
         List<String> order = plan.plan(RegistryNames.of(text.keySet()));
+        WarmSettings warm = WarmSettings.read(values, directory, registries, order, warnings);
+        if (warm != null && !values.isBroken(PlanReader.PLAN)) {
+            WarmNamespaces.check(values, warm.to(), registries, order);
+        }
         return new Settings(
                 server,
                 managementPort,
@@ -129,6 +133,7 @@ public final class SettingsReader {
                         values.durationOrZero("mirror.lookahead.min-latency")),
                 access,
                 PushSettings.read(values, registries, access, order, warnings),
+                warm,
                 new Settings.LoggingSettings(values.oneOf("mirror.logging.level", LEVELS), values.oneOf("mirror.logging.format", FORMATS)),
                 placeholders(server, registries),
                 warnings.stream().map(places::locate).toList(),

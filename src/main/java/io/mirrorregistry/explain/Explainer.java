@@ -64,7 +64,7 @@ public final class Explainer implements AutoCloseable {
         this.live = live;
         this.planner = new Planner(plan, cache::remembered, memory);
         this.asker = new RegistryAsker(registries, folders, memory);
-        this.plans = new PlanRuns(vertx, LONGEST, GRACE);
+        this.plans = new PlanRuns(vertx, "explain-plan", LONGEST, GRACE);
         this.threads = vertx.createSharedWorkerExecutor("explain", THREADS);
     }
 

@@ -42,12 +42,13 @@ final class PlanRuns {
 
     /**
      * @param vertx makes the pool of threads
+     * @param pool the name of the pool
      * @param longest the deadline of a run, which includes the time that it waits for a thread
      * @param grace how long a run may take to end after the interrupt
      */
-    PlanRuns(Vertx vertx, Duration longest, Duration grace) {
+    PlanRuns(Vertx vertx, String pool, Duration longest, Duration grace) {
         // Vert.x warns each second of a task beyond its time; one line is written here instead.
-        this.threads = vertx.createSharedWorkerExecutor("explain-plan", THREADS, 365, TimeUnit.DAYS);
+        this.threads = vertx.createSharedWorkerExecutor(pool, THREADS, 365, TimeUnit.DAYS);
         this.longest = longest;
         this.grace = grace;
     }

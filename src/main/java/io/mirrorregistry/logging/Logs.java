@@ -143,6 +143,8 @@ public final class Logs extends ContextAwareBase implements Configurator {
         for (String name : SECRETIVE) {
             context.getLogger(name).setLevel(seen.isGreaterOrEqual(Level.INFO) ? seen : Level.INFO);
         }
+        // The pool of connections warns of each connection that a restarted database has closed.
+        context.getLogger("com.zaxxer.hikari").setLevel(Level.ERROR);
         // Netty lists the services that it has found, which are the mirror's own.
         context.getLogger("io.netty.bootstrap").setLevel(Level.WARN);
     }

@@ -14,6 +14,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.mirrorregistry.protocol.ApiPath;
+import io.mirrorregistry.warm.queue.State;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -95,6 +96,7 @@ public final class Metrics implements AutoCloseable {
     private final Map<Labels, Timer> calls = new ConcurrentHashMap<>();
     private final Map<Labels, Counter> lookups = new ConcurrentHashMap<>();
     private final Map<String, Counter> streamed = new ConcurrentHashMap<>();
+    private final Map<String, Counter> copied = new ConcurrentHashMap<>();
     private final AtomicInteger streams = new AtomicInteger();
     private final Counter routesChanged;
     private final Counter routesRefused;
@@ -234,6 +236,52 @@ public final class Metrics implements AutoCloseable {
         }
     }
 
+    /** What is known of the queue of copies without asking the database: it was read a moment ago. For any thread; nothing blocks. */
+    public interface WarmFigures {
+
+        /** Returns how many items are in a state; NaN while that is not known. */
+        double items(State state);
+
+        /** Returns for how many seconds the oldest waiting item has waited; 0 if none waits, NaN while that is not known. */
+        double oldestSeconds();
+
+        /** Returns how many images were not queued since the start, because the database was away or slow. */
+        long dropped();
+
+        /** Returns whether the database can be used. */
+        boolean isStoreUp();
+    }
+
+    /** Registers what is measured of copying. */
+    public void warm(WarmFigures figures) {
+        for (State state : State.values()) {
+            Gauge.builder("mirror.warm.items", figures, now -> now.items(state)).description("Images to copy and images that were copied, by their state in the queue")
+                    .tag("state", state.label()).strongReference(true).register(meters);
+        }
+        Gauge.builder("mirror.warm.oldest", figures, WarmFigures::oldestSeconds).baseUnit("seconds")
+                .description("How long the oldest waiting image has waited to be copied; 0 if none waits").strongReference(true).register(meters);
+        FunctionCounter.builder("mirror.warm.dropped", figures, WarmFigures::dropped)
+                .description("Images that were not queued for copying, because the database was away or slow").register(meters);
+        Gauge.builder("mirror.warm.store.up", figures, now -> now.isStoreUp() ? 1 : 0).description("1 if the database of the queue can be used")
+                .strongReference(true).register(meters);
+    }
+
+    /** Counts bytes of blobs that were copied from a registry. */
+    public void copied(String registry, long bytes) {
+        copied.computeIfAbsent(registry, some -> Counter.builder("mirror.warm").baseUnit("bytes")
+                .description("Bytes of blobs that were copied, by the registry that they came from").tag("registry", some).register(meters))
+                .increment(bytes);
+    }
+
+    /**
+     * Counts an attempt to copy an image that failed.
+     *
+     * @param reason why, in one word of few
+     */
+    public void copyFailed(String reason) {
+        Counter.builder("mirror.warm.failures").description("Attempts to copy an image that failed, by the reason").tag("reason", reason).register(meters).increment();
+    }
+
     /** Shows whether a registry is slow. */
     public void slow(String registry, BooleanSupplier slow) {
         Gauge.builder("mirror.registry.slow", slow, now -> now.getAsBoolean() ? 1 : 0)
@@ -308,6 +356,15 @@ public final class Metrics implements AutoCloseable {
                     .serviceLevelObjectives(BUCKETS).register(meters));
         }
         timer.record(nanos, TimeUnit.NANOSECONDS);
+    }
+
+    /** Returns how many requests under /v2 have ended since the start. */
+    public long requests() {
+        long count = 0;
+        for (Counter counter : pulls.values()) {
+            count += (long) counter.count();
+        }
+        return count;
     }
 
     /**

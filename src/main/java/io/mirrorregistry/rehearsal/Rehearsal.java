@@ -22,6 +22,7 @@ import io.mirrorregistry.server.AnswerWriter;
 import io.mirrorregistry.server.PushReader;
 import io.mirrorregistry.server.RequestStep;
 import io.mirrorregistry.server.StreamStep;
+import io.mirrorregistry.warm.WarmStep;
 import io.mirrorregistry.work.Bulkhead;
 import io.mirrorregistry.work.FatalErrors;
 import io.mirrorregistry.work.MemoryBudget;
@@ -125,6 +126,7 @@ public final class Rehearsal implements RouteRehearsal {
             pushes = new PushStep(settings, registries, Map.of(), sessions, plan, cache, Logs.REHEARSAL);
             bind("push", pushes);
             bind("lookahead", LookaheadStep.off(cache));
+            bind("warming", WarmStep.off());
             bind("stream", new StreamStep(settings.server(), threads, metrics));
             bind(PlatformHttpConstants.PLATFORM_HTTP_ENGINE_NAME, entrances);
             bind(MicrometerConstants.METRICS_REGISTRY_NAME, new CompositeMeterRegistry());

@@ -15,11 +15,15 @@ import io.mirrorregistry.registry.folder.ImageLayout;
 import io.mirrorregistry.reload.RouteFault;
 import io.mirrorregistry.reload.RouteWatcher;
 import io.mirrorregistry.server.tls.ClientsTls;
+import io.mirrorregistry.warm.WarmQueue;
+import io.mirrorregistry.warm.WarmSnapshot;
+import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
@@ -27,12 +31,16 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The page at {@code /} of the management port, one file. It loads {@code /status.json} beside it, and {@code /explain} when a person
  * presses the button; it sends requests nowhere else. What it shows of requests and registries is also in the log.
  */
 public final class StatusPage {
+
+    /** How long the page waits for the overview of copying, in milliseconds. */
+    private static final long LONGEST_WARM = 1000;
 
     private final String version;
     private final Settings settings;
@@ -43,6 +51,8 @@ public final class StatusPage {
     private final RouteWatcher routes;
     private final ClientsTls tls;
     private final Access access;
+    /** Null while nothing is copied. */
+    private final WarmSnapshot warm;
     private final Instant start = Instant.now();
     private final Buffer page;
 
@@ -52,9 +62,10 @@ public final class StatusPage {
      * @param routes null where the routes are not those of a folder, or changes are not noticed
      * @param tls null for plain http
      * @param access null where everybody may pull
+     * @param warm null while nothing is copied
      */
     public StatusPage(String version, Settings settings, List<Registry> registries, Map<String, ImageLayout> folders, RegistryProbes probes, Metrics metrics,
-            RouteWatcher routes, ClientsTls tls, Access access) {
+            RouteWatcher routes, ClientsTls tls, Access access, WarmQueue warm) {
         this.version = version;
         this.settings = settings;
         this.registries = List.copyOf(registries);
@@ -64,6 +75,7 @@ public final class StatusPage {
         this.routes = routes;
         this.tls = tls;
         this.access = access;
+        this.warm = warm == null ? null : new WarmSnapshot(warm);
         try (InputStream in = StatusPage.class.getResourceAsStream("status.html")) {
             page = Buffer.buffer(in.readAllBytes());
         } catch (IOException e) {
@@ -74,8 +86,22 @@ public final class StatusPage {
     /** Serves the page there. */
     public void serve(Router router) {
         router.route("/").method(HttpMethod.GET).method(HttpMethod.HEAD).handler(context -> ManagementResponse.send(context, 200, "text/html; charset=utf-8", page));
-        router.route("/status.json").method(HttpMethod.GET).method(HttpMethod.HEAD)
-                .handler(context -> ManagementResponse.send(context, 200, "application/json", state().toBuffer()));
+        router.route("/status.json").method(HttpMethod.GET).method(HttpMethod.HEAD).handler(this::answer);
+    }
+
+    /** Runs on the event loop, which does not wait for the database. */
+    private void answer(RoutingContext context) {
+        if (warm == null) {
+            send(context, null);
+            return;
+        }
+        Future.fromCompletionStage(warm.latest(), context.vertx().getOrCreateContext()).timeout(LONGEST_WARM, TimeUnit.MILLISECONDS)
+                .otherwise(late -> warm.problem("The database has not responded within " + LONGEST_WARM + " ms."))
+                .onSuccess(overview -> send(context, overview));
+    }
+
+    private void send(RoutingContext context, JsonObject overview) {
+        ManagementResponse.send(context, 200, "application/json", state().put("warm", overview).toBuffer());
     }
 
     private JsonObject state() {

@@ -70,7 +70,7 @@ class PlanRunsTest {
 
     @Test
     void returnsThePlanOrItsFailure() throws Exception {
-        PlanRuns runs = new PlanRuns(vertx, HOUR, HOUR);
+        PlanRuns runs = new PlanRuns(vertx, "plans", HOUR, HOUR);
         PlanRuns.Run<String> sound = runs.start("/v2/app", () -> "plan");
         assertEquals("plan", get(sound.result()));
         get(sound.over());
@@ -84,7 +84,7 @@ class PlanRunsTest {
 
     @Test
     void interruptsARunAtItsDeadlineAndThreadsStayUsable() throws Exception {
-        PlanRuns runs = new PlanRuns(vertx, Duration.ofMillis(50), HOUR);
+        PlanRuns runs = new PlanRuns(vertx, "plans", Duration.ofMillis(50), HOUR);
         CountDownLatch interrupted = new CountDownLatch(20);
         // More than there are threads.
         for (int i = 0; i < 20; i++) {
@@ -113,7 +113,7 @@ class PlanRunsTest {
 
     @Test
     void aRunThatIgnoresTheInterruptIsOverAfterTheGrace() throws Exception {
-        PlanRuns runs = new PlanRuns(vertx, Duration.ofMillis(50), Duration.ofMillis(50));
+        PlanRuns runs = new PlanRuns(vertx, "plans", Duration.ofMillis(50), Duration.ofMillis(50));
         List<PlanRuns.Run<String>> hanging = new ArrayList<>();
         while (!runs.isStuck()) {
             assertTrue(hanging.size() < 20, "never stuck");

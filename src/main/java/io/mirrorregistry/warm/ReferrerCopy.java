@@ -1,0 +1,165 @@
+package io.mirrorregistry.warm;
+
+import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.MediaTypes;
+import io.mirrorregistry.protocol.Tag;
+import io.mirrorregistry.pull.KeptManifest;
+import io.mirrorregistry.push.Target;
+import io.mirrorregistry.registry.NotHereException;
+import io.mirrorregistry.registry.RegistryTroubleException;
+import io.mirrorregistry.warm.CopyFailedException.Reason;
+import io.mirrorregistry.warm.queue.StoreAwayException;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Copies the referrers of a manifest: signatures, attestations and lists of software. A registry lists them, or clients keep that list under the
+ * tag {@code sha256-<hex>}; cosign uses tags of its own. Used by one thread.
+ *
+ * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-referrers">Listing referrers</a>
+ * @see <a href="https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md">cosign's tags</a>
+ */
+final class ReferrerCopy {
+
+    private static final List<String> SUFFIXES = List.of(".sig", ".att", ".sbom");
+    /** A referrer may have referrers, such as the signature of a list of software. */
+    private static final int DEEPEST = 3;
+    private static final int MOST_REFERRERS = 500;
+
+    private final Target target;
+    private final Sources sources;
+    private final Source source;
+    private final Source destination;
+    private final ImageCopy copy;
+    private final Set<Digest> subjects = new HashSet<>();
+
+    /**
+     * @param sources have the manifests
+     * @param source the one that has the image, and so what refers to it
+     * @param destination reads the destination
+     */
+    ReferrerCopy(Target target, Sources sources, Source source, Source destination, ImageCopy copy) {
+        this.target = target;
+        this.sources = sources;
+        this.source = source;
+        this.destination = destination;
+        this.copy = copy;
+    }
+
+    /** Copies the referrers of the manifest. Returns whether it has any. */
+    boolean copy(Digest subject) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
+        boolean found = copyReferrers(subject, 0);
+        for (String suffix : SUFFIXES) {
+            String tag = fallbackTag(subject) + suffix;
+            found |= Tag.isValid(tag) && copyTag(new Tag(tag));
+        }
+        return found;
+    }
+
+    private boolean copyReferrers(Digest subject, int depth) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
+        if (depth > DEEPEST || !subjects.add(subject)) {
+            return false;
+        }
+        List<JsonObject> referrers;
+        try {
+            referrers = source.referrers(subject);
+        } catch (RegistryTroubleException e) {
+            copy.incomplete(e);
+            return false;
+        }
+        if (referrers.size() > MOST_REFERRERS) {
+            copy.incomplete(new CopyFailedException(Reason.UNSUPPORTED, "More than " + MOST_REFERRERS + " manifests refer to " + subject + ", and none of them is copied."));
+            return false;
+        }
+        List<JsonObject> copied = new ArrayList<>();
+        for (JsonObject descriptor : referrers) {
+            Digest digest = digest(descriptor);
+            if (isCopied(() -> sources.ask("the manifest " + digest, one -> one.manifest(digest)))) {
+                copied.add(descriptor);
+                copyReferrers(digest, depth + 1);
+            }
+        }
+        if (!copied.isEmpty()) {
+            list(subject, copied);
+        }
+        return !referrers.isEmpty();
+    }
+
+    /** Finds a manifest. */
+    private interface Search {
+
+        KeptManifest run() throws RegistryTroubleException, CopyFailedException;
+    }
+
+    /** Copies a manifest that refers to the image. Returns whether the destination has it now: the image gets its tag even if a referrer cannot be copied. */
+    private boolean isCopied(Search search) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
+        try {
+            return copy.copy(search.run(), 0, new ArrayList<>());
+        } catch (CopyFailedException e) {
+            copy.referrerFailed(e);
+            return false;
+        } catch (RegistryTroubleException e) {
+            copy.incomplete(e);
+            return false;
+        }
+    }
+
+    private static Digest digest(JsonObject descriptor) {
+        return new Digest(descriptor.getString("digest"));
+    }
+
+    /** Returns the manifest of a tag; null if the source has no such tag. */
+    private KeptManifest manifest(Tag tag) throws RegistryTroubleException {
+        try {
+            return source.manifest(tag);
+        } catch (NotHereException e) {
+            return null;
+        } catch (RegistryTroubleException e) {
+            copy.incomplete(e);
+            return null;
+        }
+    }
+
+    /** Copies the manifest of a tag, and gives it the tag. Returns whether a source has it. */
+    private boolean copyTag(Tag tag) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
+        KeptManifest manifest = manifest(tag);
+        if (manifest == null) {
+            return false;
+        }
+        // The destination may have signatures of its own under the tag, which its clients trust.
+        if (!copy.hasTag(tag) && isCopied(() -> manifest)) {
+            copy.put(manifest, tag.value());
+        }
+        return true;
+    }
+
+    /** Adds referrers that the destination does not list to the list under the tag, as clients do at a registry without the referrers API. */
+    private void list(Digest subject, List<JsonObject> referrers) throws RegistryTroubleException, CopyFailedException {
+        List<JsonObject> all;
+        try {
+            all = new ArrayList<>(destination.referrers(subject));
+        } catch (RegistryTroubleException e) {
+            copy.incomplete(e);
+            return;
+        }
+        Set<Digest> known = new HashSet<>();
+        all.forEach(descriptor -> known.add(digest(descriptor)));
+        int before = all.size();
+        referrers.stream().filter(descriptor -> known.add(digest(descriptor))).forEach(all::add);
+        String tag = fallbackTag(subject);
+        if (all.size() > before && Tag.isValid(tag)) {
+            byte[] bytes = new JsonObject().put("schemaVersion", 2).put("mediaType", MediaTypes.OCI_INDEX).put("manifests", new JsonArray(all)).encode()
+                    .getBytes(StandardCharsets.UTF_8);
+            copy.put(new KeptManifest(Digest.ofSha256(bytes), MediaTypes.OCI_INDEX, bytes.length, bytes, target.registry().name()), tag);
+        }
+    }
+
+    private static String fallbackTag(Digest subject) {
+        return subject.algorithm() + "-" + subject.hex();
+    }
+}
