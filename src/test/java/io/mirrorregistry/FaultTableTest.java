@@ -33,6 +33,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,6 +43,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * The table of answers (faults x what is asked for x methods x who has it), generated, over real HTTP. The cases share mirrors
  * and registries and run side by side, since many of them wait.
  */
+@Tag("table")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class FaultTableTest {
 

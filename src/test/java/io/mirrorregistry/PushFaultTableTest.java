@@ -37,6 +37,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,6 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The table of answers to pushes (faults of the target x requests), generated, over real HTTP. The cases share mirrors and registries and run side by side,
  * since many of them wait.
  */
+@Tag("table")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PushFaultTableTest {
 
