@@ -17,6 +17,9 @@ check_kubernetes() {
   check "the base with a port on each node builds" built_of deploy/kubernetes-nodeport "$built/nodeport.yaml" 11
   check "the base with a load balancer builds" built_of deploy/kubernetes-loadbalancer "$built/loadbalancer.yaml" 11
   check "the base with access control builds" built_of deploy/kubernetes-access "$built/access.yaml" 13
+  check "the base with warming builds" built_of deploy/kubernetes-warming "$built/warming.yaml" 12
+  check "the base with warming and PostgreSQL builds" built_of deploy/kubernetes-warming-postgresql "$built/postgresql.yaml" 13
+  check "warming and access control build together" together "$built/together.yaml" 15
   check "the routes alone build" built_of routes "$built/routes.yaml" 1
   python3 -m venv "$work/python"
   "$work/python/bin/pip" install --quiet --disable-pip-version-check "$schemas"
@@ -25,6 +28,8 @@ check_kubernetes() {
     check "Kubernetes ${version%.*} knows what the port on each node adds" fits_schemas "$version" "$built/nodeport.yaml" 11
     check "Kubernetes ${version%.*} knows what the load balancer adds" fits_schemas "$version" "$built/loadbalancer.yaml" 11
     check "Kubernetes ${version%.*} knows what access control adds" fits_schemas "$version" "$built/access.yaml" 13
+    check "Kubernetes ${version%.*} knows what warming adds" fits_schemas "$version" "$built/warming.yaml" 12
+    check "Kubernetes ${version%.*} knows what warming with PostgreSQL adds" fits_schemas "$version" "$built/postgresql.yaml" 13
     # Of a ServiceMonitor, which is the Prometheus operator's own, it has no schema.
     check "Kubernetes ${version%.*} knows what the watched one adds" fits_schemas "$version" "$built/monitoring.yaml" 11
   done
@@ -38,6 +43,15 @@ built_of() {
     "$work/bin/kustomize" build "$1" >"$2"
   fi
   same "objects" "$3" "$(grep -c '^kind: ' "$2")"
+}
+
+# together FILE OBJECTS: as deploy/README.md says.
+together() {
+  rm -rf "$work/together"
+  mkdir "$work/together"
+  cp -r deploy routes "$work/together"
+  sed -i 's|^  - \.\./kubernetes$|  - ../kubernetes-access|' "$work/together/deploy/kubernetes-warming/kustomization.yaml"
+  built_of "$work/together/deploy/kubernetes-warming" "$1" "$2"
 }
 
 # fits_schemas VERSION FILE OBJECTS: strictly, so that a field of another name is a fault.

@@ -9,10 +9,11 @@ packages=(
   caddy openssl                          # TLS before the mirror, with nginx
   systemd util-linux unzip               # the release archive, as a service
   prometheus chromium                    # what watches it
+  postgresql                             # the queue of copies, for replicas
   python3-venv                           # for the check of what is given to Kubernetes
   jq curl patch perl-base ca-certificates gzip
 )
-programs=(docker-registry htpasswd docker docker-compose dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium python3 jq curl patch perl systemd-analyze setpriv unzip)
+programs=(docker-registry htpasswd docker docker-compose dockerd containerd ctr runc podman skopeo umoci nginx wrk caddy openssl prometheus promtool chromium psql python3 jq curl patch perl systemd-analyze setpriv unzip)
 
 install_packages() {
   if ((EUID != 0)); then

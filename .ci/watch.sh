@@ -3,13 +3,18 @@
 # shellcheck shell=bash
 
 check_watching() {
-  local sound away edited page=$work/status prometheus chromium
+  local sound away edited near page=$work/status prometheus chromium
   chromium=(timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$work/chromium" --virtual-time-budget=7000)
   prometheus=127.0.0.1:$(free_port)
-  watched_mirror sound MIRROR_REGISTRY_HOT_URL="http://$hot"
+  # Copies go to a registry of this step: others pull what is only at cold.
+  near=127.0.0.1:$(free_port)
+  start_registry watched "$near"
+  watched_mirror sound MIRROR_REGISTRY_HOT_URL="http://$hot" MIRROR_PLAN="hot, cold, near" MIRROR_REGISTRY_NEAR_URL="http://$near" MIRROR_WARM_TO=near \
+    MIRROR_STORE_URL="jdbc:h2:file:$work/watched-sound"
   sound="$mirror $management"
   echo 'rules: [{who: anyone, repositories: "**", may: [pull, push]}]' >"$work/pushers.yaml"
-  watched_mirror away MIRROR_REGISTRY_HOT_URL=http://127.0.0.1:1 MIRROR_PUSH_REGISTRY=hot MIRROR_ACCESS_FILE="$work/pushers.yaml" MIRROR_SECRET="a secret of this run"
+  watched_mirror away MIRROR_REGISTRY_HOT_URL=http://127.0.0.1:1 MIRROR_PUSH_REGISTRY=hot MIRROR_ACCESS_FILE="$work/pushers.yaml" MIRROR_SECRET="a secret of this run" \
+    MIRROR_WARM_TO=hot MIRROR_STORE_URL="jdbc:h2:file:$work/watched-away"
   away="$mirror $management"
   edited_mirror
   edited="$mirror $management"
@@ -29,6 +34,8 @@ check_watching() {
   check "pushes that fail are about to be told" is_pending MirrorRegistryPushesFail
   check "the status page shows it all in a browser" shows "${sound#* }" "All is well" "closed: it is asked" "not-here: answered 404" "the cache: " " in 10 s" "manifest.camel.yaml" \
     "not found (404, normal): " '<details id="manual">'
+  check "the status page shows what was copied" shows "${sound#* }" "Copying" "team/cold-only"
+  check "the status page shows where copying pauses, and why" shows "${away#* }" "127.0.0.1:1" "Copying"
   # Its banner is of the last minute.
   pull_for 2 "${away% *}"
   check "the status page says first that pulls fail, and that a registry is away" shows "${away#* }" 'class="failing"' " pulls failed in the last minute: " \
