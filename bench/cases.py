@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 import client
 import content as made
 import pushes
+import warming as copies
 from measuring import ACCEPT, in_turn, wrk
 from servers import AOT, CACHE, DIRECT, DISTRIBUTION, MIRROR, PROXY, REGISTRY, ZOT
 
@@ -389,6 +390,54 @@ def calls(far):
         return {kind: count for kind, count in json.loads(answer.read()).items() if not kind.endswith("/v2/")}
 
 
+def warm_up_copying(world, server, duration):
+    """Loads the server until Java compiles in less than one fiftieth of the time: code of the database runs seldom and is compiled late. Gives up after twenty times."""
+    for number in range(20):
+        compiled, began = copies.compiling(server), time.monotonic()
+        for case in copies.LOADS:
+            load(world, server, case, duration, f"w{number}")
+        if copies.compiling(server) - compiled < (time.monotonic() - began) / 50:
+            break
+
+
+def warming(world, duration, rounds):
+    """Repeated pulls and misses while large images are copied and each miss is queued, against a mirror that copies nothing. Both run; the one that is not
+    measured is paused, for its copies would take the processors."""
+    names = copies.images(world.content)
+    sink = world.sink()
+    sink.wait()
+    plan = {"MIRROR_PLAN": "hot, cold, near", "MIRROR_REGISTRY_NEAR_URL": sink.url}
+    servers = {MIRROR: world.mirror(**plan), copies.BUSY: world.mirror(**plan, MIRROR_WARM_TO="near")}
+    for server in servers.values():
+        server.wait(LOADS["tag-hot"].path)
+        server.pause()
+    for name, server in servers.items():
+        server.resume()
+        for image in names if name == copies.BUSY else ():
+            copies.ask(server, f"{image}:1")
+        print(f"warming up: {name}", flush=True)
+        warm_up_copying(world, server, duration)
+        server.pause()
+    found = {name: {case: [] for case in copies.LOADS} for name in servers}
+    for number in range(rounds):
+        for case in copies.LOADS:
+            for name in in_turn(list(servers), number):
+                server = servers[name]
+                server.resume()
+                load(world, server, case, 1, f"{number}b{name[-4:]}")
+                before = copies.busy(server) if name == copies.BUSY else None
+                result = load(world, server, case, duration, f"{number}{name[-4:]}")
+                if name == copies.BUSY:
+                    result["running"] = min(before, copies.busy(server))
+                    result["copied"] = sum(item["bytesDone"] for item in copies.state(server)["running"])
+                server.pause()
+                found[name][case].append(result)
+                print(f"round {number + 1}, {LOADS[case].title}, {name}: {result['rate']:,.0f} requests/s, {result['cpu'] * 1e6:.1f} µs"
+                      + (f", {result['running']} copies running" if name == copies.BUSY else ""), flush=True)
+    world.end({**servers, "sink": sink})
+    return found
+
+
 OTHERS = {"pulls": pulls, "one-core": one_core, "first-seconds": first_seconds, "crowd": crowd, "slow": slow, "stream": stream, "start": start, "first-pull": first_pull, "access": access,
-          "push": pushes.push, "push-at-once": pushes.push_at_once}
+          "push": pushes.push, "push-at-once": pushes.push_at_once, "warming": warming}
 ALL = [*LOADS, *OTHERS]

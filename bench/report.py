@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape
 
 import content as made
 import pushes
+import warming as copies
 from cases import CHECKED, CROWD, DELAY, FAR_MILLISECONDS, LOADS, LOGINS, SLOW
 from servers import AOT, CACHE, DIRECT, DISTRIBUTION, DISTRIBUTION_MODULE, MIRROR, PROXY, REGISTRY, ZOT
 
@@ -107,6 +108,9 @@ def goals(results):
             yield f"a layer of 1.5 GB pushed to {target} by {way}, MB/s against {PROXY}: at least 0.75 times", spread(shares), median(shares) >= 0.75
     if "push-at-once" in results:
         yield from goals_at_once(results["push-at-once"])
+    for load in copies.LOADS if "warming" in results else ():
+        rates = [a["rate"] / b["rate"] for a, b in zip(results["warming"][copies.BUSY][load], results["warming"][MIRROR][load])]
+        yield f"{LOADS[load].title} while large images are copied, rate against a mirror that copies nothing: at least 0.95 times", spread(rates), median(rates) >= 0.95
     if "first-pull" in results:
         found = first_pulls(results["first-pull"], MIRROR)
         yield f"{FIRST_PULL}, against a direct one: at most 1.25 times as long", spread(found), median(found) <= 1.25
@@ -142,6 +146,13 @@ def pushes_at_once(found):
         yield (f"| pulls of a cached tag, without and with these pushes | {name} | {spread(column(quiet, 'rate'), 0)} and {spread(column(busy, 'rate'), 0)} requests/s; p99 "
                f"{spread(column(quiet, 'p99', 1e3), 1)} and {spread(column(busy, 'p99', 1e3), 1)} ms; longest {spread(column(quiet, 'longest', 1e3), 0)} and "
                f"{spread(column(busy, 'longest', 1e3), 0)} ms |")
+
+
+def pulls_while_copying(found):
+    for case in copies.LOADS if found else ():
+        for name, results in found.items():
+            yield (f"| {LOADS[case].title}, with copies of large images or without | {name} | {spread(column(results[case], 'rate'), 0)} requests/s, "
+                   f"{spread(column(results[case], 'cpu', 1e6), 1)} µs; p99 {spread(column(results[case], 'p99', 1e3), 1)} ms |")
 
 
 def first_pulls(found, name):
@@ -208,6 +219,7 @@ def others(results):
         yield f"| from start to first manifest | {name} | {spread([seconds * 1e3 for seconds in found], 0)} ms |"
     yield from pushes_of_one(results.get("push", {}))
     yield from pushes_at_once(results.get("push-at-once", {}))
+    yield from pulls_while_copying(results.get("warming", {}))
     yield from first_pull_lines(results.get("first-pull", {}))
     if "access" in results:
         for name, found in results["access"]["pulls"].items():

@@ -117,8 +117,16 @@ class Server:
         with open(self.collector_log) as log:
             return [float(pause) / 1000 for pause in re.findall(r"Pause .* ([\d.]+)ms$", log.read(), re.MULTILINE)]
 
+    def pause(self):
+        """Lets the server do nothing until it is resumed."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     def stop(self):
         if self.process.poll() is None:
+            self.resume()
             os.killpg(self.process.pid, signal.SIGTERM)
             try:
                 self.process.wait(10)
@@ -262,7 +270,10 @@ http {{
         os.makedirs(directory)
         collector_log = f"{directory}/collector.log"
         command = [*JAVA, *java, f"-Xlog:gc:file={collector_log}", "-jar", self.jar]
-        return self.add(Server(MIRROR, command, port, f"{directory}/log", {**self.settings(port, hot), **settings}, core, directory, collector_log))
+        variables = {**self.settings(port, hot), **settings}
+        server = self.add(Server(MIRROR, command, port, f"{directory}/log", variables, core, directory, collector_log))
+        server.management = f"http://127.0.0.1:{variables['MIRROR_MANAGEMENT_PORT']}"
+        return server
 
     def mirror_with_access(self, user, password):
         """A mirror that this user may pull all from, and nobody else."""

@@ -83,6 +83,8 @@ def respond(method, target, taken):
     if upload and method in ("POST", "PATCH"):
         name = upload.group(2) or uuid.uuid4()
         return "202 Accepted", {**headers, "Location": f"{upload.group(1)}uploads/{name}", "Range": f"0-{max(0, taken - 1)}", "Docker-Upload-UUID": name}, b""
+    if method == "PUT" and "/manifests/" in path:
+        return "201 Created", headers, b""
     if path == "/v2/":
         return "200 OK", {**headers, "Content-Type": "application/json"}, b"{}"
     return "404 Not Found", {**headers, "Content-Type": "application/json"}, b'{"errors":[{"code":"BLOB_UNKNOWN"}]}'
