@@ -130,6 +130,6 @@ public final class Generation {
             camel.getRouteController().stopRoute(route.getRouteId());
             camel.removeRoute(route.getRouteId());
         }
-        parts.beans().keySet().forEach(camel.getRegistry()::unbind);
+        SharedBeans.remove(camel, parts.beans().keySet());
     }
 }

@@ -1,6 +1,7 @@
 package io.mirrorregistry.status;
 
 import io.mirrorregistry.health.RegistryHealthCheck;
+import io.mirrorregistry.reload.SharedBeans;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -42,7 +43,7 @@ public final class HealthPage {
 
     private void serve(Router router, String path, BiFunction<CamelContext, String, Collection<HealthCheck.Result>> checks, Predicate<HealthCheck.Result> fine) {
         router.route(path).order(FIRST).method(HttpMethod.GET).method(HttpMethod.HEAD).blockingHandler(context -> {
-            Collection<HealthCheck.Result> results = checks.apply(camel, "full");
+            Collection<HealthCheck.Result> results = SharedBeans.search(camel, () -> checks.apply(camel, "full"));
             boolean up = results.stream().allMatch(fine);
             JsonObject body = new JsonObject().put("status", up ? "UP" : "DOWN");
             if (!"oneline".equals(context.request().getParam("exposureLevel"))) {
