@@ -110,7 +110,7 @@ public final class CacheStep {
     private final boolean keepsBlobs;
     private final Executor workers;
     private final Metrics metrics;
-    /** Null for nobody. */
+    /** Null for no action. */
     private BiConsumer<Pull, KeptManifest> recalled;
 
     /**
@@ -133,7 +133,7 @@ public final class CacheStep {
         metrics.cache("misses", misses);
     }
 
-    /** Sets what is told of each manifest that is recalled from memory, on the event loop or a worker. Called before the first request. */
+    /** Sets the action that runs for each manifest that is served from memory, on the event loop or a worker. Called before the first request. */
     public void whenRecalled(BiConsumer<Pull, KeptManifest> action) {
         this.recalled = action;
     }

@@ -236,7 +236,7 @@ public final class Metrics implements AutoCloseable {
         }
     }
 
-    /** What is known of the queue of copies without asking the database: it was read a moment ago. For any thread; nothing blocks. */
+    /** Figures of the queue of copies, as they were read from the database some seconds ago. For any thread; nothing blocks. */
     public interface WarmFigures {
 
         /** Returns how many items are in a state; NaN while that is not known. */
