@@ -15,6 +15,7 @@ final class RegistryNames {
     private static final Set<String> STEPS = Set.of("request", "answer", "manifest", "blob", "stream", "tags", "referrers", "failures", "push", "lookahead",
             "cache", "folder", "vertx", "route-files", "route-lines", "warming", "warm-store", "warm-file", "server-certificate", "access-file", "client-headers", "registry-headers", "headers", "event-loop",
             "platform-http-engine");
+
     private RegistryNames() {
     }
 
