@@ -252,7 +252,7 @@ public final class Metrics implements AutoCloseable {
         boolean isStoreUp();
     }
 
-    /** Registers what is measured of copying. */
+    /** Registers the metrics of copying. */
     public void warm(WarmFigures figures) {
         for (State state : State.values()) {
             Gauge.builder("mirror.warm.items", figures, now -> now.items(state)).description("Images to copy and images that were copied, by their state in the queue")

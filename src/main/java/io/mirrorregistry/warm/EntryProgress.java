@@ -55,7 +55,7 @@ final class EntryProgress {
         forget();
     }
 
-    /** Forgets what was read, so that the next attempt reads the entry from its beginning. */
+    /** Forgets which tags were chosen, so that the next attempt chooses them again and begins with the first. */
     void forget() {
         chosenAt = null;
         rest = new ArrayDeque<>();

@@ -38,7 +38,7 @@ public interface WarmQueue {
     Overview overview();
 
     /**
-     * Returns what is known without the database. Does not block.
+     * Returns the pauses and the number of images that were not queued; there are no items in it. Does not block.
      *
      * @param problem why the database cannot be used, as a sentence
      */

@@ -42,7 +42,7 @@ public final class WarmSnapshot {
         return reading;
     }
 
-    /** Returns the JSON of what is known without the database. Does not block. */
+    /** Returns the JSON of {@link WarmQueue#withoutDatabase}. Does not block. */
     public JsonObject problem(String sentence) {
         return WarmJson.overview(queue.withoutDatabase(sentence), Instant.now(), MOST);
     }

@@ -19,10 +19,10 @@ public final class WatchedFiles implements AutoCloseable {
     private static final int MOST_LOOKS_WITHOUT_REST = 3;
 
     /**
-     * What was read.
+     * The result of reading the files.
      *
      * @param files the files to watch from now on; empty for the same as before
-     * @param use takes over what was read; does not run if a file changed during the reading
+     * @param use takes over the contents; does not run if a file changed during the reading
      */
     public record Read(List<Path> files, Runnable use) {
     }

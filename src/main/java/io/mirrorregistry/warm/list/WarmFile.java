@@ -40,7 +40,7 @@ public final class WarmFile {
     private final YamlFile yaml;
 
     /**
-     * What was read.
+     * The lists of a file, or its faults.
      *
      * @param list null if there are faults
      * @param faults a sentence each, with file, line and column

@@ -14,8 +14,8 @@ import org.slf4j.LoggerFactory;
  * Opens, reopens and closes the connections to the database, and knows why the database cannot be used. Nothing connects before the first use; after a
  * failure the next use connects again, at most once in {@link #PAUSE}.
  *
- * <p>Thread-safe. The thread that connects or closes holds {@link #opening}, which guards writes of {@link #opened} and {@link #connected}. Before the first
- * use, other threads wait for the lock; while there is a problem, they fail at once. Threads that call these methods must not be interrupted.
+ * <p>Thread-safe. The thread that connects, or takes a pool out of use, holds {@link #opening}, which guards writes of {@link #opened} and {@link #connected}.
+ * Before the first use, other threads wait for the lock; while there is a problem, they fail at once. Threads that call these methods must not be interrupted.
  */
 final class ConnectionPool {
 
