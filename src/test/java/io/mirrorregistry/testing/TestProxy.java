@@ -6,9 +6,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -20,7 +17,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 /** An HTTP proxy on a free port of 127.0.0.1: tunnels for CONNECT, and forwards absolute addresses, a connection for each. */
 public final class TestProxy implements AutoCloseable {
 
-    private final ServerSocket listener;
+    private final Listener listener;
     private final boolean tls;
     private final List<Call> calls = new CopyOnWriteArrayList<>();
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
@@ -31,13 +28,7 @@ public final class TestProxy implements AutoCloseable {
 
     private TestProxy(boolean tls) {
         this.tls = tls;
-        try {
-            listener = new ServerSocket();
-            listener.bind(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), 0));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        start(this::accept);
+        listener = Listener.open(0, "test-proxy", this::accept);
     }
 
     public static TestProxy start() {
@@ -75,7 +66,7 @@ public final class TestProxy implements AutoCloseable {
 
     /** Returns {@code host:port}. */
     public String host() {
-        return "127.0.0.1:" + listener.getLocalPort();
+        return "127.0.0.1:" + listener.port();
     }
 
     /** Returns what it was asked so far, refused calls included; the path of a tunnel is {@code host:port}. */
@@ -88,16 +79,9 @@ public final class TestProxy implements AutoCloseable {
         return calls.stream().filter(call -> call.method().equals(method)).count();
     }
 
-    private void accept() {
-        while (!listener.isClosed()) {
-            try {
-                Socket client = listener.accept();
-                sockets.add(client);
-                start(() -> serve(client));
-            } catch (IOException e) {
-                // closed
-            }
-        }
+    private void accept(Socket client) {
+        sockets.add(client);
+        start(() -> serve(client));
     }
 
     private void serve(Socket accepted) {
@@ -179,8 +163,8 @@ public final class TestProxy implements AutoCloseable {
 
     @Override
     public void close() {
+        listener.close();
         try {
-            listener.close();
             for (Socket socket : sockets) {
                 socket.close();
             }

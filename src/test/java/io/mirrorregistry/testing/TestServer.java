@@ -1,10 +1,7 @@
 package io.mirrorregistry.testing;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -33,13 +30,12 @@ public abstract class TestServer implements AutoCloseable {
     private final AtomicInteger accepted = new AtomicInteger();
     private final AtomicLong bytesSent = new AtomicLong();
     private volatile String hostName = "127.0.0.1";
-    private ServerSocket listener;
-    private Thread acceptor;
+    private Listener listener;
 
     TestServer(boolean tls) {
         this.tls = tls;
-        this.listener = listen(0);
-        this.port = listener.getLocalPort();
+        this.listener = Listener.open(0, name("accept"), this::accept);
+        this.port = listener.port();
     }
 
     /** Answers as a well-behaved server. */
@@ -148,16 +144,7 @@ public abstract class TestServer implements AutoCloseable {
 
     /** Ends every connection at once and listens no more: connecting is refused until {@link #restart()}. */
     public synchronized void stop() {
-        try {
-            listener.close();
-            // Until the thread has left accept(), Linux takes connections for a socket that is closed.
-            acceptor.join();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AssertionError("interrupted while stopping", e);
-        }
+        listener.close();
         dropConnections();
     }
 
@@ -169,7 +156,7 @@ public abstract class TestServer implements AutoCloseable {
     /** Listens again on the same port, content and settings unchanged. */
     public synchronized void restart() {
         stop();
-        listener = listen(port);
+        listener = Listener.open(port, name("accept"), this::accept);
     }
 
     @Override
@@ -177,29 +164,18 @@ public abstract class TestServer implements AutoCloseable {
         stop();
     }
 
-    private ServerSocket listen(int wanted) {
-        try {
-            ServerSocket socket = new ServerSocket();
-            socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), wanted), 1024);
-            acceptor = start(() -> accept(socket), "accept");
-            return socket;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    private void accept(Socket socket) {
+        Connection connection = new Connection(socket, this);
+        accepted.incrementAndGet();
+        connections.add(connection);
+        Thread thread = new Thread(() -> serve(connection), name("connection"));
+        thread.setDaemon(true);
+        connection.runsOn(thread);
+        thread.start();
     }
 
-    private void accept(ServerSocket socket) {
-        while (!socket.isClosed()) {
-            try {
-                Connection connection = new Connection(socket.accept(), this);
-                accepted.incrementAndGet();
-                connections.add(connection);
-                connection.runsOn(start(() -> serve(connection), "connection"));
-            } catch (IOException e) {
-                // the listener is closed, or a client left before it was accepted
-            }
-        }
+    private String name(String thread) {
+        return getClass().getSimpleName() + "-" + thread;
     }
 
     private void serve(Connection connection) {
@@ -234,12 +210,5 @@ public abstract class TestServer implements AutoCloseable {
 
     void countSent(int bytes) {
         bytesSent.addAndGet(bytes);
-    }
-
-    private Thread start(Runnable work, String what) {
-        Thread thread = new Thread(work, getClass().getSimpleName() + "-" + what);
-        thread.setDaemon(true);
-        thread.start();
-        return thread;
     }
 }

@@ -1,5 +1,6 @@
 package io.mirrorregistry.registry.http;
 
+import io.mirrorregistry.testing.Listener;
 import io.mirrorregistry.testing.TestTls;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -8,8 +9,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -27,7 +26,7 @@ final class RawRegistry implements AutoCloseable {
         void serve(Request request) throws Exception;
     }
 
-    private final ServerSocket listener;
+    private final Listener listener;
     private final boolean tls;
     private final Script script;
     private final List<Request> requests = new CopyOnWriteArrayList<>();
@@ -37,12 +36,7 @@ final class RawRegistry implements AutoCloseable {
     private RawRegistry(boolean tls, Script script) {
         this.tls = tls;
         this.script = script;
-        try {
-            listener = new ServerSocket(0, 100, InetAddress.getByAddress(new byte[] {127, 0, 0, 1}));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        start(this::accept);
+        listener = Listener.open(0, "raw-registry", this::accept);
     }
 
     static RawRegistry start(Script script) {
@@ -55,11 +49,11 @@ final class RawRegistry implements AutoCloseable {
     }
 
     String url() {
-        return (tls ? "https" : "http") + "://127.0.0.1:" + listener.getLocalPort();
+        return (tls ? "https" : "http") + "://127.0.0.1:" + listener.port();
     }
 
     int port() {
-        return listener.getLocalPort();
+        return listener.port();
     }
 
     /** Returns the requests whose head has arrived, in order. */
@@ -79,16 +73,11 @@ final class RawRegistry implements AutoCloseable {
         }
     }
 
-    private void accept() {
-        while (!listener.isClosed()) {
-            try {
-                Socket socket = listener.accept();
-                sockets.add(socket);
-                start(() -> serve(socket));
-            } catch (IOException e) {
-                // closed
-            }
-        }
+    private void accept(Socket socket) {
+        sockets.add(socket);
+        Thread thread = new Thread(() -> serve(socket), "raw-registry");
+        thread.setDaemon(true);
+        thread.start();
     }
 
     private void serve(Socket plain) {
@@ -115,16 +104,10 @@ final class RawRegistry implements AutoCloseable {
         return socket;
     }
 
-    private static void start(Runnable work) {
-        Thread thread = new Thread(work, "raw-registry");
-        thread.setDaemon(true);
-        thread.start();
-    }
-
     @Override
     public void close() {
+        listener.close();
         try {
-            listener.close();
             for (Socket socket : sockets) {
                 socket.close();
             }
