@@ -22,7 +22,10 @@ record Addition(CopyRequest request, boolean waitsAgain, boolean copyAgain, bool
     /** The reasons of failures that another attempt would repeat. */
     private static final Set<String> LASTING = Set.of("refused", "unsupported");
 
-    /** @param again whether an item that is finished waits again, and one that waits for its next attempt waits no longer */
+    /**
+     * @param again whether an item that is finished waits again, one that waits for its next attempt waits no longer, and one that is running waits again when
+     *     it is finished: its tag may mean another image since the copy began
+     */
     static Addition of(ItemRow row, CopyRequest added, boolean again) {
         CopyRequest there = row.item().request();
         State state = row.item().state();
@@ -30,11 +33,11 @@ record Addition(CopyRequest request, boolean waitsAgain, boolean copyAgain, bool
         boolean moreTags = tags.addAll(added.tags());
         boolean waitsAgain = state.isFinished() && (again || moreTags && isCopied(state) || isTriedAgain(row.item()));
         // An item that stays finished keeps the platforms that were copied.
-        List<String> platforms = state.isFinished() && !waitsAgain || !state.isFinished() && there.platforms().isEmpty() ? there.platforms() : added.platforms();
+        List<String> platforms = waitsAgain ? added.platforms() : state.isFinished() ? there.platforms() : platforms(there, added);
         Origin origin = added.origin().compareTo(there.origin()) > 0 ? added.origin() : there.origin();
         CopyRequest both = new CopyRequest(there.destination(), there.reference(), tags, waitsAgain ? added.image() : there.image(), sources(there, added), platforms, origin);
         boolean otherPlatforms = !Set.copyOf(platforms).equals(Set.copyOf(there.platforms()));
-        boolean copyAgain = state == State.RUNNING && otherPlatforms && !row.copyAgain();
+        boolean copyAgain = state == State.RUNNING && (otherPlatforms || again) && !row.copyAgain();
         boolean now = again && state == State.WAITING && row.item().attempts() > 0;
         return new Addition(both, waitsAgain, copyAgain, now, !waitsAgain && !copyAgain && !now && both.equals(there));
     }
@@ -50,6 +53,16 @@ record Addition(CopyRequest request, boolean waitsAgain, boolean copyAgain, bool
     /** Returns whether the destination has the image, so that it can have a further tag. */
     private static boolean isCopied(State state) {
         return state == State.DONE || state == State.PARTIAL;
+    }
+
+    /** Returns the platforms of both; empty for all. */
+    private static List<String> platforms(CopyRequest there, CopyRequest added) {
+        if (there.platforms().isEmpty() || added.platforms().isEmpty()) {
+            return List.of();
+        }
+        Set<String> both = new LinkedHashSet<>(there.platforms());
+        both.addAll(added.platforms());
+        return List.copyOf(both);
     }
 
     /** Returns the sources of both, in the order of the newer request. The order alone is no reason to change the item: plans may change it with each pull. */

@@ -170,9 +170,10 @@ abstract class StoreContract {
     }
 
     @Test
-    void takesThePlatformsOfTheNewRequestUnlessAllAreAskedFor() throws Exception {
+    void takesThePlatformsOfAllRequestsUntilTheItemIsFinished() throws Exception {
         store.add(platforms("linux/amd64"), false);
-        assertEquals(List.of("linux/arm64"), store.add(platforms("linux/arm64"), false).request().platforms());
+        assertEquals(List.of("linux/amd64", "linux/arm64"), store.add(platforms("linux/arm64"), false).request().platforms());
+        assertEquals(List.of("linux/amd64", "linux/arm64"), store.add(platforms("linux/amd64"), true).request().platforms());
         assertEquals(List.of(), store.add(platforms(), false).request().platforms());
         assertEquals(List.of(), store.add(platforms("linux/arm64"), false).request().platforms());
         finish(store.claim(ONE, "hot", Set.of()), State.DONE);
@@ -187,7 +188,22 @@ abstract class StoreContract {
         store.add(platforms("linux/arm64"), false);
         finish(running, State.DONE);
         Item again = store.claim(ONE, "hot", Set.of());
-        assertEquals(List.of("linux/arm64"), again.request().platforms());
+        assertEquals(List.of("linux/amd64", "linux/arm64"), again.request().platforms());
+        finish(again, State.DONE);
+        assertEquals(State.DONE, store.find(again.id()).state());
+    }
+
+    /** The tag may mean another image by now, and a person's request checks each blob. */
+    @Test
+    void copiesAgainIfAPersonAsksMeanwhile() throws Exception {
+        store.add(request("1", Origin.LIST), false);
+        Item running = store.claim(ONE, "hot", Set.of());
+        store.add(request("1", Origin.LIST), false);
+        store.add(request("1", Origin.ASKED), true);
+        finish(running, State.DONE);
+        Item again = store.claim(ONE, "hot", Set.of());
+        assertEquals(Origin.ASKED, again.request().origin());
+        store.add(request("1", Origin.LIST), false);
         finish(again, State.DONE);
         assertEquals(State.DONE, store.find(again.id()).state());
     }
