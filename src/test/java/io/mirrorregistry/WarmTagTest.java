@@ -103,6 +103,45 @@ class WarmTagTest {
         assertNull(setup.hot.manifest("team/app", "1"));
     }
 
+    /** A pull copies the new image while the copy of the old one runs, which began earlier and takes longer. */
+    @Test
+    void aTagIsNotMovedBackToTheImageThatItMeantWhenTheCopyBegan() {
+        Image old = moved("old");
+        CountDownLatch latch = new CountDownLatch(1);
+        setup.cold.fault(Fault.heldUntil(latch).path(old.path(old.layers().get(0))).times(1));
+        setup.start("COLD_RESPONSE_TIMEOUT", "20s");
+        long asked = setup.ask("team/app:1");
+        WarmSetup.await("the copy waits", () -> !setup.cold.calls("GET", old.path(old.layers().get(0))).isEmpty());
+        Image now = moved("now");
+        setup.pull(now);
+        WarmSetup.await("the tag", () -> Arrays.equals(now.manifest(), setup.hot.manifest("team/app", "1")));
+
+        latch.countDown();
+
+        setup.awaitState(asked, "done");
+        assertNotNull(setup.hot.manifest("team/app", old.digest().value()));
+        assertEquals(1, setup.count("PUT /v2/team/app/manifests/1"));
+        assertArrayEquals(now.manifest(), setup.hot.manifest("team/app", "1"));
+    }
+
+    @Test
+    void anImageIsCopiedAgainIfItsTagMovesWhileItIsCopied() {
+        Image old = moved("old");
+        CountDownLatch latch = new CountDownLatch(1);
+        setup.cold.fault(Fault.heldUntil(latch).path(old.path(old.layers().get(0))).times(1));
+        setup.start("COLD_RESPONSE_TIMEOUT", "20s");
+        long asked = setup.ask("team/app:1");
+        WarmSetup.await("the copy waits", () -> !setup.cold.calls("GET", old.path(old.layers().get(0))).isEmpty());
+        Image now = moved("now");
+        latch.countDown();
+
+        setup.awaitReason(asked, "moved");
+        setup.awaitState(asked, "done");
+
+        setup.assertCopied(now);
+        assertEquals(1, setup.count("PUT /v2/team/app/manifests/1"));
+    }
+
     @Test
     void aListMovesATagThatHotHas() {
         hotHas(Image.of("old", "team/app", "1", 1));

@@ -17,6 +17,8 @@ final class CopyFailedException extends Exception {
         DENIED("denied", true),
         /** A source sent bytes of another digest. */
         DIGEST("digest", true),
+        /** The tag means another image at the source than when the copy began. */
+        MOVED("moved", true),
         /** The image is of a kind that is not copied. */
         UNSUPPORTED("unsupported", false),
         /** The destination responded against the protocol. */

@@ -202,16 +202,14 @@ final class ImageCopy {
         return accepted;
     }
 
-    /** Copies a manifest of an index. Returns whether the destination has it: a source may have only some of the images of an index. */
+    /** Copies a manifest of an index. Returns whether the destination has it: a source may have only some of the images of an index, and some may be no images. */
     private boolean isCopied(Digest digest, int depth, List<Digest> parts) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
-        KeptManifest part;
         try {
-            part = sources.ask("the manifest " + digest, source -> source.manifest(digest));
+            return copy(sources.ask("the manifest " + digest, source -> source.manifest(digest)), depth, parts);
         } catch (CopyFailedException e) {
             incomplete(e);
             return false;
         }
-        return copy(part, depth, parts);
     }
 
     /** Returns whether the destination has a manifest of an index, and therefore its blobs. If a person asks, nothing is skipped: a blob may be lost. */
@@ -369,8 +367,11 @@ final class ImageCopy {
                 // A pull does not overwrite a tag: the destination is asked first, so that clients get its image.
                 continue;
             }
-            if (meant || stillMeans(tag, root.digest())) {
+            if (stillMeans(tag, root.digest())) {
                 put(root, tag.value());
+            } else if (meant) {
+                // The destination may have the newer image under the tag already, by a pull or by another mirror.
+                throw new CopyFailedException(Reason.MOVED, "The tag " + tag + " got another image at the source while this one was copied.");
             }
         }
     }
