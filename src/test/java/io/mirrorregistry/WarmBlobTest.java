@@ -180,6 +180,27 @@ class WarmBlobTest {
         assertTrue(setup.count("DELETE /v2/team/app/blobs/uploads/") > 0);
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 300_000})
+    void asksTheNextSourceIfOneBreaksOffAgainAndAgain(int bytes) {
+        Body layer = Body.ofSize(2 * MEGABYTE, 7);
+        Image image = image("team/app", layer);
+        try (TestRegistry far = TestRegistry.start("far")) {
+            far.put(image);
+            String path = image.path(layer);
+            setup.cold.fault(Fault.cut(bytes).where(call -> call.path().equals(path) && call.header("Range") == null),
+                    Fault.cut(Math.min(bytes, 1)).where(call -> call.path().equals(path) && call.header("Range") != null));
+            setup.start("FAR_URL", far.url(), "MIRROR_PLAN", "hot,cold,far");
+
+            JsonObject item = setup.awaitState(setup.ask("team/app:1"), "done");
+
+            assertEquals(0, item.getInteger("attempts"));
+            setup.assertCopied(image);
+            assertEquals(1, far.calls("GET", path).size());
+            assertTrue(ranges(image, layer).size() <= 5, () -> ranges(image, layer).toString());
+        }
+    }
+
     @Test
     void sendsALongBlobInChunksThatFitTogether() {
         Image image = image("team/app", Body.ofSize(2L * CHUNK + 5, 7));
@@ -319,6 +340,30 @@ class WarmBlobTest {
         setup.assertCopied(image);
     }
 
+    /** Otherwise no attempt would get further. */
+    @ParameterizedTest
+    @ValueSource(ints = {302, 400, 404, 410, 500, 503})
+    void beginsAgainIfTheStateOfTheUploadIsNotKnown(int status) {
+        Image image = stoppedAfterTheFirstChunk();
+        setup.hot.refuse("GET", "/uploads/", Integer.MAX_VALUE, status, Map.of("Content-Type", "text/html", "Location", "/sorry"), "<html>Not here</html>");
+
+        setup.start();
+
+        assertEquals(0, setup.awaitState("team/app:1", "done").getInteger("attempts"));
+        setup.assertCopied(image);
+    }
+
+    @Test
+    void beginsAgainIfHotNeverRespondsAboutTheUpload() {
+        Image image = stoppedAfterTheFirstChunk();
+        setup.hot.refuse("GET", "/uploads/", Integer.MAX_VALUE, 0, Map.of(), "");
+
+        setup.start();
+
+        assertEquals(0, setup.awaitState("team/app:1", "done").getInteger("attempts"));
+        setup.assertCopied(image);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"PATCH", "PUT"})
     void beginsAgainIfTheRestOfAnUploadIsRefused(String method) {
@@ -393,7 +438,7 @@ class WarmBlobTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {202, 401, 403, 404, 405})
+    @ValueSource(ints = {202, 401, 403, 404, 405, 500, 503})
     void copiesABlobThatCannotBeMounted(int status) {
         Body layer = Body.ofSize(1000, 7);
         image("team/first", layer);

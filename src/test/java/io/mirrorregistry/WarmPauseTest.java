@@ -76,6 +76,21 @@ class WarmPauseTest {
         assertEquals(0, setup.cold.calls("GET", "/v2/team/second/manifests/1").size());
     }
 
+    /** As with a limit for each repository. */
+    @Test
+    void anImageThatIsAlwaysThrottledKeepsNoOtherBack() {
+        Image first = setup.cold.image("team/first", "1");
+        Image second = setup.cold.image("team/second", "1");
+        setup.cold.fault(Fault.status(429).path(first.path()));
+        start("MIRROR_PLAN", "hot,cold");
+
+        long throttled = setup.ask("team/first:1");
+        setup.awaitReason(throttled, "throttled");
+        setup.awaitState(setup.ask("team/second:1"), "done");
+        setup.assertCopied(second);
+        assertEquals(0, setup.item(throttled).getInteger("attempts"));
+    }
+
     @Test
     void anImageThatTheDestinationFailsAtKeepsNoOtherBack() {
         setup.cold.image("team/bad", "1");

@@ -86,8 +86,18 @@ final class BlobCopy {
         return response.isSuccess();
     }
 
+    /** Mounts a blob. Returns false if the destination does not do it: then the blob is sent. */
     private boolean mount(Digest digest, RepositoryName from) throws RegistryTroubleException, CopyFailedException {
-        PushResponse response = DestinationRequests.send(() -> target.mount(digest, from));
+        PushResponse response;
+        try {
+            response = DestinationRequests.send(() -> target.mount(digest, from));
+        } catch (RegistryTroubleException e) {
+            if (e.throttled()) {
+                throw e;
+            }
+            LOG.debug("the blob {} of {} is not mounted: {}", digest, from, e.getMessage());
+            return false;
+        }
         if (response.status() != 201 && response.isSuccess() && response.location() != null) {
             BlobUpload.cancel(target, response.location(), response.authorized());
         }

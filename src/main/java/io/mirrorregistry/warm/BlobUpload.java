@@ -57,14 +57,8 @@ final class BlobUpload {
 
     /** Returns an upload that was interrupted; null if the destination does not continue it. */
     static BlobUpload resume(Target target, Digest digest, long size, Store.Blob claimed) throws RegistryTroubleException, CopyFailedException {
-        PushResponse response;
-        try {
-            response = DestinationRequests.send(() -> target.upload(Method.GET, claimed.location(), null, null, true));
-        } catch (RegistryTroubleException e) {
-            if (e.kind() == RegistryTroubleException.Kind.OUTAGE && e.status() < 500 || e.throttled()) {
-                throw e;
-            }
-            // Some registries respond 5xx to an upload that they have dropped.
+        PushResponse response = state(target, claimed.location(), true);
+        if (response == null) {
             return null;
         }
         long offset = response.isSuccess() ? offset(response) : -1;
@@ -73,6 +67,23 @@ final class BlobUpload {
             return null;
         }
         return new BlobUpload(target, digest, size, response, response.location() == null ? claimed.location() : response.location(), offset);
+    }
+
+    /**
+     * Asks for the state of an upload. Returns null if it cannot be known: some registries respond 5xx, or with a page for people, to an upload that they have
+     * dropped. If the registry is away, the request that begins another upload fails, too, and the next attempt asks again.
+     */
+    private static PushResponse state(Target target, String location, boolean again) throws RegistryTroubleException, CopyFailedException {
+        try {
+            return DestinationRequests.send(() -> target.upload(Method.GET, location, null, null, true));
+        } catch (RegistryTroubleException e) {
+            if (e.throttled()) {
+                throw e;
+            }
+            LOG.debug("the state of an upload is not known: {}", e.getMessage());
+            // Without a response, one connection may have failed.
+            return again && e.status() == 0 ? state(target, location, false) : null;
+        }
     }
 
     /** Returns how many bytes the destination has of an upload; -1 if the response does not contain it. "0-0" stands for zero bytes or for one byte. */

@@ -31,6 +31,8 @@ final class CopyResults {
     private static final Duration LONGEST_BACKOFF = Duration.ofHours(1);
     /** After this time, attempts count even if no other image was copied. */
     private static final Duration LONGEST_OUTAGE = Duration.ofDays(1);
+    /** Maximum items whose throttling is remembered. */
+    private static final int MOST_THROTTLED = 10_000;
     /** Another replica may have the settings, or this mirror after its next start. */
     private static final Duration UNDEFINED = Duration.ofMinutes(5);
 
@@ -42,6 +44,8 @@ final class CopyResults {
     private final CopyEvents events;
     /** The items at which the destination has failed since an image was copied last. */
     private final Set<Long> failing = ConcurrentHashMap.newKeySet();
+    /** How often in a row items were throttled. */
+    private final Map<Long, Integer> throttled = new ConcurrentHashMap<>();
 
     /** @param owner identifies this mirror in the database */
     CopyResults(String owner, Store store, Map<String, Registry> registries, CopyClients clients, RegistryPauses pauses, CopyEvents events) {
@@ -56,6 +60,7 @@ final class CopyResults {
     /** Stores that an image was copied. */
     void copied(Item item, CopyProgress progress, ImageCopy.Outcome outcome) throws StoreAwayException {
         failing.clear();
+        throttled.remove(item.id());
         store.finish(item.id(), owner, outcome.state(), item.request().tags(), progress.now(), outcome.reason(), outcome.message());
         String to = item.request().destination().registry();
         if (outcome.state() == State.PARTIAL) {
@@ -73,7 +78,7 @@ final class CopyResults {
         if (trouble.throttled()) {
             Duration pause = pauses.throttled(trouble.registry(), trouble.retryAfter(), why);
             events.failed("throttled");
-            store.retry(item.id(), owner, pause, false, "throttled", why);
+            store.retry(item.id(), owner, afterThrottled(item, pause), false, "throttled", why);
         } else if (registry != null && registry.client() != null && (isAway(registry) || isFailing(item, trouble))) {
             Duration pause = pauses.away(trouble.registry(), why);
             events.failed("away");
@@ -82,6 +87,16 @@ final class CopyResults {
         } else {
             attempted(item, progress, "trouble", why);
         }
+    }
+
+    /** Returns the delay for a throttled item: longer each time, so that other items are first if the registry throttles this one only. */
+    private Duration afterThrottled(Item item, Duration pause) {
+        if (throttled.size() >= MOST_THROTTLED) {
+            throttled.clear();
+        }
+        int count = throttled.merge(item.id(), 1, Integer::sum);
+        Duration delay = pause.multipliedBy(1L << Math.min(count - 1, 20));
+        return delay.compareTo(LONGEST_BACKOFF) <= 0 ? delay : pause.compareTo(LONGEST_BACKOFF) > 0 ? pause : LONGEST_BACKOFF;
     }
 
     /**
@@ -153,6 +168,7 @@ final class CopyResults {
     }
 
     private void end(Item item, CopyProgress progress, String reason, String message) throws StoreAwayException {
+        throttled.remove(item.id());
         events.failed(reason);
         LOG.atWarn().addKeyValue("registry", item.request().destination().registry()).addKeyValue("item", item.id()).log("Image {} cannot be copied: {}", item.request().image(),
                 message);

@@ -8,7 +8,9 @@ import io.mirrorregistry.registry.RegistryTroubleException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -25,7 +27,7 @@ final class SourceBody implements AutoCloseable {
     /** A source that needs longer than {@link #LEAST_BYTES_NANOS} for this number of bytes is in trouble. */
     private static final long LEAST_BYTES = 1024 * 1024;
     private static final long LEAST_BYTES_NANOS = TimeUnit.MINUTES.toNanos(5);
-    /** How often in a row a source may break off without a byte in between. */
+    /** How often in a row a source may break off before it has sent {@link #BUFFER_BYTES}. Then the next source is asked. */
     private static final int MOST_BREAKS = 3;
 
     private final Sources sources;
@@ -48,7 +50,11 @@ final class SourceBody implements AutoCloseable {
     /** The time spent in reads, and the bytes that they got, since {@link #LEAST_BYTES} were last complete. */
     private long waited;
     private long received;
+    /** The position at which the stream began. */
+    private long opened;
     private int breaks;
+    /** The sources that broke off too often, or were too slow. */
+    private final Set<Source> broken = new HashSet<>();
     /** Why the body could not be read; null if it could. */
     private Exception failure;
 
@@ -137,14 +143,14 @@ final class SourceBody implements AutoCloseable {
                     continue;
                 }
                 if (read > 0) {
-                    breaks = 0;
                     verify(read);
                     throttle.take(read);
                     return read;
                 }
                 close();
-                if (++breaks > MOST_BREAKS) {
-                    throw new RegistryTroubleException(from.registry().name(), "the blob " + digest + " broke off after " + position + " of " + size + " bytes");
+                breaks = position - opened < BUFFER_BYTES ? breaks + 1 : 1;
+                if (breaks > MOST_BREAKS) {
+                    askAnother("the blob " + digest + " broke off after " + position + " of " + size + " bytes");
                 }
             }
         } catch (RegistryTroubleException | CopyFailedException e) {
@@ -172,11 +178,24 @@ final class SourceBody implements AutoCloseable {
 
     private void open() throws RegistryTroubleException, CopyFailedException {
         stream = sources.ask("the blob " + digest, source -> {
-            Source.Bytes opened = source.blob(digest, position, size);
-            before = opened.before();
+            Source.Bytes bytes = source.blob(digest, position, size);
+            before = bytes.before();
             from = source;
-            return opened.stream();
+            return bytes.stream();
         });
+        opened = position;
+    }
+
+    /** Lets the next source send the remaining bytes, unless all have had their turn. */
+    private void askAnother(String failure) throws RegistryTroubleException {
+        if (!broken.add(from) || broken.size() == sources.count()) {
+            throw new RegistryTroubleException(from.registry().name(), failure);
+        }
+        close();
+        sources.distrust(List.of(from));
+        breaks = 0;
+        waited = 0;
+        received = 0;
     }
 
     /** Returns how many bytes were read, as many as are there at once; 0 if the source broke off. */
@@ -192,7 +211,7 @@ final class SourceBody implements AutoCloseable {
         return read;
     }
 
-    /** Fails if the source is too slow: a byte now and then would occupy a copying thread for days. */
+    /** Asks the next source if this one is too slow: a byte now and then would occupy a copying thread for days. */
     private void requirePace(long nanos, int read) throws RegistryTroubleException {
         waited += nanos;
         received += read;
@@ -200,8 +219,7 @@ final class SourceBody implements AutoCloseable {
             waited = 0;
             received = 0;
         } else if (waited > LEAST_BYTES_NANOS) {
-            throw new RegistryTroubleException(from.registry().name(), "the blob " + digest + " came too slowly: " + received + " bytes in "
-                    + TimeUnit.NANOSECONDS.toSeconds(waited) + " s");
+            askAnother("the blob " + digest + " came too slowly: " + received + " bytes in " + TimeUnit.NANOSECONDS.toSeconds(waited) + " s");
         }
     }
 

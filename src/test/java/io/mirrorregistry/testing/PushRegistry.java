@@ -269,6 +269,9 @@ public final class PushRegistry implements AutoCloseable {
             }
             for (Refusal refusal : refusals) {
                 if (refusal.fits(method, target)) {
+                    if (refusal.reply.status == 0) {
+                        throw new IOException("the connection is closed on purpose");
+                    }
                     send(exchange, refusal.reply.status, refusal.reply.headers, refusal.reply.body.getBytes(StandardCharsets.UTF_8));
                     return;
                 }
