@@ -16,7 +16,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -336,6 +338,66 @@ class WarmImageTest {
         setup.awaitState(setup.ask("team/app:1"), "done");
         assertArrayEquals(own.manifest(), setup.hot.manifest("team/app", tag));
         assertTrue(has(image));
+    }
+
+    /** cosign adds a signature as a layer, and moves the tag. Two signatures of one image have equal layers: the annotations differ. */
+    @Test
+    void movesTheTagOfSignaturesIfOneWasAdded() {
+        Image image = setup.cold.image("team/app", "1");
+        Image one = signatures(image, "one");
+        setup.start();
+        setup.pull(image);
+        setup.awaitState("team/app:1", "done");
+        assertArrayEquals(one.manifest(), setup.hot.manifest("team/app", one.tag()));
+        Image both = signatures(image, "one", "two");
+
+        setup.awaitState(setup.ask("team/app:1"), "done");
+        assertArrayEquals(both.manifest(), setup.hot.manifest("team/app", one.tag()));
+
+        signatures(image, "two");
+        setup.awaitState(setup.ask("team/app:1"), "done");
+        assertArrayEquals(both.manifest(), setup.hot.manifest("team/app", one.tag()));
+    }
+
+    /** Puts signatures of the image at cold, as cosign stores them. */
+    private Image signatures(Image image, String... signatures) {
+        Image blobs = Image.of("payload", "team/app", null, 1);
+        String payload = "{\"mediaType\":\"application/vnd.dev.cosign.simplesigning.v1+json\",\"digest\":\"" + blobs.layers().get(0).digest() + "\",\"size\":"
+                + blobs.layers().get(0).length() + ",\"annotations\":{\"dev.cosignproject.cosign/signature\":\"";
+        String layers = Stream.of(signatures).map(signature -> payload + signature + "\"}}").collect(Collectors.joining(","));
+        String manifest = "{\"schemaVersion\":2,\"mediaType\":\"" + MediaTypes.OCI_MANIFEST + "\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\""
+                + blobs.config().digest() + "\",\"size\":" + blobs.config().length() + "},\"layers\":[" + layers + "]}";
+        return setup.cold.put(new Image("team/app", "sha256-" + image.digest().hex() + ".sig", MediaTypes.OCI_MANIFEST, manifest.getBytes(StandardCharsets.UTF_8), blobs.blobs(),
+                List.of(), null));
+    }
+
+    /** BuildKit's cache is an index of layers, which clients get as blobs. */
+    @Test
+    void copiesAnIndexOfBlobs() {
+        Image blobs = Image.of("cache", "team/cache", null, 1);
+        String list = "{\"schemaVersion\":2,\"mediaType\":\"" + MediaTypes.OCI_INDEX + "\",\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\""
+                + blobs.layers().get(0).digest() + "\",\"size\":" + blobs.layers().get(0).length() + "},{\"mediaType\":\"application/vnd.buildkit.cacheconfig.v0\",\"digest\":\""
+                + blobs.config().digest() + "\",\"size\":" + blobs.config().length() + "}]}";
+        Image cache = setup.cold.put(new Image("team/cache", "1", MediaTypes.OCI_INDEX, list.getBytes(StandardCharsets.UTF_8), blobs.blobs(), List.of(), null));
+        setup.start();
+
+        setup.awaitState(setup.ask("team/cache:1"), "done");
+
+        setup.assertCopied(cache);
+    }
+
+    @Test
+    void copiesTheOtherImagesOfAnIndexIfOneCannotBeRead() {
+        Image good = Image.of("cold", "team/multi", null, 1);
+        Image bad = new Image("team/multi", null, MediaTypes.OCI_MANIFEST, "{\"schemaVersion\":2,\"layers\":[{\"size\":5}]}".getBytes(StandardCharsets.UTF_8), List.of(), List.of(), null);
+        setup.cold.put(index("team/multi", "1", List.of(bad, good), descriptor(bad, platform("linux", "arm64", null)), descriptor(good, platform("linux", "amd64", null))));
+        setup.start();
+
+        JsonObject item = setup.awaitState(setup.ask("team/multi:1"), "partial");
+
+        assertEquals("unsupported", item.getString("reason"));
+        assertTrue(has(good));
+        assertNull(setup.hot.manifest("team/multi", "1"));
     }
 
     @Test

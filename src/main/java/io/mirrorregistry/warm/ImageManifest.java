@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.mirrorregistry.protocol.Digest;
 import io.mirrorregistry.protocol.Json;
+import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.warm.CopyFailedException.Reason;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -15,7 +16,7 @@ import java.util.Map;
  * The blobs and manifests that a manifest lists. Its other members are skipped, so that a manifest of 4 MiB takes little memory.
  *
  * @param children the manifests of an index; empty for an image
- * @param blobs the sizes of the config and of the layers in bytes, by their digests; without layers that may not be distributed, which clients get from their URLs
+ * @param blobs the sizes of the config and of the layers in bytes, and of blobs that an index lists, by their digests; without layers that may not be distributed, which clients get from their URLs
  */
 record ImageManifest(List<Child> children, Map<Digest, Long> blobs) {
 
@@ -50,7 +51,12 @@ record ImageManifest(List<Child> children, Map<Digest, Long> blobs) {
                 } else if (name.equals("manifests") && value == JsonToken.START_ARRAY) {
                     while (parser.nextToken() != JsonToken.END_ARRAY) {
                         Descriptor child = Descriptor.read(parser);
-                        children.add(new Child(child.digest(), child.platform(), child.about));
+                        if (child.type == null || MediaTypes.isManifest(child.type)) {
+                            children.add(new Child(child.digest(), child.platform(), child.about));
+                        } else {
+                            // BuildKit's cache is an index of layers.
+                            add(child, blobs);
+                        }
                     }
                 } else if (name.equals("config") && value == JsonToken.START_OBJECT) {
                     add(Descriptor.read(parser), blobs);
@@ -75,7 +81,7 @@ record ImageManifest(List<Child> children, Map<Digest, Long> blobs) {
         if (blob.size > MOST_BLOB_BYTES) {
             throw new CopyFailedException(Reason.UNSUPPORTED, "The blob " + blob.digest + " is said to have " + blob.size + " bytes; at most " + MOST_BLOB_BYTES + " are copied.");
         }
-        if (!blob.elsewhere || !blob.notDistributed) {
+        if (!blob.elsewhere || !blob.isNotDistributed()) {
             blobs.putIfAbsent(blob.digest(), blob.size);
         }
     }
@@ -89,8 +95,8 @@ record ImageManifest(List<Child> children, Map<Digest, Long> blobs) {
 
         private String digest;
         private long size = -1;
+        private String type;
         private boolean elsewhere;
-        private boolean notDistributed;
         private String os;
         private String architecture;
         private String variant;
@@ -115,7 +121,7 @@ record ImageManifest(List<Child> children, Map<Digest, Long> blobs) {
         private void member(JsonParser parser, String name, JsonToken value) throws IOException {
             boolean object = value == JsonToken.START_OBJECT;
             if (name.equals("mediaType") && value == JsonToken.VALUE_STRING) {
-                notDistributed = parser.getText().contains("foreign") || parser.getText().contains("nondistributable");
+                type = parser.getText();
             } else if (name.equals("digest") && value == JsonToken.VALUE_STRING) {
                 digest = parser.getText();
             } else if (name.equals("size") && value == JsonToken.VALUE_NUMBER_INT) {
@@ -155,6 +161,10 @@ record ImageManifest(List<Child> children, Map<Digest, Long> blobs) {
 
         Digest digest() {
             return new Digest(digest);
+        }
+
+        boolean isNotDistributed() {
+            return type != null && (type.contains("foreign") || type.contains("nondistributable"));
         }
 
         String platform() {

@@ -1,6 +1,9 @@
 package io.mirrorregistry.warm;
 
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import io.mirrorregistry.protocol.Digest;
+import io.mirrorregistry.protocol.Json;
 import io.mirrorregistry.protocol.MediaTypes;
 import io.mirrorregistry.protocol.Tag;
 import io.mirrorregistry.pull.KeptManifest;
@@ -11,6 +14,8 @@ import io.mirrorregistry.warm.CopyFailedException.Reason;
 import io.mirrorregistry.warm.queue.StoreAwayException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -132,10 +137,50 @@ final class ReferrerCopy {
             return false;
         }
         // The destination may have signatures of its own under the tag, which its clients trust.
-        if (!copy.hasTag(tag) && isCopied(() -> manifest)) {
+        if ((!copy.hasTag(tag) || isExtended(tag, manifest)) && isCopied(() -> manifest)) {
             copy.put(manifest, tag.value());
         }
         return true;
+    }
+
+    /** Returns whether the manifest has all signatures that the destination has under the tag, and more. cosign adds a signature as a layer, and moves the tag. */
+    private boolean isExtended(Tag tag, KeptManifest manifest) throws RegistryTroubleException {
+        try {
+            KeptManifest there = destination.manifest(tag);
+            Set<ByteBuffer> known = layers(there.bytes());
+            return !known.isEmpty() && !there.digest().equals(manifest.digest()) && layers(manifest.bytes()).containsAll(known);
+        } catch (NotHereException e) {
+            return true;
+        } catch (RegistryTroubleException e) {
+            copy.incomplete(e);
+            return false;
+        }
+    }
+
+    /**
+     * Returns the bytes of each descriptor of a layer; empty for none, and for a manifest that cannot be read. The signatures are in their annotations: the
+     * layers of two signatures may be equal.
+     */
+    private static Set<ByteBuffer> layers(byte[] manifest) {
+        Set<ByteBuffer> layers = new HashSet<>();
+        try (JsonParser parser = Json.TOKENS.createParser(manifest)) {
+            parser.nextToken();
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                boolean listed = parser.currentName().equals("layers");
+                if (parser.nextToken() == JsonToken.START_ARRAY && listed) {
+                    while (parser.nextToken() != JsonToken.END_ARRAY) {
+                        int from = (int) parser.currentTokenLocation().getByteOffset();
+                        parser.skipChildren();
+                        layers.add(ByteBuffer.wrap(manifest, from, (int) parser.currentLocation().getByteOffset() - from));
+                    }
+                } else {
+                    parser.skipChildren();
+                }
+            }
+        } catch (IOException | IndexOutOfBoundsException e) {
+            return Set.of();
+        }
+        return layers;
     }
 
     /** Adds referrers that the destination does not list to the list under the tag, as clients do at a registry without the referrers API. */
