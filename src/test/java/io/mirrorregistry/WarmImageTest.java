@@ -13,7 +13,9 @@ import io.mirrorregistry.testing.Image;
 import io.mirrorregistry.testing.Kind;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -288,6 +290,28 @@ class WarmImageTest {
         assertNotNull(list);
         assertTrue(new String(list, StandardCharsets.UTF_8).contains(signature.digest().value()));
         assertEquals("PUT /v2/team/app/manifests/1", setup.manifestPuts().get(setup.manifestPuts().size() - 1));
+    }
+
+    /** The tag of the list has the first 64 digits, at both registries. */
+    @Test
+    void copiesSignaturesOfAnImageWithASha512Digest() throws Exception {
+        Image image = Image.of("cold", "team/app", "1", 1);
+        image.blobs().forEach(blob -> setup.cold.blob("team/app", blob));
+        String hex = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-512").digest(image.manifest()));
+        setup.cold.manifest("team/app", "sha512:" + hex, image.mediaType(), image.manifest());
+        Image signature = setup.cold.noReferrersApi().referrer("team/app", image, "application/vnd.example.signature");
+        String tag = "sha512-" + hex.substring(0, 64);
+        setup.cold.put(index("team/app", tag, List.of(), descriptor(signature, ",\"artifactType\":\"" + signature.artifactType() + "\"")));
+        setup.start();
+
+        setup.awaitState(setup.ask("team/app@sha512:" + hex), "done");
+
+        assertArrayEquals(image.manifest(), setup.hot.manifest("team/app", "sha512:" + hex));
+        assertTrue(has(signature));
+        byte[] list = setup.hot.manifest("team/app", tag);
+        assertNotNull(list);
+        assertTrue(new String(list, StandardCharsets.UTF_8).contains(signature.digest().value()));
+        assertEquals(List.of(), setup.cold.calls().stream().filter(call -> call.path().endsWith(".sig")).toList());
     }
 
     @Test

@@ -9,12 +9,24 @@ package io.mirrorregistry.protocol;
 public record Tag(String value) implements Reference {
 
     private static final int MAX_LENGTH = 128;
+    /** Maximum digits of a digest in the tag of its referrers. */
+    private static final int REFERRERS_DIGITS = 64;
 
     /** @throws IllegalArgumentException when the value is outside the grammar */
     public Tag {
         if (!isValid(value)) {
             throw new IllegalArgumentException("not a tag: " + value);
         }
+    }
+
+    /**
+     * Returns the tag under which clients keep the list of referrers of a manifest at a registry without the referrers API: {@code sha256-<hex>}, or
+     * {@code sha512-} and the first 64 digits.
+     *
+     * @see <a href="https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema">Referrers tag schema</a>
+     */
+    public static Tag ofReferrers(Digest subject) {
+        return new Tag(subject.algorithm() + "-" + subject.hex().substring(0, REFERRERS_DIGITS));
     }
 
     /** Returns whether the value follows the grammar of tags. */

@@ -35,13 +35,10 @@ public final class ReferrersStep extends ListStep {
         return MediaTypes.OCI_INDEX;
     }
 
-    /** Prepares the call for what clients write where a registry has no referrers API: the tag {@code sha256-<hex>}. */
+    /** Prepares the call for the list that clients keep at a registry without the referrers API. */
     @Step(needs = "target", sets = "call")
     public void prepareTag(Exchange exchange) {
-        Digest subject = subject(exchange);
-        String tag = subject.algorithm() + "-" + subject.hex();
-        // A sha512 makes too long a tag; by the specification it is cut.
-        manifest(exchange, new Tag(tag.length() > 128 ? tag.substring(0, 128) : tag));
+        manifest(exchange, Tag.ofReferrers(subject(exchange)));
     }
 
     /** Prepares the call for the manifest that the referrers would refer to. */

@@ -24,7 +24,7 @@ import java.util.Set;
 
 /**
  * Copies the referrers of a manifest: signatures, attestations and lists of software. A registry lists them, or clients keep that list under the
- * tag {@code sha256-<hex>}; cosign uses tags of its own. Used by one thread.
+ * tag {@link Tag#ofReferrers}; cosign uses tags of its own. Used by one thread.
  *
  * @see <a href="https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-referrers">Listing referrers</a>
  * @see <a href="https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md">cosign's tags</a>
@@ -60,7 +60,8 @@ final class ReferrerCopy {
     boolean copy(Digest subject) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
         boolean found = copyReferrers(subject, 0);
         for (String suffix : SUFFIXES) {
-            String tag = fallbackTag(subject) + suffix;
+            String tag = subject.algorithm() + "-" + subject.hex() + suffix;
+            // For a sha512 the tag would be too long: cosign has none.
             found |= Tag.isValid(tag) && copyTag(new Tag(tag));
         }
         return found;
@@ -196,15 +197,10 @@ final class ReferrerCopy {
         all.forEach(descriptor -> known.add(digest(descriptor)));
         int before = all.size();
         referrers.stream().filter(descriptor -> known.add(digest(descriptor))).forEach(all::add);
-        String tag = fallbackTag(subject);
-        if (all.size() > before && Tag.isValid(tag)) {
+        if (all.size() > before) {
             byte[] bytes = new JsonObject().put("schemaVersion", 2).put("mediaType", MediaTypes.OCI_INDEX).put("manifests", new JsonArray(all)).encode()
                     .getBytes(StandardCharsets.UTF_8);
-            copy.put(new KeptManifest(Digest.ofSha256(bytes), MediaTypes.OCI_INDEX, bytes.length, bytes, target.registry().name()), tag);
+            copy.put(new KeptManifest(Digest.ofSha256(bytes), MediaTypes.OCI_INDEX, bytes.length, bytes, target.registry().name()), Tag.ofReferrers(subject).value());
         }
-    }
-
-    private static String fallbackTag(Digest subject) {
-        return subject.algorithm() + "-" + subject.hex();
     }
 }

@@ -57,6 +57,13 @@ class TagTest {
         }
     }
 
+    @Test
+    void theTagOfReferrersHasAtMost64Digits() {
+        String hex = "0123456789abcdef".repeat(4);
+        assertEquals(new Tag("sha256-" + hex), Tag.ofReferrers(new Digest("sha256:" + hex)));
+        assertEquals(new Tag("sha512-" + hex), Tag.ofReferrers(new Digest("sha512:" + hex + "f".repeat(64))));
+    }
+
     @Property(tries = 5000)
     @StatisticsReport(StatisticsReport.StatisticsReportMode.OFF)
     void agreesWithTheSpecOnNearMisses(@ForAll("nearMisses") String tag) {
