@@ -47,6 +47,21 @@ class WarmListTest {
         assertEquals(1, setup.items().size());
     }
 
+    /** Cold has the repository without the tag that the entry names. */
+    @Test
+    void asksEverySourceForATagThatAnEntryWithAGlobNames() {
+        try (TestRegistry quay = TestRegistry.start("quay")) {
+            Image stable = setup.cold.image("team/app", "stable-1");
+            Image named = quay.image("team/app", "1.27");
+
+            setup.start("QUAY_URL", quay.url(), "MIRROR_PLAN", "hot, cold, quay", "MIRROR_WARM_FILE",
+                    setup.list("  - {name: team/app, tags: [\"1.27\", \"stable-*\"]}\n").toString());
+
+            setup.assertCopied(named);
+            setup.assertCopied(stable);
+        }
+    }
+
     @Test
     void copiesAllSignaturesOfALongList() {
         Image image = setup.cold.image("team/app", "1");

@@ -29,7 +29,7 @@ final class EntryProgress {
     private Deque<Tag> rest = new ArrayDeque<>();
     /** Null if the tags of the entry have to be chosen. */
     private Long chosenAt;
-    private List<Tag> missing = new ArrayList<>();
+    private final List<Tag> missing = new ArrayList<>();
     private int tags;
     private int queued;
 
@@ -86,18 +86,14 @@ final class EntryProgress {
         return chosenAt == null || nanos.getAsLong() - chosenAt >= every.toNanos();
     }
 
-    /**
-     * Begins to read these tags: first the tags that the last reading did not reach.
-     *
-     * @param unknown the tags that the entry names and its source does not have
-     */
-    void begin(List<Tag> chosen, List<Tag> unknown) {
+    /** Begins to read these tags: first the tags that the last reading did not reach. */
+    void begin(List<Tag> chosen) {
         Set<Tag> ordered = new LinkedHashSet<>(rest);
         ordered.retainAll(Set.copyOf(chosen));
         ordered.addAll(chosen);
         rest = new ArrayDeque<>(ordered);
         chosenAt = nanos.getAsLong();
-        missing = new ArrayList<>(unknown);
+        missing.clear();
         tags = rest.size();
         queued = 0;
     }

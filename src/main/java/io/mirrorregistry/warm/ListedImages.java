@@ -8,7 +8,6 @@ import io.mirrorregistry.registry.NotHereException;
 import io.mirrorregistry.registry.RegistryTroubleException;
 import io.mirrorregistry.warm.list.Entry;
 import io.mirrorregistry.warm.list.TagChoice;
-import io.mirrorregistry.warm.list.TagPattern;
 import io.mirrorregistry.warm.queue.CopyRequest;
 import io.mirrorregistry.warm.queue.Item;
 import io.mirrorregistry.warm.queue.State;
@@ -67,22 +66,24 @@ final class ListedImages {
         this.queued = queued;
     }
 
-    /** Chooses the tags of an entry, among those of the first source that has the repository. */
+    /** Chooses the tags of an entry. Globs choose among the tags of the first source that has the repository. */
     void choose(Entry entry, EntryProgress at) throws WarmQueue.RefusedException, NotHereException, RegistryTroubleException {
         TagChoice choice = new TagChoice(entry);
-        if (!entry.hasGlob()) {
-            choice.addAll(entry.tags().stream().map(TagPattern::text).toList());
-            at.begin(choice.chosen(), List.of());
-            return;
+        if (entry.hasGlob()) {
+            addTags(entry, choice);
+            choice.warning().ifPresent(LOG::warn);
         }
+        at.begin(choice.chosen());
+    }
+
+    /** Adds all tags of the first source that has the repository. */
+    private void addTags(Entry entry, TagChoice choice) throws WarmQueue.RefusedException, NotHereException, RegistryTroubleException {
         NotHereException unknown = null;
         for (Plan.Target target : planned.of(entry.name(), entry.platforms()).sources()) {
             Source source = registries.source(target);
             if (source != null) {
                 try {
                     source.tags(memory, choice::add);
-                    choice.warning().ifPresent(LOG::warn);
-                    at.begin(choice.chosen(), choice.missing());
                     return;
                 } catch (NotHereException e) {
                     unknown = e;

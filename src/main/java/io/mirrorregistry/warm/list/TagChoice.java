@@ -2,7 +2,6 @@ package io.mirrorregistry.warm.list;
 
 import io.mirrorregistry.protocol.Tag;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -12,7 +11,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Chooses the tags of an {@link Entry} among all tags of its repository, which are added one by one: a list of any length needs little memory.
+ * Chooses the tags of an {@link Entry}: those that it names, and those that fit its globs among all tags of its repository. These are added one by one, so
+ * that a list of any length needs little memory.
  *
  * <p>Newer is the tag with the higher version: the first number in it with the numbers that periods join to it, number by number (1.10 before 1.9), where of
  * equal versions a release is newer than its pre-releases (1.9 before 1.9-rc1), and dates such as 20240131 count as versions. Tags without a number
@@ -32,7 +32,6 @@ public final class TagChoice {
     private final int most;
     private final Set<String> names;
     private final List<TagPattern> globs;
-    private final Set<String> found = new HashSet<>();
     private final TreeSet<TagVersion> newest = new TreeSet<>();
     private boolean tooMany;
 
@@ -45,36 +44,24 @@ public final class TagChoice {
 
     /** Adds a tag of the repository. Ignores a text outside the grammar of tags. */
     public void add(String tag) {
-        if (!Tag.isValid(tag)) {
+        if (!Tag.isValid(tag) || names.contains(tag)) {
             return;
         }
-        if (names.contains(tag)) {
-            found.add(tag);
-        } else if (globs.stream().anyMatch(glob -> glob.fits(tag)) && !OF_DIGEST.matcher(tag).matches() && newest.add(new TagVersion(tag)) && newest.size() > most) {
+        if (globs.stream().anyMatch(glob -> glob.fits(tag)) && !OF_DIGEST.matcher(tag).matches() && newest.add(new TagVersion(tag)) && newest.size() > most) {
             newest.pollFirst();
             tooMany = true;
         }
     }
 
-    /** Adds tags of the repository. */
-    public void addAll(Iterable<String> tags) {
-        tags.forEach(this::add);
-    }
-
     /**
-     * Returns the chosen tags: first those that the entry names, in its order, then those that fit globs, the newest first. A tag that the entry names is
-     * no part of {@code newest}.
+     * Returns the chosen tags: first those that the entry names, in its order, also those that were not added; then those that fit globs, the newest first.
+     * A tag that the entry names is no part of {@code newest}.
      */
     public List<Tag> chosen() {
-        List<Tag> chosen = new ArrayList<>(found.size() + newest.size());
-        names.stream().filter(found::contains).map(Tag::new).forEach(chosen::add);
+        List<Tag> chosen = new ArrayList<>(names.size() + newest.size());
+        names.forEach(name -> chosen.add(new Tag(name)));
         newest.descendingSet().forEach(version -> chosen.add(new Tag(version.tag())));
         return chosen;
-    }
-
-    /** Returns the tags that the entry names and the repository does not have, in the order of the entry. */
-    public List<Tag> missing() {
-        return names.stream().filter(name -> !found.contains(name)).map(Tag::new).toList();
     }
 
     /** Returns a sentence if more tags fit than are copied, or if none fits the globs. */

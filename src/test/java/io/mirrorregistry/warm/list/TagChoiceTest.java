@@ -19,7 +19,7 @@ class TagChoiceTest {
 
     private static TagChoice choice(int newest, List<String> tags, String... patterns) {
         TagChoice choice = new TagChoice(new Entry("library/nginx", List.of(patterns).stream().map(TagPattern::new).toList(), newest, List.of(), Entry.EVERY));
-        choice.addAll(tags);
+        tags.forEach(choice::add);
         return choice;
     }
 
@@ -72,11 +72,15 @@ class TagChoiceTest {
         assertEquals(List.of(), chosen(0, tags, "3.*"));
     }
 
+    /** Another source may have it. */
     @Test
-    void saysWhichNamesAreMissingAndThatNoneFits() {
-        TagChoice choice = choice(0, List.of("1.27"), "1.28", "1.27", "2.*", "latest");
-        assertEquals(List.of(new Tag("1.28"), new Tag("latest")), choice.missing());
-        assertEquals(Optional.of("library/nginx has no tag that fits [2.*]"), choice.warning());
+    void aTagByNameIsChosenAlsoIfTheRepositoryDoesNotHaveIt() {
+        assertEquals(List.of("1.28", "1.27", "latest", "2.1"), chosen(0, List.of("1.27", "2.1"), "1.28", "1.27", "2.*", "latest"));
+    }
+
+    @Test
+    void saysThatNoTagFits() {
+        assertEquals(Optional.of("library/nginx has no tag that fits [2.*]"), choice(0, List.of("1.27"), "1.28", "1.27", "2.*", "latest").warning());
         assertEquals(Optional.empty(), choice(0, List.of(), "1.27").warning());
     }
 
@@ -123,7 +127,7 @@ class TagChoiceTest {
     void manyTagsAndEvilGlobsAreChosenFast() {
         List<String> tags = IntStream.range(0, 120_000).mapToObj(i -> (i % 2 == 0 ? "a".repeat(100) : "1." + i + "-rc") + i).toList();
         String evil = "*a".repeat(60) + "*b";
-        assertEquals(3, chosen(3, tags, evil, "1.*", "x", "y", "z").size());
+        assertEquals(3 + 3, chosen(3, tags, evil, "1.*", "x", "y", "z").size());
         assertEquals("1.119999-rc119999", chosen(3, tags, "1.*").get(0));
     }
 }
