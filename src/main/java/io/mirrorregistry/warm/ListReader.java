@@ -18,9 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Queues the images that lists name and that the destination does not have, or has in another version. Only one
- * replica reads lists at a time. The time when an entry is due next is kept in memory, so that the database is asked only for entries that may be due. Used
- * by one thread; {@link #readDueEntries} blocks for registries and the database.
+ * Queues the images that lists name and that the destination does not have, or has in another version. Only one replica reads lists at a time, and each
+ * releases them at the end: what it could not read, another replica may read. The time when an entry is due next is kept in memory, so that the database is
+ * asked only for entries that may be due. Used by one thread; {@link #readDueEntries} blocks for registries and the database.
  */
 final class ListReader {
 
@@ -40,6 +40,8 @@ final class ListReader {
     private final Map<Entry, EntryProgress> progress = new HashMap<>();
     /** The list that {@link #progress} is about. */
     private WarmList current;
+    /** Whether the database may have this mirror as the reader of the lists: it is asked again after a failed release. */
+    private boolean claimed;
     /** How many tags were read since the lease was renewed. */
     private int tagsOfLease;
 
@@ -64,26 +66,46 @@ final class ListReader {
             current = read;
         }
         try {
-            boolean mine = false;
-            for (Entry entry : read.entries()) {
-                EntryProgress at = progress.computeIfAbsent(entry, added -> new EntryProgress(added.every(), nanos));
-                if (!at.mayBeDue()) {
-                    continue;
-                }
-                mine = mine || claim();
-                // A list that was replaced meanwhile is read by the next call.
-                if (!mine || isStopping() || list.get() != read || !read(entry, at)) {
-                    return;
-                }
-            }
+            readDueEntries(read);
         } catch (StoreAwayException e) {
             LOG.debug("the lists are not read: {}", e.getMessage());
+        } finally {
+            release();
+        }
+    }
+
+    private void readDueEntries(WarmList read) throws StoreAwayException {
+        boolean mine = false;
+        for (Entry entry : read.entries()) {
+            EntryProgress at = progress.computeIfAbsent(entry, added -> new EntryProgress(added.every(), nanos));
+            if (!at.mayBeDue()) {
+                continue;
+            }
+            mine = mine || claim();
+            // A list that was replaced meanwhile is read by the next call.
+            if (!mine || isStopping() || list.get() != read || !read(entry, at)) {
+                return;
+            }
         }
     }
 
     private boolean claim() throws StoreAwayException {
         tagsOfLease = 0;
-        return store.claimLists(owner);
+        // The database may have stored a claim although its response was lost.
+        claimed = true;
+        claimed = store.claimLists(owner);
+        return claimed;
+    }
+
+    private void release() {
+        if (claimed) {
+            try {
+                store.releaseLists(owner);
+                claimed = false;
+            } catch (StoreAwayException e) {
+                LOG.debug("the lists are released later: {}", e.getMessage());
+            }
+        }
     }
 
     /** Returns whether the mirror is stopping. */

@@ -20,6 +20,7 @@ import io.mirrorregistry.warm.queue.JdbcStore;
 import io.mirrorregistry.warm.queue.ListClock;
 import io.mirrorregistry.warm.queue.Origin;
 import io.mirrorregistry.warm.queue.Store;
+import io.mirrorregistry.warm.queue.StoreAwayException;
 import io.mirrorregistry.work.MemoryBudget;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -35,6 +36,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.LoggerFactory;
 
 /** When entries of lists are read, and how often the database is asked. The database is real; no registry has the images, so that each tag is only planned. */
@@ -51,6 +54,10 @@ class ListReaderTest {
     private final List<String> planned = new ArrayList<>();
     private final Set<String> refused = new HashSet<>();
     private final Set<String> broken = new HashSet<>();
+    /** The methods of the database whose next response is lost. */
+    private final Set<String> lost = new HashSet<>();
+    /** The methods of the database that fail the next time. */
+    private final Set<String> failing = new HashSet<>();
     private final Logger logger = (Logger) LoggerFactory.getLogger(ListReader.class);
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
     private WarmList list = new WarmList(List.of());
@@ -64,8 +71,15 @@ class ListReaderTest {
         database = new JdbcStore(new StoreSettings("jdbc:h2:file:" + file, file, "", ""), OWNER);
         Store store = (Store) Proxy.newProxyInstance(Store.class.getClassLoader(), new Class<?>[] {Store.class}, (proxy, method, arguments) -> {
             asked.add(method.getName());
+            if (failing.remove(method.getName())) {
+                throw new StoreAwayException("The database is away");
+            }
             try {
-                return method.invoke(database, arguments);
+                Object result = method.invoke(database, arguments);
+                if (lost.remove(method.getName())) {
+                    throw new StoreAwayException("The response was lost");
+                }
+                return result;
             } catch (InvocationTargetException e) {
                 throw e.getCause();
             }
@@ -223,7 +237,7 @@ class ListReaderTest {
         refused.add("team/app-7:1");
         list = new WarmList(Stream.concat(list.entries().stream(), Stream.of(entry("team/new", HOUR, "1"))).toList());
         assertEquals(List.of("team/new:1"), readDue());
-        assertEquals(List.of("claimLists", "untilDue", "read"), asked);
+        assertEquals(List.of("claimLists", "untilDue", "read", "releaseLists"), asked);
     }
 
     @Test
@@ -241,6 +255,61 @@ class ListReaderTest {
         assertEquals(List.of("claimLists"), asked);
         database.release(OTHER);
         assertEquals(List.of("team/app:1"), readDue());
+    }
+
+    /** This mirror cannot reach the source. It renews its leases meanwhile. */
+    @Test
+    void anotherMirrorReadsAnEntryThatThisOneCannotRead() throws Exception {
+        Entry entry = entry("team/app", HOUR, "1");
+        list = new WarmList(List.of(entry));
+        refused.add("team/app:1");
+        assertEquals(List.of("team/app:1"), readDue());
+        database.renew(OWNER, List.of(), List.of());
+        List<String> others = new ArrayList<>();
+        ListedImages images = new ListedImages(database, (image, platforms) -> {
+            others.add(image);
+            refused.clear();
+            return plan(image, platforms);
+        }, target -> null, new MemoryBudget(0), () -> { });
+        new ListReader(OTHER, database, () -> list, images, () -> now).readDueEntries();
+        assertEquals(List.of("team/app:1"), others);
+        pass(Duration.ofMinutes(1));
+        assertEquals(List.of(), readDue());
+        assertEquals(List.of("claimLists", "untilDue", "releaseLists"), asked);
+    }
+
+    @Test
+    void anotherMirrorReadsNothingWhileThisOneReads() throws Exception {
+        list = new WarmList(List.of(entry("team/app", HOUR, "1")));
+        List<Boolean> claims = new ArrayList<>();
+        ListedImages images = new ListedImages(database, (image, platforms) -> {
+            try {
+                claims.add(database.claimLists(OTHER));
+            } catch (StoreAwayException e) {
+                throw new IllegalStateException(e);
+            }
+            return plan(image, platforms);
+        }, target -> null, new MemoryBudget(0), () -> { });
+        new ListReader(OWNER, database, () -> list, images, () -> now).readDueEntries();
+        assertEquals(List.of(false), claims);
+        assertTrue(database.claimLists(OTHER));
+    }
+
+    /** Otherwise the mirror would renew its lease until its next reading, hours later. */
+    @ParameterizedTest
+    @ValueSource(strings = {"claimLists", "untilDue"})
+    void releasesTheListsOnceTheDatabaseResponds(String method) throws Exception {
+        list = new WarmList(List.of(entry("team/app", HOUR, "1")));
+        lost.add(method);
+        failing.add("releaseLists");
+        assertEquals(List.of(), readDue());
+        assertFalse(database.claimLists(OTHER));
+        list = new WarmList(List.of());
+        readDue();
+        assertEquals(List.of("releaseLists"), asked);
+        assertTrue(database.claimLists(OTHER));
+        readDue();
+        assertEquals(List.of(), asked);
     }
 
     /** The database knows of the other mirror's reading; its clock decides, whatever this mirror's is. */

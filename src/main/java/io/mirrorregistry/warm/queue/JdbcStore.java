@@ -185,6 +185,11 @@ public final class JdbcStore implements Store {
     }
 
     @Override
+    public void releaseLists(String owner) throws StoreAwayException {
+        run(connection -> lists.release(connection, owner));
+    }
+
+    @Override
     public Duration untilDue(String entry, Duration every) throws StoreAwayException {
         return database.read(connection -> lists.untilDue(connection, entry, every));
     }

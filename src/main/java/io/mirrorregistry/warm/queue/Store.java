@@ -143,11 +143,14 @@ public interface Store extends AutoCloseable {
     void released(Plan.Target destination, Digest digest, String owner) throws StoreAwayException;
 
     /**
-     * Takes the reading of lists, so that only one of the replicas does it.
+     * Takes the reading of lists, so that only one of the replicas does it at a time.
      *
-     * @return whether it is this mirror's, for {@link #LEASE}
+     * @return whether it is this mirror's, for {@link #LEASE} and as long as it renews
      */
     boolean claimLists(String owner) throws StoreAwayException;
+
+    /** Releases the reading of lists, so that another mirror can take it. Does nothing if it is not the owner's. */
+    void releaseLists(String owner) throws StoreAwayException;
 
     /**
      * Returns how long it takes until an entry of the lists is due, by the clock of the database: zero if it was never read, or longer ago than

@@ -459,6 +459,21 @@ abstract class StoreContract {
     }
 
     @Test
+    void releasesTheReadingOfListsAlone() throws Exception {
+        store.add(request("1", Origin.PULL), false);
+        store.claim(ONE, "hot", Set.of());
+        store.claimBlob(HOT, DIGEST, ONE, null);
+        store.claimLists(ONE);
+        store.releaseLists(TWO);
+        assertFalse(store.claimLists(TWO));
+        store.releaseLists(ONE);
+        store.renew(ONE, List.of(), List.of());
+        assertTrue(store.claimLists(TWO));
+        assertNull(store.claim(TWO, "hot", Set.of()));
+        assertFalse(store.claimBlob(HOT, DIGEST, TWO, null).mine());
+    }
+
+    @Test
     void decidesByItsOwnClockWhenAnEntryIsDue() throws Exception {
         store.read("library/nginx");
         sql("UPDATE warm_entry SET read_at = read_at - 1800000");
