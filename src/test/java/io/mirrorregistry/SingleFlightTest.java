@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -43,6 +44,15 @@ class SingleFlightTest {
         mirror.close();
     }
 
+    private void awaitJoined(int count, Kind kind) throws InterruptedException {
+        String wanted = "mirror_cache_lookups_total{kind=\"" + kind.name().toLowerCase(Locale.ROOT) + "\",result=\"joined\"} " + count + ".0";
+        for (int i = 0; i < 1500 && !mirror.management("/observe/metrics").text().contains(wanted); i++) {
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+        String found = mirror.management("/observe/metrics").text();
+        assertTrue(found.contains(wanted), () -> found.lines().filter(line -> line.startsWith("mirror_cache_lookups")).toList().toString());
+    }
+
     /** Lets them all come before the first answer. */
     private List<HttpResponse<byte[]>> crowd(String path, Kind kind) throws Exception {
         hot.fault(Fault.heldUntil(held).on(kind));
@@ -56,7 +66,7 @@ class SingleFlightTest {
         Image other = cold.image("library/other", "1.0");
         hot.remove("library/other", "1.0");
         assertEquals(200, mirror.get("/v2/").status());
-        Thread.sleep(300);
+        awaitJoined(CLIENTS - 1, kind);
         held.countDown();
         List<HttpResponse<byte[]>> replies = new ArrayList<>();
         for (CompletableFuture<HttpResponse<byte[]>> pull : pulls) {
