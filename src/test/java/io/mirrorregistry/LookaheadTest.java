@@ -438,6 +438,7 @@ class LookaheadTest {
             Image image = image(hot, "library/app", LAYERS);
             pull(image);
             askedOnce(hot, image);
+            await(() -> !log.lines().isEmpty(), () -> "no line");
             assertEquals(1, log.lines().size(), log.lines().toString());
             assertTrue(metrics().lines().noneMatch(line -> line.startsWith("mirror_pulls_total{kind=\"blob\"") || line.startsWith("mirror_cache_lookups_total{kind=\"blob\"")));
         }
