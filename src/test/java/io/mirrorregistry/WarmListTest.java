@@ -44,6 +44,7 @@ class WarmListTest {
 
         setup.assertCopied(newest);
         assertEquals(241, setup.cold.calls("GET", Kind.TAGS).size());
+        setup.awaitAllEnded();
         assertEquals(1, setup.items().size());
     }
 
@@ -100,6 +101,7 @@ class WarmListTest {
         start("  - {name: ghcr.test/org/app, tags: [\"1\"]}\n  - {name: team/marker, tags: [\"1\"]}\n");
 
         setup.assertCopied(marker);
+        setup.awaitAllEnded();
         assertEquals(List.of("team/marker:1"), setup.items().stream().map(item -> item.getString("image")).toList());
         assertEquals(0, setup.cold.calls().stream().filter(call -> call.path().contains("org/app")).count());
     }

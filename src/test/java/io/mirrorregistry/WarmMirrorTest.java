@@ -137,7 +137,7 @@ class WarmMirrorTest {
 
         Files.delete(file);
         // The images that pulls have queued meanwhile waited in memory.
-        WarmSetup.await("the copies", () -> setup.hot.manifest("team/app-99", "1") != null && setup.hot.manifest("team/app-0", "1") != null);
+        WarmSetup.await("the copies", () -> setup.hot.manifest("team/app-99", "1") != null && setup.hot.manifest("team/app-0", "1") != null, 60);
         assertEquals("UP", store().getString("status"));
     }
 
@@ -171,6 +171,7 @@ class WarmMirrorTest {
         setup.pull(other);
 
         setup.assertCopied(other);
+        setup.awaitAllEnded();
         assertEquals(List.of("team/app:1"), setup.items().stream().map(item -> item.getString("image")).toList());
     }
 
@@ -351,7 +352,7 @@ class WarmMirrorTest {
                 } catch (UncheckedIOException e) {
                     return false;
                 }
-            });
+            }, 60);
         } finally {
             process.destroy();
             process.waitFor();

@@ -144,6 +144,11 @@ final class WarmSetup implements AutoCloseable {
         return await(id + " has the reason " + reason, () -> item(id), item -> reason.equals(item.getString("reason")));
     }
 
+    /** Waits until no item runs or waits. While one ends, the overview may show it twice or not at all: it reads its lists one after the other. */
+    void awaitAllEnded() {
+        await("all items have ended", () -> overview().getJsonObject("counts"), counts -> counts.getInteger("running") == 0 && counts.getInteger("waiting") == 0);
+    }
+
     /** Reads a value that changes. */
     interface Reading<T> {
 
@@ -168,7 +173,11 @@ final class WarmSetup implements AutoCloseable {
     }
 
     static void await(String what, BooleanSupplier condition) {
-        await(what, condition::getAsBoolean, fits -> fits);
+        await(what, condition, TIMEOUT_SECONDS);
+    }
+
+    static void await(String what, BooleanSupplier condition, long seconds) {
+        await(what, condition::getAsBoolean, fits -> fits, seconds);
     }
 
     /** Asserts that hot has the bytes of the image and of its blobs, and its tag. */

@@ -236,6 +236,7 @@ class WarmTagTest {
         setup.pull(other);
 
         setup.assertCopied(other);
+        setup.awaitAllEnded();
         assertEquals(1, setup.items().size());
         setup.pull(image);
         setup.assertCopied(image);
@@ -252,6 +253,7 @@ class WarmTagTest {
         tags.forEach(tag -> assertEquals(200, setup.mirror().get("/v2/team/app/manifests/" + tag).status()));
 
         tags.forEach(tag -> WarmSetup.await(tag, () -> Arrays.equals(image.manifest(), setup.hot.manifest("team/app", tag))));
+        setup.awaitAllEnded();
         assertEquals(1, setup.items().size());
     }
 
