@@ -705,7 +705,7 @@ class BlobResumeTest {
         for (int i = 0; i < 10; i++) {
             assertWhole(pull());
         }
-        assertEquals(0, metric("mirror_streams_running"));
+        await(() -> metric("mirror_streams_running") == 0);
         // Two streams that have gone over to cold leave both places at hot free.
         CountDownLatch held = new CountDownLatch(1);
         cold.fault(Fault.heldAfter(200_000, held).on(Kind.BLOB).method("GET").times(2));
