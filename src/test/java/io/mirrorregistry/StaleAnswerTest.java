@@ -34,6 +34,8 @@ class StaleAnswerTest {
 
     private static final int CLIENTS = 40;
     private static final long TTL = 1500;
+    /** In this time, all clients can come one after the other. */
+    private static final long LONG_TTL = 6000;
 
     private final TestRegistry hot = TestRegistry.start("hot");
     private final TestRegistry cold = TestRegistry.start("cold");
@@ -56,8 +58,12 @@ class StaleAnswerTest {
 
     /** Pulls the tag, lets its time end, and puts hot in trouble. */
     private void outlive(Fault fault) throws InterruptedException {
+        outlive(fault, TTL);
+    }
+
+    private void outlive(Fault fault, long ttl) throws InterruptedException {
         assertEquals(200, mirror.get(image.path()).status());
-        TimeUnit.MILLISECONDS.sleep(TTL + 50);
+        TimeUnit.MILLISECONDS.sleep(ttl + 50);
         forget();
         hot.fault(fault);
     }
@@ -94,8 +100,8 @@ class StaleAnswerTest {
     @Execution(ExecutionMode.CONCURRENT)
     @CsvSource({"429,GET", "429,HEAD", "503,GET", "503,HEAD", "date,GET", "silence,GET", "silence,HEAD"})
     void clientsOneAfterTheOtherShareIt(String how, String method) throws Exception {
-        start();
-        outlive(fault(how));
+        start("MIRROR_CACHE_TAG_TTL", LONG_TTL + "ms");
+        outlive(fault(how), LONG_TTL);
         for (int i = 0; i < CLIENTS; i++) {
             isStale(method, mirror.send(method, image.path()));
         }
@@ -128,8 +134,8 @@ class StaleAnswerTest {
     @Test
     @Execution(ExecutionMode.CONCURRENT)
     void aRegistryThatIsNotAskedCountsAsWell() throws Exception {
-        start("MIRROR_BREAKER_CALLS", "1", "MIRROR_BREAKER_MINIMUM_CALLS", "1", "MIRROR_BREAKER_PROBE_INTERVAL", "1h");
-        outlive(Fault.status(500));
+        start("MIRROR_BREAKER_CALLS", "1", "MIRROR_BREAKER_MINIMUM_CALLS", "1", "MIRROR_BREAKER_PROBE_INTERVAL", "1h", "MIRROR_CACHE_TAG_TTL", LONG_TTL + "ms");
+        outlive(Fault.status(500), LONG_TTL);
         mirror.get("/v2/library/none/manifests/1.0");
         forget();
         for (int i = 0; i < CLIENTS; i++) {
@@ -142,12 +148,12 @@ class StaleAnswerTest {
     @Test
     @Execution(ExecutionMode.CONCURRENT)
     void eachAcceptIsAskedForOnce() throws Exception {
-        start();
+        start("MIRROR_CACHE_TAG_TTL", LONG_TTL + "ms");
         List<String> accepts = List.of(image.mediaType(), image.mediaType() + ", */*");
         for (String accept : accepts) {
             assertEquals(200, mirror.get(image.path(), "Accept", accept).status());
         }
-        outlive(Fault.status(429));
+        outlive(Fault.status(429), LONG_TTL);
         for (int i = 0; i < CLIENTS; i++) {
             isStale("GET", mirror.get(image.path(), "Accept", accepts.get(i % 2)));
         }
