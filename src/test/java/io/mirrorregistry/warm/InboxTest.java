@@ -170,7 +170,7 @@ class InboxTest {
 
     @Test
     void writesWhatWaitsAtTheEndButNotForLong() {
-        millis = 50;
+        millis = 20;
         for (int i = 0; i < 1000; i++) {
             inbox.offer(request(List.of()));
         }
