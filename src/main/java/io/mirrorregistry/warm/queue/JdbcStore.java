@@ -32,15 +32,11 @@ public final class JdbcStore implements Store {
 
     /** @param owner this mirror's name in the queue */
     public JdbcStore(StoreSettings settings, String owner) {
-        this(settings, owner, LEASE);
-    }
-
-    JdbcStore(StoreSettings settings, String owner, Duration lease) {
         Dialect dialect = settings.isEmbedded() ? new H2Dialect(settings.file()) : new PostgresDialect(settings);
         database = new Database(dialect, (connection, mayBeEmpty) -> prepare(connection, dialect, mayBeEmpty, owner));
-        items = new ItemTable(dialect, lease);
-        blobs = new BlobTable(lease);
-        lists = new ListTable(lease);
+        items = new ItemTable(dialect, LEASE);
+        blobs = new BlobTable(LEASE);
+        lists = new ListTable(LEASE);
     }
 
     /** Returns the connections. For tests. */
