@@ -10,6 +10,7 @@ at_exit=()                                             # commands to run before 
 export DOCKER_CONFIG=$work/docker-config XDG_RUNTIME_DIR=$work/runtime
 mkdir -p "$DOCKER_CONFIG" "$XDG_RUNTIME_DIR" "$work/logs"
 echo '{}' >"$DOCKER_CONFIG/config.json"                # podman wants the file it was pointed to
+echo "$((RANDOM % 1000)) 1000" >"$work/ports"          # the next port that is tried, and how many may be: see free_ports
 
 heading() {
   printf '\n=== %s (%d s) ===\n' "$1" "$SECONDS"
@@ -45,8 +46,38 @@ limit() {
   timeout --kill-after=10 180 "$@"
 }
 
+# free_ports COUNT: free ports that no outgoing connection is ever given, so that they can be left and taken again. (And a connection to a closed port among
+# those that are given out may, once in a while, reach itself.) Never the same twice in a run, from 10000 to 10999: the tests in Java, which run at the same
+# time, begin at 12000, and the programs that src/attack starts have those from 11000.
+free_ports() {
+  perl -MFcntl=:flock -MIO::Socket::INET -e '
+    my ($count, $file) = @ARGV;
+    open my $state, "+<", $file or die "$file: $!";
+    flock $state, LOCK_EX;
+    my ($next, $left) = split " ", <$state>;
+    while (@free < $count) {
+      die "no free port is left\n" unless $left-- > 0;
+      my $port = 10000 + $next++ % 1000;
+      push @free, $port if IO::Socket::INET->new(Listen => 1, LocalPort => $port);
+    }
+    seek $state, 0, 0;
+    truncate $state, 0;
+    print $state "$next $left";
+    print "@free"' "$1" "$work/ports"
+}
+
 free_port() {
-  perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'
+  free_ports 1
+}
+
+# until_true SECONDS COMMAND...: until COMMAND succeeds.
+until_true() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < deadline)) || { echo "not in time: $*"; "$@"; return 1; }
+    sleep 0.2
+  done
 }
 
 # start NAME COMMAND...: in the background, output in logs/NAME.log. Sets `pid`.

@@ -12,7 +12,7 @@ check_soak() {
 
   # Registries of their own on the same storage: whatever happens to them, the other steps' go on.
   local ports
-  read -ra ports <<<"$(low_ports 4)"
+  read -ra ports <<<"$(free_ports 4)"
   soak_registry hot "${ports[1]}"
   soak_registry cold "${ports[3]}" "auth: {htpasswd: {realm: cold, path: $work/htpasswd}}"
   "$java/javac" -d "$folder/classes" src/soak/*.java
@@ -108,17 +108,6 @@ storage: {filesystem: {rootdirectory: $work/$1}}
 http: {addr: "127.0.0.1:$2", secret: so that uploads outlive it}
 ${3:-}
 CONFIG
-}
-
-# low_ports COUNT: free ports that no outgoing connection is ever given, so that they can be left and taken again. (And a
-# connection to a closed port among those that are given out may, once in a while, reach itself.)
-low_ports() {
-  perl -MIO::Socket::INET -e '
-    while (@taken < $ARGV[0]) {
-      my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 20000 + int rand 12000);
-      push @taken, $socket if $socket;
-    }
-    print join " ", map { $_->sockport } @taken' "$1"
 }
 
 # For use inside a check: at_most FIGURE NUMBER, at_least FIGURE NUMBER.

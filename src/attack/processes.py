@@ -3,6 +3,7 @@ import base64
 import http.client
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -19,10 +20,22 @@ HEAP = ["-Xmx100m", "-XX:+UseSerialGC"]
 EXIT_ON_OUT_OF_MEMORY = "-XX:+ExitOnOutOfMemoryError"
 
 
+# No outgoing connection is ever given one of them, so that they can be left and taken again. The other steps of .ci and the tests in Java take others.
+PORTS = range(11000, 12000)
+START = random.randrange(len(PORTS))
+ports = iter([*PORTS[START:], *PORTS[:START]])
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Returns a free port, never the same twice."""
+    for port in ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+                return port
+            except OSError:
+                pass
+    raise RuntimeError("no free port is left")
 
 
 def wait_until(condition, seconds):
