@@ -26,9 +26,14 @@ check_watching() {
   start prometheus prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/prometheus" --web.listen-address="$prometheus"
   wait_for prometheus curl -sf "http://$prometheus/-/ready"
   pull_for 12 "${sound% *}" "${away% *}"
-  check "Prometheus reads all mirrors" reads_all
+  check "Prometheus reads all mirrors" until_true 15 reads_all
   check "the names of metrics have no remark" lint "${sound#* }"
+  # Rates are those of the last ten seconds.
+  pull_for 300 "${sound% *}" "${away% *}" &
+  pulling=$!
+  at_exit+=(end_pulls)
   check "every query of the dashboard returns data" every_query_returns deploy/grafana/mirror-registry.json
+  end_pulls
   check "every alert asks for what is there" every_alert_asks
   check "the registry that is away is about to be told" is_pending MirrorRegistryAway
   check "pushes that fail are about to be told" is_pending MirrorRegistryPushesFail
@@ -100,6 +105,14 @@ pull_for() {
     ask -o "$work/body" -X POST "http://${away% *}/v2/team/pushed/blobs/uploads/"
     sleep 0.2
   done
+}
+
+# end_pulls: ends those that run in the background, once.
+end_pulls() {
+  [[ -n ${pulling:-} ]] || return 0
+  kill "$pulling" 2>/dev/null || true
+  wait "$pulling" 2>/dev/null || true
+  pulling=
 }
 
 # lint MANAGEMENT: promtool looks at all that is measured, at both addresses.
