@@ -59,7 +59,7 @@ fill_for_warm() {
     push "$layouts/warm-$name" "far/team/$name:1"
   done
   push "$layouts/large" far/team/large:1
-  layout "$layouts/warm-limited" "$(image "$layouts/warm-limited" amd64 60000000)"
+  layout "$layouts/warm-limited" "$(image "$layouts/warm-limited" amd64 200000000)"
   push "$layouts/warm-limited" far/team/limited:1
   # What refers to an image: a list under the tag that clients use, and cosign's tag.
   layout "$layouts/warm-signature" "$(index "$layouts/warm-signature" "$(artifact "$layouts/warm-signature" "$(jq -c '.manifests[0]|del(.annotations)' "$layouts/warm-two/index.json")")")"
@@ -79,16 +79,6 @@ start_warm_mirror() {
 kill_now() {
   kill -KILL -- "-$1" 2>/dev/null || true
   while kill -0 -- "-$1" 2>/dev/null; do sleep 0.05; done
-}
-
-# until_true SECONDS COMMAND...
-until_true() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS < deadline)) || { echo "not in time: $*"; "$@"; return 1; }
-    sleep 0.2
-  done
 }
 
 near_has() {
@@ -167,12 +157,12 @@ tag_is_last() {
 }
 
 served_by_hot() {
-  sleep 0.1
-  curl -sf -o /dev/null -H "Accept: $image_type" "http://$mirror/v2/${1%:*}/manifests/${1##*:}"
-  until_true 10 served_line "$1"
+  until_true 10 pulled_from_hot "$1"
 }
 
-served_line() {
+# pulled_from_hot NAME:TAG: the line of a pull may come a little later; the next try finds it.
+pulled_from_hot() {
+  curl -sf -o /dev/null -H "Accept: $image_type" "http://$mirror/v2/${1%:*}/manifests/${1##*:}"
   grep -E "access GET /v2/${1%:*}/manifests/${1##*:} 200 hot " "$work/logs/mirror-warm-copies.log"
 }
 
@@ -301,18 +291,46 @@ check_bandwidth() {
   stop "$pid"
 }
 
-# keeps_to_bandwidth: between 5 MB and 50 MB of the image.
+# keeps_to_bandwidth: between 10 MB and 150 MB of the image.
 keeps_to_bandwidth() {
-  local id began first last rate
+  local id rate
   id=$(asked_for team/limited:1)
-  until_true 20 bytes_done "$id" 5000000
-  began=$(date +%s%N) first=$(bytes_of "$id")
-  until_true 20 bytes_done "$id" 50000000
-  last=$(bytes_of "$id")
-  rate=$(((last - first) * 1000 / (($(date +%s%N) - began) / 1000000)))
+  rate=$(rate_of "$id" 10000000 150000000)
   echo "$rate bytes a second"
   ((rate >= 9437184 && rate <= 11534336))
-  until_true 20 is_done "$id"
+  until_true 60 is_done "$id"
+}
+
+# rate_of ITEM FROM TO: the bytes a second between so many bytes of a copy. Readings that took longer than 50 ms do not count: it is not known when in that
+# time the bytes were read.
+rate_of() {
+  python3 - "$management" "$@" <<'END'
+import http.client
+import json
+import sys
+import time
+
+address, item, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+connection = http.client.HTTPConnection(address, timeout=30)
+deadline = time.monotonic() + 60
+
+
+def reading(least):
+    """Returns the time and the bytes of the first reading with so many bytes."""
+    while time.monotonic() < deadline:
+        before = time.monotonic()
+        connection.request("GET", f"/warm/{item}")
+        done = json.loads(connection.getresponse().read())["bytesDone"]
+        after = time.monotonic()
+        if done >= least and after - before <= 0.05:
+            return (before + after) / 2, done
+        time.sleep(0.02)
+    sys.exit(f"no reading of {least} bytes in time, the last has {done}")
+
+
+(began, at_first), (ended, at_last) = reading(first), reading(last)
+print(round((at_last - at_first) / (ended - began)))
+END
 }
 
 bytes_of() {
