@@ -399,9 +399,9 @@ asks_these() {
   same "registries that were asked" "$2" "${asked[*]}"
 }
 
-# takes_effect STATUS PATH: the edit is noticed and checked within some seconds.
+# takes_effect STATUS PATH: the edit is noticed and checked within some seconds; on a busy machine that takes longer.
 takes_effect() {
-  for _ in {1..100}; do
+  for _ in {1..300}; do
     if [[ $(ask -o "$work/body" -w '%{http_code}' "http://$mirror/v2/$2") == "$1" ]]; then return; fi
     sleep 0.1
   done
@@ -411,7 +411,7 @@ takes_effect() {
 
 # takes_effect_at LAYOUT PATH: the manifest is that of the layout.
 takes_effect_at() {
-  for _ in {1..100}; do
+  for _ in {1..300}; do
     if ask -o "$work/body" "http://$mirror/v2/$2" && cmp "$work/body" "$(blob_of "$1" "$(digest_of "$1")")"; then return; fi
     sleep 0.1
   done

@@ -524,7 +524,7 @@ patch_routes() {
 
 takes_patch() {
   env -C "$folder" patch -p1 "$2" <"$1"
-  for _ in {1..100}; do
+  for _ in {1..300}; do
     if (($(grep -c 'Routes changed' "$log" || true) > $3)); then return; fi
     sleep 0.1
   done
