@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 check_archive() {
-  local archive root=$work/opt unit port status process user=65534 command variables
+  local archive root=$work/opt unit port status user=65534 command variables
   archive=$(ls target/mirror-registry-*.tar.gz)
   mkdir -p "$root"
   check "the archive has one folder, of root, readable for all, and one time for all" entries_are_sane "$archive"
@@ -24,8 +24,8 @@ check_archive() {
   mapfile -t variables <"$work/mirror-registry.env"
   env -i -C "$root/mirror-registry" "${variables[@]}" "${as_user[@]}" "${command[@]}" >"$work/logs/mirror-archive.log" 2>&1 </dev/null &
   pid=$!
-  process=$pid   # containerd will have the other variable
-  at_exit+=("kill -9 $process")
+  archived=$pid
+  at_exit+=('kill -9 $archived')
   check "its mirror runs, as a user without rights" within 60 healthy "$mirror"
   if $passing; then
     check "that user is none who may write there" runs_as "$user"
@@ -37,8 +37,9 @@ check_archive() {
       check "containerd pulls docker.io/team/hot-only:1 with the hosts.toml of docker.io" pull_as_node docker.io
       check "containerd pulls registry.invalid/team/hot-only:1 with that of _default" pull_as_node registry.invalid
     fi
-    kill -TERM "$process"
-    wait "$process" && status=0 || status=$?
+    kill -TERM "$archived"
+    wait "$archived" && status=0 || status=$?
+    archived=
     check "SIGTERM ends it with a code that the unit takes for success" same "exit code" "$(setting SuccessExitStatus)" "$status"
   fi
   check "a setting that cannot work ends it with the code that the unit does not restart after" ends_for_good

@@ -4,7 +4,7 @@
 work=$(mktemp -d "${TMPDIR:-/tmp}/mirror-ci.XXXXXX")   # all state of this run
 passed=0 failed=0
 started=()                                             # process groups, in the order of their start
-at_exit=()                                             # commands to run before those are stopped
+at_exit=()                                             # commands to run before those are stopped, each as one text
 
 # No client may read or write the settings of whoever runs this.
 export DOCKER_CONFIG=$work/docker-config XDG_RUNTIME_DIR=$work/runtime
@@ -117,7 +117,7 @@ clean_up() {
   local status=$? i
   trap - EXIT
   set +e
-  for i in "${at_exit[@]}"; do "$i" >/dev/null 2>&1; done
+  for i in "${at_exit[@]}"; do eval "$i" >/dev/null 2>&1; done
   for ((i = ${#started[@]} - 1; i >= 0; i--)); do stop "${started[i]}"; done
   wait 2>/dev/null
   # Whatever a daemon that had to be killed left mounted would make the removal reach into it.
