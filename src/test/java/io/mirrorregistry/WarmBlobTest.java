@@ -202,6 +202,23 @@ class WarmBlobTest {
     }
 
     @Test
+    void asksNoSourceFirstThatHasSentWrongBytesAndBrokenOff() {
+        Body layer = Body.ofSize(2 * MEGABYTE, 7);
+        Image image = image("team/app", layer);
+        try (TestRegistry far = TestRegistry.start("far")) {
+            far.put(image);
+            String path = image.path(layer);
+            setup.cold.fault(Fault.otherBytes().path(path), Fault.cut(100_000).where(call -> call.path().equals(path) && call.header("Range") == null),
+                    Fault.cut(0).where(call -> call.path().equals(path) && call.header("Range") != null));
+            setup.start("FAR_URL", far.url(), "MIRROR_PLAN", "hot,cold,far");
+
+            assertEquals(0, setup.awaitState(setup.ask("team/app:1"), "done").getInteger("attempts"));
+
+            setup.assertCopied(image);
+        }
+    }
+
+    @Test
     void sendsALongBlobInChunksThatFitTogether() {
         Image image = image("team/app", Body.ofSize(2L * CHUNK + 5, 7));
         setup.start();

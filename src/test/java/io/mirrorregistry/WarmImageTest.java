@@ -383,6 +383,44 @@ class WarmImageTest {
         assertArrayEquals(both.manifest(), setup.hot.manifest("team/app", one.tag()));
     }
 
+    /** Hot says that it has the tag, and does not return the manifest; or clients read only the second of two lists of layers. */
+    @ParameterizedTest
+    @ValueSource(strings = {"missing", "denied", "two lists", "two lists, one in capitals"})
+    void keepsATagOfSignaturesThatItCannotCompare(String how) {
+        Image image = setup.cold.image("team/app", "1");
+        Image own = signatures(image, "one");
+        setup.hot.withoutChecks().addManifest("team/app", own.tag(), own.mediaType(), own.manifest());
+        Image both = signatures(image, "one", "two");
+        if (how.startsWith("two lists")) {
+            String json = new String(both.manifest(), StandardCharsets.UTF_8);
+            String other = json.substring(0, json.length() - 1) + (how.endsWith("capitals") ? ",\"Layers\":[]}" : ",\"layers\":[]}");
+            setup.cold.put(new Image("team/app", own.tag(), MediaTypes.OCI_MANIFEST, other.getBytes(StandardCharsets.UTF_8), both.blobs(), List.of(), null));
+        } else {
+            setup.hot.refuse("GET", "manifests/" + own.tag(), Integer.MAX_VALUE, how.equals("missing") ? 404 : 403, Map.of(), "{\"errors\":[{\"code\":\"DENIED\"}]}");
+        }
+        setup.start();
+
+        setup.awaitState(setup.ask("team/app:1"), "done");
+
+        assertArrayEquals(own.manifest(), setup.hot.manifest("team/app", own.tag()));
+        assertTrue(has(image));
+    }
+
+    @Test
+    void theImageGetsItsTagAlsoIfThatOfItsSignaturesMayNotBeMoved() {
+        Image image = setup.cold.image("team/app", "1");
+        Image own = signatures(image, "one");
+        setup.hot.withoutChecks().addManifest("team/app", own.tag(), own.mediaType(), own.manifest());
+        signatures(image, "one", "two");
+        setup.hot.refuse("PUT", "manifests/" + own.tag(), Integer.MAX_VALUE, 409, Map.of(), "{\"errors\":[{\"code\":\"DENIED\"}]}");
+        setup.start();
+
+        JsonObject item = setup.awaitState(setup.ask("team/app:1"), "partial");
+
+        assertEquals("refused", item.getString("reason"));
+        setup.assertCopied(image);
+    }
+
     /** Puts signatures of the image at cold, as cosign stores them. */
     private Image signatures(Image image, String... signatures) {
         Image blobs = Image.of("payload", "team/app", null, 1);
@@ -408,6 +446,32 @@ class WarmImageTest {
         setup.awaitState(setup.ask("team/cache:1"), "done");
 
         setup.assertCopied(cache);
+    }
+
+    /** A registry may take an index of blobs that it does not have. Whoever pushes it there must not get the blobs of others at hot. */
+    @Test
+    void mountsNoBlobOfAnIndex() {
+        Image secret = setup.cold.image("team/secret", "1");
+        String list = "{\"schemaVersion\":2,\"mediaType\":\"" + MediaTypes.OCI_INDEX + "\",\"manifests\":[{\"mediaType\":\"application/octet-stream\",\"digest\":\""
+                + secret.layers().get(0).digest() + "\",\"size\":" + secret.layers().get(0).length() + "}]}";
+        setup.cold.put(new Image("team/other", "1", MediaTypes.OCI_INDEX, list.getBytes(StandardCharsets.UTF_8), List.of(), List.of(), null));
+        setup.start();
+        setup.awaitState(setup.ask("team/secret:1"), "done");
+
+        JsonObject item = setup.awaitState(setup.ask("team/other:1"), "failed");
+
+        assertEquals("not-found", item.getString("reason"));
+        assertNull(setup.hot.blob("team/other", secret.layers().get(0).digest().value()));
+    }
+
+    /** Once the source has the layer again, a list copies the index. */
+    @Test
+    void failsIfNoSourceHasABlobOfAnImageOfAnIndex() {
+        List<Image> images = multi();
+        setup.cold.remove("team/multi", images.get(3).layers().get(0).digest().value());
+        setup.start();
+
+        assertEquals("not-found", setup.awaitState(setup.ask("team/multi:1"), "failed").getString("reason"));
     }
 
     @Test

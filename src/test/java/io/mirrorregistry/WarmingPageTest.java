@@ -266,7 +266,7 @@ class WarmingPageTest {
         for (String member : item.fieldNames()) {
             assertTrue(members.contains("\"" + member + "\""), member);
         }
-        assertEquals(List.of("away", "denied", "digest", "internal", "not-found", "protocol", "refused", "throttled", "trouble", "undefined", "unsupported"),
+        assertEquals(List.of("away", "denied", "digest", "internal", "moved", "not-found", "protocol", "refused", "throttled", "trouble", "undefined", "unsupported"),
                 firstCells("### Reasons of failures"));
     }
 

@@ -42,9 +42,10 @@ final class BlobCopy {
      * Copies a blob, unless the destination has it.
      *
      * @param size how many bytes it has
+     * @param mount whether it may be mounted from another repository of the destination
      * @return false if another copy of the same blob runs now
      */
-    boolean copy(Digest digest, long size) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
+    boolean copy(Digest digest, long size, boolean mount) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
         if (isThere(digest)) {
             store.stored(target.planned(), digest);
             progress.skipped(size);
@@ -70,7 +71,7 @@ final class BlobCopy {
             if (blob.place() == null) {
                 return false;
             }
-            if (mount(digest, blob.place())) {
+            if (mount && isMounted(digest, blob.place())) {
                 progress.skipped(size);
                 return true;
             }
@@ -87,7 +88,7 @@ final class BlobCopy {
     }
 
     /** Mounts a blob. Returns false if the destination does not do it: then the blob is sent. */
-    private boolean mount(Digest digest, RepositoryName from) throws RegistryTroubleException, CopyFailedException {
+    private boolean isMounted(Digest digest, RepositoryName from) throws RegistryTroubleException, CopyFailedException {
         PushResponse response;
         try {
             response = DestinationRequests.send(() -> target.mount(digest, from));

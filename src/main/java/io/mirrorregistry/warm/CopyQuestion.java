@@ -2,6 +2,7 @@ package io.mirrorregistry.warm;
 
 import io.mirrorregistry.warm.WarmQueue.RefusedException;
 import io.mirrorregistry.warm.list.Platform;
+import io.mirrorregistry.warm.queue.CopyRequest;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.Json;
@@ -17,9 +18,6 @@ import java.util.List;
  * @param platforms such as {@code linux/amd64}; empty for all
  */
 record CopyQuestion(String image, List<String> platforms) {
-
-    /** Maximum platforms. */
-    static final int MOST_PLATFORMS = 50;
 
     private static final String IMAGE = "image";
     private static final String PLATFORMS = "platforms";
@@ -55,8 +53,8 @@ record CopyQuestion(String image, List<String> platforms) {
         if (!json.containsKey(PLATFORMS)) {
             return List.of();
         }
-        if (!(json.getValue(PLATFORMS) instanceof JsonArray values) || values.size() > MOST_PLATFORMS) {
-            throw new RefusedException("The member platforms is a list of at most " + MOST_PLATFORMS + " platforms, such as [\"linux/amd64\"].");
+        if (!(json.getValue(PLATFORMS) instanceof JsonArray values) || values.size() > CopyRequest.MOST_PLATFORMS) {
+            throw new RefusedException("The member platforms is a list of at most " + CopyRequest.MOST_PLATFORMS + " platforms, such as [\"linux/amd64\"].");
         }
         List<String> platforms = new ArrayList<>();
         for (Object value : values) {

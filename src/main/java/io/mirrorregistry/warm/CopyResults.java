@@ -44,7 +44,7 @@ final class CopyResults {
     private final CopyEvents events;
     /** The items at which the destination has failed since an image was copied last. */
     private final Set<Long> failing = ConcurrentHashMap.newKeySet();
-    /** How often in a row items were throttled. */
+    /** How often in a row items were throttled before the destination got a byte. */
     private final Map<Long, Integer> throttled = new ConcurrentHashMap<>();
 
     /** @param owner identifies this mirror in the database */
@@ -78,7 +78,7 @@ final class CopyResults {
         if (trouble.throttled()) {
             Duration pause = pauses.throttled(trouble.registry(), trouble.retryAfter(), why);
             events.failed("throttled");
-            store.retry(item.id(), owner, afterThrottled(item, pause), false, "throttled", why);
+            store.retry(item.id(), owner, afterThrottled(item, progress, pause), false, "throttled", why);
         } else if (registry != null && registry.client() != null && (isAway(registry) || isFailing(item, trouble))) {
             Duration pause = pauses.away(trouble.registry(), why);
             events.failed("away");
@@ -90,8 +90,10 @@ final class CopyResults {
     }
 
     /** Returns the delay for a throttled item: longer each time, so that other items are first if the registry throttles this one only. */
-    private Duration afterThrottled(Item item, Duration pause) {
-        if (throttled.size() >= MOST_THROTTLED) {
+    private Duration afterThrottled(Item item, CopyProgress progress, Duration pause) {
+        if (progress.sent() > 0) {
+            throttled.remove(item.id());
+        } else if (throttled.size() >= MOST_THROTTLED) {
             throttled.clear();
         }
         int count = throttled.merge(item.id(), 1, Integer::sum);

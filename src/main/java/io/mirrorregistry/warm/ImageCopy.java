@@ -188,7 +188,7 @@ final class ImageCopy {
             progress.skipped(manifest.length());
             return true;
         }
-        copyBlobs(content.blobs());
+        copyBlobs(content.blobs(), !index);
         boolean complete = true;
         for (ImageManifest.Child child : chosen(content.children())) {
             parts.add(child.digest());
@@ -204,10 +204,20 @@ final class ImageCopy {
 
     /** Copies a manifest of an index. Returns whether the destination has it: a source may have only some of the images of an index, and some may be no images. */
     private boolean isCopied(Digest digest, int depth, List<Digest> parts) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
+        KeptManifest part;
         try {
-            return copy(sources.ask("the manifest " + digest, source -> source.manifest(digest)), depth, parts);
+            part = sources.ask("the manifest " + digest, source -> source.manifest(digest));
         } catch (CopyFailedException e) {
             incomplete(e);
+            return false;
+        }
+        try {
+            return copy(part, depth, parts);
+        } catch (CopyFailedException e) {
+            if (e.reason() != Reason.UNSUPPORTED) {
+                throw e;
+            }
+            note(e);
             return false;
         }
     }
@@ -241,7 +251,8 @@ final class ImageCopy {
         return name.equals(plain) || name.startsWith(plain + "/");
     }
 
-    private void copyBlobs(Map<Digest, Long> all) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
+    /** @param mount whether blobs are mounted from other repositories: registries take an index also if their source lacks its blobs */
+    private void copyBlobs(Map<Digest, Long> all, boolean mount) throws RegistryTroubleException, CopyFailedException, StoreAwayException {
         all.values().forEach(progress::expect);
         Map<Digest, Long> left = new LinkedHashMap<>(all);
         long wait = BUSY_MILLIS;
@@ -249,7 +260,7 @@ final class ImageCopy {
             int before = left.size();
             for (Map.Entry<Digest, Long> blob : List.copyOf(left.entrySet())) {
                 requireNotCancelled();
-                if (blobs.copy(blob.getKey(), blob.getValue())) {
+                if (blobs.copy(blob.getKey(), blob.getValue(), mount)) {
                     left.remove(blob.getKey());
                 }
             }

@@ -139,9 +139,20 @@ final class ReferrerCopy {
         }
         // The destination may have signatures of its own under the tag, which its clients trust.
         if ((!copy.hasTag(tag) || isExtended(tag, manifest)) && isCopied(() -> manifest)) {
-            copy.put(manifest, tag.value());
+            put(manifest, tag);
         }
         return true;
+    }
+
+    /** Gives a manifest its tag. The image gets its own tag even if the destination refuses this one. */
+    private void put(KeptManifest manifest, Tag tag) throws RegistryTroubleException, CopyFailedException {
+        try {
+            copy.put(manifest, tag.value());
+        } catch (CopyFailedException e) {
+            copy.referrerFailed(e);
+        } catch (RegistryTroubleException e) {
+            copy.incomplete(e);
+        }
     }
 
     /** Returns whether the manifest has all signatures that the destination has under the tag, and more. cosign adds a signature as a layer, and moves the tag. */
@@ -151,7 +162,8 @@ final class ReferrerCopy {
             Set<ByteBuffer> known = layers(there.bytes());
             return !known.isEmpty() && !there.digest().equals(manifest.digest()) && layers(manifest.bytes()).containsAll(known);
         } catch (NotHereException e) {
-            return true;
+            // The destination has the tag, and does not show what it means.
+            return false;
         } catch (RegistryTroubleException e) {
             copy.incomplete(e);
             return false;
@@ -159,15 +171,20 @@ final class ReferrerCopy {
     }
 
     /**
-     * Returns the bytes of each descriptor of a layer; empty for none, and for a manifest that cannot be read. The signatures are in their annotations: the
+     * Returns the bytes of each descriptor of a layer; empty for none, for a manifest that cannot be read, and for one that clients may read otherwise. The signatures are in their annotations: the
      * layers of two signatures may be equal.
      */
     private static Set<ByteBuffer> layers(byte[] manifest) {
         Set<ByteBuffer> layers = new HashSet<>();
         try (JsonParser parser = Json.TOKENS.createParser(manifest)) {
             parser.nextToken();
+            boolean before = false;
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
-                boolean listed = parser.currentName().equals("layers");
+                boolean listed = parser.currentName().equalsIgnoreCase("layers");
+                if (listed && before) {
+                    return Set.of();
+                }
+                before |= listed;
                 if (parser.nextToken() == JsonToken.START_ARRAY && listed) {
                     while (parser.nextToken() != JsonToken.END_ARRAY) {
                         int from = (int) parser.currentTokenLocation().getByteOffset();
@@ -200,7 +217,7 @@ final class ReferrerCopy {
         if (all.size() > before) {
             byte[] bytes = new JsonObject().put("schemaVersion", 2).put("mediaType", MediaTypes.OCI_INDEX).put("manifests", new JsonArray(all)).encode()
                     .getBytes(StandardCharsets.UTF_8);
-            copy.put(new KeptManifest(Digest.ofSha256(bytes), MediaTypes.OCI_INDEX, bytes.length, bytes, target.registry().name()), Tag.ofReferrers(subject).value());
+            put(new KeptManifest(Digest.ofSha256(bytes), MediaTypes.OCI_INDEX, bytes.length, bytes, target.registry().name()), Tag.ofReferrers(subject));
         }
     }
 }

@@ -171,6 +171,7 @@ final class SourceBody implements AutoCloseable {
         used.add(from);
         if (position + read == size && !check.passes()) {
             sources.distrust(used);
+            sources.distrust(broken);
             String names = used.stream().map(source -> source.registry().name()).collect(Collectors.joining(", "));
             throw new CopyFailedException(CopyFailedException.Reason.DIGEST, "Registry " + names + " sent other bytes than those of the blob " + digest + ".");
         }

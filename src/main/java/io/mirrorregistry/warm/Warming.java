@@ -208,8 +208,8 @@ public final class Warming implements WarmQueue, Metrics.WarmFigures, AutoClosea
 
     @Override
     public Item ask(String image, List<String> platforms) throws RefusedException, StoreAwayException {
-        if (platforms.size() > CopyQuestion.MOST_PLATFORMS) {
-            throw new RefusedException("An image is copied for at most " + CopyQuestion.MOST_PLATFORMS + " platforms.");
+        if (platforms.size() > CopyRequest.MOST_PLATFORMS) {
+            throw new RefusedException("An image is copied for at most " + CopyRequest.MOST_PLATFORMS + " platforms.");
         }
         for (String platform : platforms) {
             String fault = Platform.fault(platform);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.mirrorregistry.warm.queue.CopyRequest;
 import io.mirrorregistry.warm.queue.State;
 import io.vertx.core.json.JsonObject;
 import java.net.http.HttpResponse;
@@ -125,7 +126,7 @@ class WarmPageTest {
         assertFalse(error(400, server.ask("{\"image\":\"A" + "a".repeat(WarmPage.MOST_BYTES - 13) + "\"}")).startsWith("The body has more"));
         assertEquals("The body has more than 65536 bytes.", error(400, server.ask(name + " ")));
         assertEquals("The body has more than 65536 bytes.", error(400, server.ask(name + " ".repeat(500_000))));
-        String platforms = "\"linux/amd64\",".repeat(CopyQuestion.MOST_PLATFORMS) + "\"linux/amd64\"";
+        String platforms = "\"linux/amd64\",".repeat(CopyRequest.MOST_PLATFORMS) + "\"linux/amd64\"";
         assertTrue(error(400, server.ask("{\"image\":\"a\",\"platforms\":[" + platforms + "]}")).startsWith("The member platforms is a list of at most 50"));
     }
 

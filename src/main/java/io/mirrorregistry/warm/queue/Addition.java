@@ -38,7 +38,7 @@ record Addition(CopyRequest request, boolean waitsAgain, boolean copyAgain, bool
         CopyRequest both = new CopyRequest(there.destination(), there.reference(), tags, waitsAgain ? added.image() : there.image(), sources(there, added), platforms, origin);
         boolean otherPlatforms = !Set.copyOf(platforms).equals(Set.copyOf(there.platforms()));
         boolean copyAgain = state == State.RUNNING && (otherPlatforms || again) && !row.copyAgain();
-        boolean now = again && state == State.WAITING && row.item().attempts() > 0;
+        boolean now = again && state == State.WAITING && row.item().reason() != null;
         return new Addition(both, waitsAgain, copyAgain, now, !waitsAgain && !copyAgain && !now && both.equals(there));
     }
 
@@ -55,14 +55,16 @@ record Addition(CopyRequest request, boolean waitsAgain, boolean copyAgain, bool
         return state == State.DONE || state == State.PARTIAL;
     }
 
-    /** Returns the platforms of both; empty for all. */
+    /** Returns the platforms of both; empty for all, also if both together are too many. */
     private static List<String> platforms(CopyRequest there, CopyRequest added) {
         if (there.platforms().isEmpty() || added.platforms().isEmpty()) {
             return List.of();
         }
         Set<String> both = new LinkedHashSet<>(there.platforms());
-        both.addAll(added.platforms());
-        return List.copyOf(both);
+        if (!both.addAll(added.platforms())) {
+            return there.platforms();
+        }
+        return both.size() > CopyRequest.MOST_PLATFORMS ? List.of() : List.copyOf(both);
     }
 
     /** Returns the sources of both, in the order of the newer request. The order alone is no reason to change the item: plans may change it with each pull. */

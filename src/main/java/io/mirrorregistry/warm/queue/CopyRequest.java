@@ -19,6 +19,9 @@ import java.util.Set;
 public record CopyRequest(Plan.Target destination, Reference reference, Set<Tag> tags, String image, List<Plan.Target> sources, List<String> platforms,
         Origin origin) {
 
+    /** Maximum platforms that one request names. */
+    public static final int MOST_PLATFORMS = 50;
+
     public CopyRequest {
         tags = Set.copyOf(tags);
         sources = List.copyOf(sources);

@@ -39,12 +39,12 @@ public interface Store extends AutoCloseable {
 
     /**
      * Queues an image, or adds to the item that is there already: unique by destination, repository and reference. It gets the tags, the sources and the
-     * more urgent origin of both. Platforms become those of the new request, unless the item is one of all platforms and not finished, or stays finished.
-     * If a running item gets other platforms or tags, it waits again when it is finished.
+     * more urgent origin of both. An item that is not finished gets the platforms of both, one that waits again those of the request, and one that stays
+     * finished keeps its own. If a running item gets other platforms or tags, it waits again when it is finished.
      *
      * @param again whether an item that is finished waits again, with all its attempts. With false, it waits again only if it failed for a reason
      *     that may be over, or if it does not have all tags of the request. With true, an item that waits for its next attempt is due at
-     *     once
+     *     once, and one that is running waits again when it is finished
      * @return the item as it is then
      */
     Item add(CopyRequest request, boolean again) throws StoreAwayException;

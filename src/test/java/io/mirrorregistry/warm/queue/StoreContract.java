@@ -182,6 +182,25 @@ abstract class StoreContract {
     }
 
     @Test
+    void takesAllPlatformsInPlaceOfTooMany() throws Exception {
+        String[] many = IntStream.range(0, CopyRequest.MOST_PLATFORMS).mapToObj(i -> "linux/p" + i).toArray(String[]::new);
+        store.add(platforms(many), false);
+        assertEquals(List.of(many), store.add(platforms(many), false).request().platforms());
+        assertEquals(List.of(), store.add(platforms("linux/amd64"), false).request().platforms());
+    }
+
+    @Test
+    void isDueAtOnceIfAPersonAsksAfterAFailedAttempt() throws Exception {
+        store.add(request("1", Origin.PULL), false);
+        Item throttled = store.claim(ONE, "hot", Set.of());
+        store.retry(throttled.id(), ONE, Duration.ofHours(1), false, "throttled", "429");
+        store.add(request("1", Origin.PULL), false);
+        assertNull(store.claim(ONE, "hot", Set.of()));
+        store.add(request("1", Origin.ASKED), true);
+        assertEquals(throttled.id(), store.claim(ONE, "hot", Set.of()).id());
+    }
+
+    @Test
     void copiesAgainIfOtherPlatformsAreAskedForMeanwhile() throws Exception {
         store.add(platforms("linux/amd64"), false);
         Item running = store.claim(ONE, "hot", Set.of());
