@@ -16,7 +16,8 @@ import java.util.Map;
  * The blobs and manifests that a manifest lists. Its other members are skipped, so that a manifest of 4 MiB takes little memory.
  *
  * @param children the manifests of an index; empty for an image
- * @param blobs the sizes of the config and of the layers in bytes, and of blobs that an index lists, by their digests; without layers that may not be distributed, which clients get from their URLs
+ * @param blobs the sizes of the config and of the layers in bytes, and of blobs that an index lists, by their digests; without layers that
+ *     may not be distributed, which clients get from their URLs
  */
 record ImageManifest(List<Child> children, Map<Digest, Long> blobs) {
 

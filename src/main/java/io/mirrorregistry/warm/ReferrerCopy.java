@@ -171,8 +171,8 @@ final class ReferrerCopy {
     }
 
     /**
-     * Returns the bytes of each descriptor of a layer; empty for none, for a manifest that cannot be read, and for one that clients may read otherwise. The signatures are in their annotations: the
-     * layers of two signatures may be equal.
+     * Returns the bytes of each descriptor of a layer; empty for none, for a manifest that cannot be read, and for one that clients may read otherwise. The
+     * signatures are in their annotations: the layers of two signatures may be equal.
      */
     private static Set<ByteBuffer> layers(byte[] manifest) {
         Set<ByteBuffer> layers = new HashSet<>();
