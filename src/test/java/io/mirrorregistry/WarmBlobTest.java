@@ -185,18 +185,19 @@ class WarmBlobTest {
     void asksTheNextSourceIfOneBreaksOffAgainAndAgain(int bytes) {
         Body layer = Body.ofSize(2 * MEGABYTE, 7);
         Image image = image("team/app", layer);
-        try (TestRegistry far = TestRegistry.start("far")) {
+        try (TestRegistry far = TestRegistry.start("far"); LogLines log = LogLines.of("io.mirrorregistry")) {
             far.put(image);
             String path = image.path(layer);
             setup.cold.fault(Fault.cut(bytes).where(call -> call.path().equals(path) && call.header("Range") == null),
                     Fault.cut(Math.min(bytes, 1)).where(call -> call.path().equals(path) && call.header("Range") != null));
-            setup.start("FAR_URL", far.url(), "MIRROR_PLAN", "hot,cold,far");
+            setup.start("FAR_URL", far.url(), "MIRROR_PLAN", "hot,cold,far", "MIRROR_LOGGING_LEVEL", "warn");
 
             JsonObject item = setup.awaitState(setup.ask("team/app:1"), "done");
 
             assertEquals(0, item.getInteger("attempts"));
             setup.assertCopied(image);
             assertEquals(1, far.calls("GET", path).size());
+            assertTrue(log.lines().toString().contains("Registry cold is in trouble: the blob " + layer.digest() + " broke off after "), () -> log.lines().toString());
             assertTrue(ranges(image, layer).size() <= 5, () -> ranges(image, layer).toString());
         }
     }
@@ -205,16 +206,17 @@ class WarmBlobTest {
     void asksNoSourceFirstThatHasSentWrongBytesAndBrokenOff() {
         Body layer = Body.ofSize(2 * MEGABYTE, 7);
         Image image = image("team/app", layer);
-        try (TestRegistry far = TestRegistry.start("far")) {
+        try (TestRegistry far = TestRegistry.start("far"); LogLines log = LogLines.of("io.mirrorregistry")) {
             far.put(image);
             String path = image.path(layer);
             setup.cold.fault(Fault.otherBytes().path(path), Fault.cut(100_000).where(call -> call.path().equals(path) && call.header("Range") == null),
                     Fault.cut(0).where(call -> call.path().equals(path) && call.header("Range") != null));
-            setup.start("FAR_URL", far.url(), "MIRROR_PLAN", "hot,cold,far");
+            setup.start("FAR_URL", far.url(), "MIRROR_PLAN", "hot,cold,far", "MIRROR_LOGGING_LEVEL", "warn");
 
             assertEquals(0, setup.awaitState(setup.ask("team/app:1"), "done").getInteger("attempts"));
 
             setup.assertCopied(image);
+            assertTrue(log.lines().toString().contains(" sent other bytes than those of the blob " + layer.digest()), () -> log.lines().toString());
         }
     }
 

@@ -383,7 +383,7 @@ class WarmImageTest {
         assertArrayEquals(both.manifest(), setup.hot.manifest("team/app", one.tag()));
     }
 
-    /** Hot says that it has the tag, and does not return the manifest; or clients read only the second of two lists of layers. */
+    /** Hot has the tag, and does not return the manifest; or the manifest at cold has two members of the name "layers", of which clients read the second. */
     @ParameterizedTest
     @ValueSource(strings = {"missing", "denied", "two lists", "two lists, one in capitals"})
     void keepsATagOfSignaturesThatItCannotCompare(String how) {

@@ -44,6 +44,19 @@ class WarmTagTest {
         setup.hot.addManifest(image.name(), image.tag(), image.mediaType(), image.manifest());
     }
 
+    /** Starts the mirror. Cold sends the layer of an image once the latch is open. */
+    private CountDownLatch startWithHeldLayer(Image image) {
+        CountDownLatch latch = new CountDownLatch(1);
+        setup.cold.fault(Fault.heldUntil(latch).path(image.path(image.layers().get(0))).times(1));
+        setup.start("COLD_RESPONSE_TIMEOUT", "20s");
+        return latch;
+    }
+
+    /** Waits until the copy of the image waits for its layer. */
+    private void awaitHeldLayer(Image image) {
+        WarmSetup.await("the copy waits", () -> !setup.cold.calls("GET", image.path(image.layers().get(0))).isEmpty());
+    }
+
     private Path list(String tags, String every) {
         return setup.list("  - {name: team/app, tags: [" + tags + "], every: " + every + "}\n");
     }
@@ -72,11 +85,9 @@ class WarmTagTest {
         Image old = Image.of("old", "team/app", "1", 1);
         hotHas(old);
         Image now = moved("now");
-        CountDownLatch latch = new CountDownLatch(1);
-        setup.cold.fault(Fault.heldUntil(latch).path(now.path(now.layers().get(0))).times(1));
-        setup.start("COLD_RESPONSE_TIMEOUT", "20s");
+        CountDownLatch latch = startWithHeldLayer(now);
         long id = setup.ask("team/app@" + now.digest());
-        WarmSetup.await("the copy waits", () -> !setup.cold.calls("GET", now.path(now.layers().get(0))).isEmpty());
+        awaitHeldLayer(now);
         setup.hot.refuse("GET", "manifests/1", 1, 404, Map.of(), "");
         assertEquals(200, setup.mirror().get(now.path()).status());
         WarmSetup.await("the tag is added", () -> setup.item(id).getJsonArray("tags").contains("1"));
@@ -89,11 +100,9 @@ class WarmTagTest {
     @Test
     void aTagThatMovedMeanwhileIsNotSetToTheOldImage() {
         Image old = moved("old");
-        CountDownLatch latch = new CountDownLatch(1);
-        setup.cold.fault(Fault.heldUntil(latch).path(old.path(old.layers().get(0))).times(1));
-        setup.start("COLD_RESPONSE_TIMEOUT", "20s");
-        assertEquals(200, setup.mirror().get(old.path()).status());
-        WarmSetup.await("the copy waits", () -> !setup.cold.calls("GET", old.path(old.layers().get(0))).isEmpty());
+        CountDownLatch latch = startWithHeldLayer(old);
+        setup.pull(old);
+        awaitHeldLayer(old);
 
         moved("new");
         latch.countDown();
@@ -107,11 +116,9 @@ class WarmTagTest {
     @Test
     void aTagIsNotMovedBackToTheImageThatItMeantWhenTheCopyBegan() {
         Image old = moved("old");
-        CountDownLatch latch = new CountDownLatch(1);
-        setup.cold.fault(Fault.heldUntil(latch).path(old.path(old.layers().get(0))).times(1));
-        setup.start("COLD_RESPONSE_TIMEOUT", "20s");
+        CountDownLatch latch = startWithHeldLayer(old);
         long asked = setup.ask("team/app:1");
-        WarmSetup.await("the copy waits", () -> !setup.cold.calls("GET", old.path(old.layers().get(0))).isEmpty());
+        awaitHeldLayer(old);
         Image now = moved("now");
         setup.pull(now);
         WarmSetup.await("the tag", () -> Arrays.equals(now.manifest(), setup.hot.manifest("team/app", "1")));
@@ -127,11 +134,9 @@ class WarmTagTest {
     @Test
     void anImageIsCopiedAgainIfItsTagMovesWhileItIsCopied() {
         Image old = moved("old");
-        CountDownLatch latch = new CountDownLatch(1);
-        setup.cold.fault(Fault.heldUntil(latch).path(old.path(old.layers().get(0))).times(1));
-        setup.start("COLD_RESPONSE_TIMEOUT", "20s");
+        CountDownLatch latch = startWithHeldLayer(old);
         long asked = setup.ask("team/app:1");
-        WarmSetup.await("the copy waits", () -> !setup.cold.calls("GET", old.path(old.layers().get(0))).isEmpty());
+        awaitHeldLayer(old);
         Image now = moved("now");
         latch.countDown();
 

@@ -211,6 +211,9 @@ final class BlobCopy {
                     throw e;
                 }
                 wrongBytes = wrongBytes == null ? e : wrongBytes;
+                if (i + 1 < sources.count()) {
+                    LOG.warn("{} The next source is asked", e.getMessage());
+                }
             }
         }
         throw wrongBytes;

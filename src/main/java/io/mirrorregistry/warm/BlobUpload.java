@@ -80,9 +80,12 @@ final class BlobUpload {
             if (e.throttled()) {
                 throw e;
             }
-            LOG.debug("the state of an upload is not known: {}", e.getMessage());
             // Without a response, one connection may have failed.
-            return again && e.status() == 0 ? state(target, location, false) : null;
+            if (again && e.status() == 0) {
+                return state(target, location, false);
+            }
+            LOG.info("An upload is not continued: {}", e.getMessage());
+            return null;
         }
     }
 

@@ -17,7 +17,7 @@ final class CopyFailedException extends Exception {
         DENIED("denied", true),
         /** A source sent bytes of another digest. */
         DIGEST("digest", true),
-        /** The tag means another image at the source than when the copy began. */
+        /** The tag no longer means the image that it meant when the copy began. */
         MOVED("moved", true),
         /** The image is of a kind that is not copied. */
         UNSUPPORTED("unsupported", false),

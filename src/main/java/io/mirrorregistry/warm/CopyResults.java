@@ -98,7 +98,7 @@ final class CopyResults {
         }
         int count = throttled.merge(item.id(), 1, Integer::sum);
         Duration delay = pause.multipliedBy(1L << Math.min(count - 1, 20));
-        return delay.compareTo(LONGEST_BACKOFF) <= 0 ? delay : pause.compareTo(LONGEST_BACKOFF) > 0 ? pause : LONGEST_BACKOFF;
+        return delay.compareTo(LONGEST_BACKOFF) > 0 ? LONGEST_BACKOFF : delay;
     }
 
     /**

@@ -382,7 +382,7 @@ final class ImageCopy {
                 put(root, tag.value());
             } else if (meant) {
                 // The destination may have the newer image under the tag already, by a pull or by another mirror.
-                throw new CopyFailedException(Reason.MOVED, "The tag " + tag + " got another image at the source while this one was copied.");
+                throw new CopyFailedException(Reason.MOVED, "The tag " + tag + " no longer means this image at the sources: it was moved or deleted while the image was copied.");
             }
         }
     }

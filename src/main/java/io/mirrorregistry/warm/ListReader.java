@@ -18,9 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Queues the images that lists name and that the destination does not have, or has in another version. Only one replica reads lists at a time, and each
- * releases them at the end: what it could not read, another replica may read. The time when an entry is due next is kept in memory, so that the database is
- * asked only for entries that may be due. Used by one thread; {@link #readDueEntries} blocks for registries and the database.
+ * Queues the images that lists name and that the destination does not have, or has in another version. Only one replica reads lists at a time. It
+ * releases them at the end, so that another replica may read the entries that this one could not read. The time when an entry is due next is kept in memory:
+ * the database is asked only for entries that may be due. Used by one thread; {@link #readDueEntries} blocks for registries and the database.
  */
 final class ListReader {
 

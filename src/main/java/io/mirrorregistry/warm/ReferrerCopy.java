@@ -162,7 +162,7 @@ final class ReferrerCopy {
             Set<ByteBuffer> known = layers(there.bytes());
             return !known.isEmpty() && !there.digest().equals(manifest.digest()) && layers(manifest.bytes()).containsAll(known);
         } catch (NotHereException e) {
-            // The destination has the tag, and does not show what it means.
+            // The destination responded 200 to HEAD, and does not return the manifest.
             return false;
         } catch (RegistryTroubleException e) {
             copy.incomplete(e);

@@ -16,6 +16,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.ObjIntConsumer;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The bytes of a blob from an offset on, as a source sends them, for one request or several to the destination. If the source breaks off, it is asked for
@@ -23,6 +25,7 @@ import java.util.stream.Collectors;
  */
 final class SourceBody implements AutoCloseable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(SourceBody.class);
     private static final int BUFFER_BYTES = 64 * 1024;
     /** A source that needs longer than {@link #LEAST_BYTES_NANOS} for this number of bytes is in trouble. */
     private static final long LEAST_BYTES = 1024 * 1024;
@@ -192,6 +195,7 @@ final class SourceBody implements AutoCloseable {
         if (!broken.add(from) || broken.size() == sources.count()) {
             throw new RegistryTroubleException(from.registry().name(), failure);
         }
+        LOG.atWarn().addKeyValue("registry", from.registry().name()).log("Registry {} is in trouble: {}; the next source is asked", from.registry().name(), failure);
         close();
         sources.distrust(List.of(from));
         breaks = 0;

@@ -11,8 +11,8 @@ import java.util.Collection;
 import java.util.Comparator;
 
 /**
- * The statements about blobs. A row says that a repository has the blob, or that a mirror copies the blob to that repository: the owner, until the lease
- * ends. After an interrupted upload the row has no owner. Each method runs in one transaction of its caller's.
+ * The statements about blobs. A row names a repository that has the blob, or to which a mirror copies the blob. This mirror is the owner of the row until
+ * the lease ends. After an interrupted upload the row has no owner. Each method runs in one transaction of its caller's.
  *
  * @param lease how long a blob stays its owner's
  */

@@ -14,7 +14,8 @@ import java.util.stream.Collectors;
 /**
  * A row of the table of items.
  *
- * @param copyAgain whether the item, which is running, waits again when it is finished, because a request with other platforms, or that of a person, was added meanwhile
+ * @param copyAgain whether the item, which is running, waits again when it is finished, because a request with other platforms, or that of a person, was
+ *     added meanwhile
  */
 record ItemRow(Item item, boolean copyAgain) {
 
